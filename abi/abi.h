@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * abi: the bytes shared by the tool, the generated code and the runtime.
+ *
+ * Headers only, fixed-width members, no pointers (u64 addresses, u32/u64
+ * offsets), no enums or bools inside structs, every offset asserted in
+ * abi/layout.h's table.  Change policy: a changed offset raises
+ * ABI_VERSION; nothing else does.
+ *
+ * Three kinds of memory in a target process:
+ *
+ *   region   memfd, MAP_SHARED, one for all processes of a session:
+ *            [header page][globals][slot 0][slot 1]...      sparse
+ *   process  private anonymous, one per process:
+ *            [struct abi_process, 1 page][slot table, 64 KiB, MADV_WIPEONFORK]
+ *   code     memfd mapped read+execute (the tool holds a writable view):
+ *            [runtime image][bundle code and constants][site table]
+ *            and pages of trampolines near each probed object.
+ *
+ * A forked child keeps everything but the slot table, which reads as zeroes:
+ * its threads miss, register and get slots of their own.
+ */
+#ifndef SPILE_ABI_H
+#define SPILE_ABI_H
+
+#include <stdint.h>
+
+#define ABI_MAGIC 0x656c697073ull /* "spile" */
+#define ABI_VERSION 1
+#define ABI_PAGE 4096u
+
+/* Registers of the target, in the instruction set's own numbering. */
+enum abi_register {
+	ABI_RAX, ABI_RCX, ABI_RDX, ABI_RBX, ABI_RSP, ABI_RBP, ABI_RSI, ABI_RDI,
+	ABI_R8, ABI_R9, ABI_R10, ABI_R11, ABI_R12, ABI_R13, ABI_R14, ABI_R15,
+	ABI_RIP, ABI_RFLAGS, ABI_REGISTERS
+};
+
+/* ---- strings ------------------------------------------------------------ */
+
+/*
+ * A string value: length, then bytes, then a NUL. Buffers hold
+ * ABI_STRING_HEAD + MAXSTRINGLEN bytes; length <= MAXSTRINGLEN - 1.
+ * Aligned to 8.
+ */
+struct abi_string {
+	uint32_t length;
+	uint32_t pad;
+	char text[];
+};
+#define ABI_STRING_HEAD 8u
+#define ABI_MAXSTRINGLEN 512u /* default; -D changes it, region.max_string holds it */
+
+/* ---- statistics ------------------------------------------------------------- */
+
+/* What a statistic keeps; bits of abi_stat_desc.keep. */
+#define ABI_KEEP_COUNT 1u
+#define ABI_KEEP_SUM 2u
+#define ABI_KEEP_MIN 4u
+#define ABI_KEEP_MAX 8u
+#define ABI_KEEP_VARIANCE 16u
+#define ABI_KEEP_LOG 32u /* histogram, 128 buckets */
+#define ABI_KEEP_LINEAR 64u
+/* @op numbers as in rt_stat_get(): same order as enum stat_op of lang. */
+#define ABI_STAT_COUNT 0
+#define ABI_STAT_SUM 1
+#define ABI_STAT_MIN 2
+#define ABI_STAT_MAX 3
+#define ABI_STAT_AVG 4
+#define ABI_STAT_VARIANCE 5
+#define ABI_LOG_BUCKETS 128u
+
+/* Constant description of one statistics global. */
+struct abi_stat_desc {
+	uint32_t keep;
+	uint32_t buckets; /* 0, 128, or linear: number + 2 */
+	int64_t low, high, step; /* linear */
+	int64_t shift; /* variance */
+};
+
+/* The value; buckets (u64 each) follow. count 0 = empty. All zero = empty. */
+struct abi_stat {
+	int64_t count, sum, min, max;
+	int64_t mean, m2; /* variance, scaled by shift */
+	int64_t bucket[];
+};
+#define ABI_STAT_HEAD 48u
+
+/* ---- maps ------------------------------------------------------------------------ */
+
+#define ABI_VALUE_LONG 0u
+#define ABI_VALUE_STRING 1u
+#define ABI_VALUE_STAT 2u
+#define ABI_MAX_KEYS 32u
+
+/*
+ * A map: header, u32 bucket[buckets], entries. Zeroed memory plus the
+ * constant members (written by the tool before use: bundle_global_init) is an
+ * empty map. Entry numbers are 1-based, 0 is "none". Insertion order is a
+ * doubly linked list; a sorted foreach re-links it, as SystemTap does.
+ */
+struct abi_map {
+	/* constant */
+	uint32_t capacity; /* most entries */
+	uint32_t buckets; /* power of two */
+	uint32_t entry_size; /* bytes, multiple of 8 */
+	uint32_t value_offset; /* in an entry */
+	uint32_t value_kind; /* ABI_VALUE_ */
+	uint32_t n_keys;
+	uint32_t string_keys; /* bit i: key i is a string */
+	uint32_t wraps; /* evict the oldest instead of overflowing */
+	uint32_t entries_offset; /* from the header */
+	uint32_t max_string; /* buffer size of string keys and values */
+	uint32_t declared; /* size was declared: wording of the overflow error */
+	uint32_t pad0;
+	struct abi_stat_desc stat;
+	/* changing */
+	uint32_t count, free, high; /* entries used; free list; highest ever used */
+	uint32_t first, last; /* order list */
+	uint32_t pad1;
+};
+struct abi_entry {
+	uint32_t chain; /* next in bucket or in free list */
+	uint32_t hash;
+	uint32_t prev, next; /* order list */
+	/* keys: i64, or abi_string of max_string bytes; then the value at value_offset */
+};
+#define ABI_ENTRY_HEAD 16u
+
+/* ---- globals ------------------------------------------------------------------------ */
+
+/* How a global is shared; chosen by ir from its uses. */
+#define ABI_SHARE_TOOL 0u /* only handlers that run in the tool touch it */
+#define ABI_SHARE_LOCKED 1u
+#define ABI_SHARE_SHARDED 2u /* base + one shard per slot */
+
+/*
+ * One per global, in the region at header.globals_offset + index * sizeof.
+ * `base` is the value proper. For SHARDED: every slot holds a shard of the same shape at
+ * slot + shard_offset; `merged` is a second copy where the tool builds
+ * base + all shards for readers (rt_view).
+ */
+struct abi_global {
+	uint32_t share; /* ABI_SHARE_ */
+	uint32_t kind; /* ABI_VALUE_ of a scalar, or of the map's values */
+	uint32_t is_map;
+	uint32_t lock; /* 0 free; 0x80000000|slot number + 1 writer; else number of readers */
+	uint64_t base_offset; /* from the region */
+	uint64_t merged_offset; /* SHARDED only */
+	uint64_t shard_offset; /* from the slot; SHARDED only */
+	uint64_t size; /* bytes of base, of merged, of a shard */
+	struct abi_stat_desc stat; /* scalar statistics */
+	uint64_t dirty; /* SHARDED, tool only: merged is out of date */
+	uint64_t lock_waits; /* contended acquisitions, for -t */
+	uint32_t locked_since; /* reserved */
+	uint32_t pad;
+};
+
+/* ---- region header ---------------------------------------------------------------------- */
+
+#define ABI_STATE_STARTING 0u
+#define ABI_STATE_RUNNING 1u
+#define ABI_STATE_EXITING 2u /* exit() or the tool leaves: handlers return at once */
+#define ABI_STATE_ERROR 3u /* MAXERRORS reached */
+
+struct abi_region {
+	uint64_t magic;
+	uint32_t version, state;
+	uint64_t size;
+	uint32_t slot_count; /* room for */
+	uint32_t slot_next; /* first never used; atomic add by whoever registers */
+	uint64_t slots_offset, slot_size;
+	uint64_t globals_offset;
+	uint32_t n_globals, max_string;
+	uint32_t errors, max_errors; /* errors: atomic add */
+	uint32_t skipped, max_skipped;
+	int64_t max_action; /* statements per hit */
+	uint32_t max_nesting, lossless;
+	uint32_t target_pid; /* of -c or -x */
+	uint32_t tool_pid;
+	/* offsets inside a slot */
+	uint64_t frame_offset, frame_size; /* script frames: locals and temporaries */
+	uint64_t stack_offset, stack_size; /* machine stack for handlers; grows down */
+	uint64_t ring_offset, ring_size; /* power of two */
+	/* time: ns = ((tsc - tsc_base) * tsc_mult >> 32) + base */
+	uint64_t tsc_base, tsc_mult;
+	int64_t realtime_base, monotonic_base;
+	uint32_t event; /* futex word: raised by targets to wake the tool */
+	uint32_t event_waiting; /* the tool sleeps on it */
+	uint64_t request_exit; /* exit() was called */
+	uint64_t sites_skipped_no_slot;
+	uint32_t suppress_errors; /* --suppress-handler-errors */
+	uint32_t tool_slot; /* number of the tool's own slot */
+	uint32_t collapsed; /* shards are already folded into base (begin, end, error) */
+	uint32_t max_map_entries;
+	uint64_t reserved[8];
+};
+
+/* ---- process ------------------------------------------------------------------------------- */
+
+/* What the program believes its disposition of one of our signals is. */
+struct abi_sigaction {
+	uint64_t handler, flags, restorer, mask;
+};
+#define ABI_SIGNALS 3u /* SIGSEGV, SIGBUS, SIGTRAP, in this order */
+
+struct abi_process {
+	uint64_t magic;
+	uint64_t region; /* address here */
+	uint64_t table; /* address of the slot table */
+	uint64_t sites; /* address of abi_site[] */
+	uint64_t n_sites;
+	uint64_t traps; /* address of abi_trap[], sorted by address */
+	uint64_t n_traps;
+	uint32_t tid_offset; /* of the tid in the thread control block, 0 unknown */
+	uint32_t signals_taken; /* bit per signal of ABI_SIGNALS */
+	struct abi_sigaction virtual_action[ABI_SIGNALS];
+	uint64_t module_sequence; /* module events posted / served: rt_module_event */
+	uint64_t module_served;
+	uint64_t text_start, text_end; /* of the runtime image and bundle code, here */
+	uint64_t reserved[8];
+};
+
+/* Slot table: open addressing on key = ~fsbase. */
+struct abi_table_entry {
+	uint64_t key; /* 0 empty */
+	uint64_t slot; /* address */
+};
+#define ABI_TABLE_ENTRIES 4096u
+/* index = ((key * ABI_TABLE_HASH) mod 2^64) >> 52 ; the constant fits imul's imm32 */
+#define ABI_TABLE_HASH 0x61c88647ull
+
+/* One armed site of this process. Handlers get its address in slot.site. */
+struct abi_site {
+	uint64_t pc; /* address of the probed instruction */
+	uint64_t bias; /* load bias of its module */
+	/* addresses of constant abi_strings in the bundle's code; 0 none */
+	uint64_t point; /* pp() */
+	uint64_t function; /* ppfunc() */
+	uint64_t name; /* $$name */
+	uint64_t provider; /* $$provider */
+	uint32_t probe; /* index in bundle.probes */
+	uint32_t number; /* index in bundle.sites */
+	int32_t sp_adjust; /* target's rsp = slot.saved_sp + this */
+	uint32_t flags;
+	uint64_t hits; /* unused by handlers; -t */
+};
+
+/* Addresses where SIGTRAP means us. */
+struct abi_trap {
+	uint64_t address; /* of the 0xCC byte */
+	uint64_t resume; /* where to continue */
+};
+
+/* ---- slot ------------------------------------------------------------------------------------- */
+
+#define ABI_ERROR_NONE 0u
+#define ABI_ERROR_RAISED 1u /* catchable */
+#define ABI_ERROR_FATAL 2u /* MAXACTION, abort: not catchable */
+
+struct abi_slot {
+	uint64_t key; /* ~fsbase of the thread; 0 unused */
+	uint64_t process; /* struct abi_process, address in the owner */
+	uint64_t region; /* struct abi_region, address in the owner */
+	uint64_t tid_address; /* of a u32 that always is the thread's tid */
+	uint32_t tid, pid; /* when registered */
+	uint32_t busy; /* a handler runs: set first, cleared last */
+	uint32_t number;
+	uint64_t site; /* struct abi_site of this hit; 0 in the tool */
+	uint64_t saved_sp; /* rsp of the target while on our stack */
+	int64_t actions; /* statements left */
+	uint32_t error; /* ABI_ERROR_ */
+	uint32_t where; /* bundle position of the error */
+	uint64_t frame; /* first free byte of script frames, address */
+	uint32_t depth; /* script function nesting left */
+	uint32_t in_tool; /* this is the tool's own slot */
+	uint64_t hit_tsc; /* stamp of this hit's records; 0 none yet */
+	/* registers of the target at the hit, by enum abi_register; RIP comes from site.pc */
+	uint64_t registers[ABI_REGISTERS];
+	/* ring: byte counts since start; position = count & (ring_size - 1) */
+	uint64_t ring_write; /* private to the producer */
+	uint64_t ring_head; /* published, release, at the end of a handler */
+	uint64_t pad0[2];
+	uint64_t ring_tail; /* the consumer's, release */
+	uint64_t ring_pending; /* 1 + lower bound of stamps not yet published; 0 idle */
+	uint64_t pad1[6];
+	uint64_t dropped; /* records that found no room */
+	uint64_t skipped_nested, skipped_locked, skipped_other;
+	uint64_t locks_held; /* count of entries in locks[] */
+	uint32_t locks[48]; /* global index | 0x80000000 for write */
+	uint64_t virtual_mask; /* bits of ABI_SIGNALS the program believes blocked */
+	uint64_t pending; /* asynchronous ones held back */
+	uint64_t fault_address; /* of the last caught fault */
+	uint64_t returning; /* returnval of the current .return hit */
+	uint64_t context_flags;
+	uint64_t scratch[20];
+	/* text of the raised error, an abi_string of up to ABI_MAXSTRINGLEN bytes, follows at ABI_SLOT_ERROR */
+};
+#define ABI_SLOT_ERROR 1024u
+#define ABI_SLOT_TOKENIZE 2048u /* runtime's own: tokenize, matched, indent */
+#define ABI_SLOT_HEAD 8192u /* shards start here */
+
+/* ---- ring records ------------------------------------------------------------------------------- */
+
+#define ABI_RECORD_PAD 0u /* skip to the ring's start */
+#define ABI_RECORD_PRINT 1u /* a format and its arguments */
+#define ABI_RECORD_HIST 2u /* format, abi_stat_desc, abi_stat with buckets */
+#define ABI_RECORD_ERROR 3u /* u32 where, u32 pad, abi_string */
+#define ABI_RECORD_WARN 4u /* abi_string */
+#define ABI_RECORD_TEXT 5u /* abi_string, printed as is (log, sprint'ed) */
+#define ABI_RECORD_SYSTEM 6u /* abi_string: command for sh -c */
+
+/* Records are 8-aligned; size counts this head and padding. */
+struct abi_record {
+	uint32_t size;
+	uint16_t kind;
+	uint16_t format; /* bundle format number */
+	uint64_t tsc;
+	/* arguments: i64, or u32 length, u32 0, bytes padded to 8 */
+};
+
+/* ---- formats: constant, in the bundle's code ------------------------------------------------------ */
+
+struct abi_format {
+	uint32_t n_parts, n_args;
+	uint64_t string_args; /* bit i: argument i is a string */
+	/* n_parts abi_format_part follow */
+};
+#define ABI_FORMAT_STAR_WIDTH 1u
+#define ABI_FORMAT_STAR_PRECISION 2u
+#define ABI_FORMAT_HAS_WIDTH 4u
+#define ABI_FORMAT_HAS_PRECISION 8u
+struct abi_format_part {
+	uint32_t text; /* offset from the abi_format of literal bytes; conversion 0 */
+	uint32_t length;
+	uint8_t conversion; /* as written; 'i' is 'd'; 'H' a histogram */
+	uint8_t flag;
+	uint16_t bits; /* ABI_FORMAT_ */
+	int32_t width, precision;
+	uint32_t pad;
+};
+
+#endif

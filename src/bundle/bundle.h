@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bundle: the finished product of passes 1-4: code, tables, patch wishes.
+ *
+ * A bundle holds everything that the session needs and nothing of the script:
+ * it can be saved, carried to another machine and run there.
+ *
+ * Code comes in two kinds.  `code` is one block, laid out behind the runtime
+ * image in every process (and in the tool): handlers in full form, script
+ * functions, constants.  `inlines` are short handlers that are copied into the
+ * trampoline of each site.  Both are relocated for a process by `relocs`.
+ *
+ * Full-form handler, called from a trampoline:
+ *	entry: [rsp] = return address, [rsp+8] = site number (pushed imm32)
+ *	saves what it clobbers, finds the slot, switches stacks, runs, restores,
+ *	`ret` (the trampoline drops the site number)
+ * Tool-form handler: an ordinary C function void (*)(struct abi_slot *).
+ * Inline handler: bytes that fall out at their end, all registers (and, in
+ *	the GENERIC variant, flags) as before.
+ */
+#ifndef SPILE_BUNDLE_H
+#define SPILE_BUNDLE_H
+
+#include "abi/abi.h"
+#include "base/base.h"
+
+enum bundle_reloc_kind {
+	RELOC_REGION_ABS64, /* region + addend */
+	RELOC_TABLE_ABS64, /* slot table + addend */
+	RELOC_PROCESS_ABS64, /* struct abi_process + addend */
+	RELOC_RUNTIME_ABS64, /* runtime symbol + addend */
+	RELOC_RUNTIME_REL32, /* the same, relative to the end of the 4 bytes; code only */
+	RELOC_CODE_ABS64, /* bundle code + addend */
+	RELOC_CODE_REL32, /* inlines only when near; code uses none (fixed up by gen) */
+};
+struct bundle_reloc {
+	uint32_t kind;
+	uint32_t offset; /* in the code or the inline's bytes */
+	uint32_t symbol; /* RUNTIME: index in runtime_symbols */
+	uint32_t pad;
+	int64_t addend;
+};
+
+enum bundle_variant { VARIANT_ENTRY, VARIANT_GENERIC, VARIANT_TOOL, VARIANT_COUNT };
+
+struct bundle_handler {
+	/* per variant: kind 0 absent, 1 full (offset in code), 2 inline (index in inlines), 3 nothing to do */
+	struct {
+		uint32_t kind, at;
+	} variant[VARIANT_COUNT];
+	uint32_t clobbers; /* bit per register: what the body uses, for -p4 */
+};
+#define BUNDLE_ABSENT 0u
+#define BUNDLE_FULL 1u
+#define BUNDLE_INLINE 2u
+#define BUNDLE_EMPTY 3u
+
+struct bundle_inline {
+	const uint8_t *bytes;
+	uint32_t size;
+	VEC(struct bundle_reloc) relocs;
+};
+
+struct bundle_probe {
+	uint32_t event; /* enum probe_event: same numbers as sema's */
+	uint32_t handler;
+	int64_t sequence;
+	int64_t interval_ns, randomize_ns;
+	const char *name; /* pn() */
+	const char *point; /* pp(), tool context */
+	uint32_t pid; /* only in this process; 0 any */
+};
+
+struct bundle_site {
+	const char *module; /* canonical path */
+	const char *build_id;
+	uint64_t address, function_start, function_end, semaphore; /* link-time */
+	uint32_t flags; /* SITE_ENTRY 1, SITE_MARK 2 */
+	uint32_t probe, handler;
+	uint32_t point, function, name, provider; /* offsets in code of abi_strings, 0 none */
+};
+
+struct bundle_global {
+	const char *name;
+	struct abi_global layout; /* offsets filled in */
+	struct abi_map map; /* constant members, if is_map */
+	int64_t init_long;
+	const char *init_string;
+	uint32_t init_length;
+	uint32_t n_keys, string_keys;
+};
+
+struct bundle {
+	struct arena *arena;
+	uint8_t *code;
+	uint32_t code_size;
+	VEC(struct bundle_reloc) relocs; /* of code */
+	VEC(const char *) runtime_symbols;
+	VEC(struct bundle_inline) inlines;
+	VEC(struct bundle_handler) handlers;
+	VEC(struct bundle_probe) probes;
+	VEC(struct bundle_site) sites;
+	VEC(struct bundle_global) globals;
+	VEC(uint32_t) formats; /* offsets in code of abi_formats */
+	VEC(const char *) positions;
+	/* the region */
+	uint64_t globals_offset, globals_size; /* abi_globals, bases, merged copies */
+	uint64_t shards_size; /* per slot, behind ABI_SLOT_HEAD */
+	uint64_t frame_size; /* per slot */
+	uint32_t max_string, max_map_entries, max_nesting;
+	int64_t max_action;
+	uint32_t max_errors, max_skipped;
+	bool reads_memory; /* the fault table is needed */
+	/* assembler-like text of the code for -p4; may be NULL */
+	const char *listing;
+};
+
+struct bundle *bundle_create(struct arena *a);
+struct error *bundle_save(const struct bundle *b, const char *path) BASE_MUST_CHECK;
+struct error *bundle_load(struct arena *a, const char *path, struct bundle **out) BASE_MUST_CHECK;
+/* Writes the constant members and initial values of global i into a fresh region. */
+void bundle_global_init(const struct bundle *b, uint32_t i, void *region);
+/* Index in runtime_symbols, added if new. */
+uint32_t bundle_runtime_symbol(struct bundle *b, const char *name);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * elf: questions about object files: segments, symbols, markers.
+ *
+ * It answers from the file alone (libelf, libdw): no process, no script.
+ * Addresses are link-time (as in the program headers); add the load bias for a
+ * process.  Damaged files give errors or fewer answers, never a crash.
+ *
+ * Ownership: what is returned lives in the arena given to elf_open(); an
+ * elf_file is opened once per path and session (elf_open caches by path).
+ *
+ *	struct elf_file *f;
+ *	struct error *e = elf_open(cache, "/usr/bin/python3.11", &f);
+ *	elf_each_function(f, "PyObject_*", hook, user);
+ */
+#ifndef SPILE_ELF_H
+#define SPILE_ELF_H
+
+#include "abi/abi.h"
+#include "base/base.h"
+
+struct elf_cache;
+struct elf_cache *elf_cache_create(struct arena *a);
+void elf_cache_destroy(struct elf_cache *c); /* closes files and mappings */
+
+struct elf_segment {
+	uint64_t address, file_offset, file_size, memory_size, align;
+	bool readable, writable, executable;
+};
+
+struct elf_file {
+	const char *path; /* canonical */
+	const char *build_id; /* hex or NULL */
+	bool is_pie; /* ET_DYN with an entry */
+	bool is_shared; /* ET_DYN */
+	bool is_static; /* no interpreter */
+	bool is_go;
+	const char *interpreter; /* PT_INTERP or NULL */
+	const char *soname; /* or NULL */
+	uint64_t entry;
+	const struct elf_segment *segments; /* PT_LOAD */
+	uint32_t n_segments;
+	const char *const *needed; /* DT_NEEDED */
+	uint32_t n_needed;
+	const uint8_t *image; /* the whole file, mapped */
+	size_t image_size;
+	void *priv;
+};
+
+struct error *elf_open(struct elf_cache *c, const char *path, struct elf_file **out) BASE_MUST_CHECK;
+/* Bytes at a link-time address, NULL if not backed by the file; *available gets how many follow. */
+const uint8_t *elf_bytes(const struct elf_file *f, uint64_t address, uint64_t *available);
+
+/* ---- symbols: .symtab, .dynsym, .gnu_debugdata, merged, one per name and address ------------ */
+
+struct elf_symbol {
+	const char *name; /* version suffix removed */
+	uint64_t address, size; /* size 0: unknown, up to the next symbol */
+	bool is_function, is_global, is_exported /* in .dynsym */, is_ifunc;
+};
+/* First by name among functions and objects; NULL if none. */
+const struct elf_symbol *elf_symbol_find(struct elf_file *f, const char *name);
+/* Every function whose name matches the glob; hook returns false to stop. In order of address. */
+void elf_each_function(struct elf_file *f, const char *glob,
+		       bool (*hook)(void *user, const struct elf_symbol *s), void *user);
+/* The function that holds the address, with its extent (symbol size, else .eh_frame, else next symbol). */
+bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, uint64_t *start, uint64_t *end);
+
+/* ---- SDT markers (.note.stapsdt, version 3) ------------------------------------------------- */
+
+/* One operand of a marker as its note spells it, decoded. */
+struct elf_operand {
+	bool valid;
+	int8_t size; /* bytes, negative: signed, as in the note; 0: not given */
+	bool is_float;
+	enum { ELF_OPERAND_CONSTANT, ELF_OPERAND_REGISTER, ELF_OPERAND_MEMORY, ELF_OPERAND_ADDRESS } kind;
+	int8_t base, index; /* enum abi_register, -1 none */
+	uint8_t scale, shift; /* shift 8: %ah */
+	uint8_t register_size;
+	bool module_relative;
+	int64_t displacement;
+	const char *text;
+};
+struct elf_mark {
+	const char *provider, *name;
+	uint64_t address; /* prelink-adjusted by .stapsdt.base */
+	uint64_t semaphore; /* 0 none */
+	const struct elf_operand *args;
+	uint32_t n_args;
+};
+/* All markers, in order of the notes. */
+const struct elf_mark *elf_marks(struct elf_file *f, uint32_t *n);
+
+/* ---- finding files ---------------------------------------------------------------------------- */
+
+/* "sleep" by $PATH; with a slash: relative to cwd; "#!" scripts: their interpreter; canonical. */
+struct error *elf_find_program(struct arena *a, const char *name, const char **out) BASE_MUST_CHECK;
+/* Globs over the file system; canonical, sorted, without duplicates. */
+struct error *elf_find_programs(struct arena *a, const char *pattern, const char *const **out, uint32_t *n) BASE_MUST_CHECK;
+/* The closure of DT_NEEDED as the dynamic loader would find it (ld.so.cache, RPATH, RUNPATH, $ORIGIN, defaults), canonical paths. */
+struct error *elf_needed_closure(struct elf_cache *c, struct elf_file *f, const char *const **out,
+				 uint32_t *n) BASE_MUST_CHECK;
+
+#endif

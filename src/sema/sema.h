@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sema: from trees to a checked program.
+ *
+ * It answers: which function, variable, macro, alias a name means; every
+ * type; which probes there are after aliases, wildcards and providers had
+ * their say.  It never opens an object file: probe points are resolved by the
+ * providers it is handed.
+ *
+ * Ownership: everything lives in sema_options.arena.
+ *
+ *	struct sema_program *p = sema_check(&options, user_files, n);
+ *	if (!options.diags->errors) ... p->probes ...
+ */
+#ifndef SPILE_SEMA_H
+#define SPILE_SEMA_H
+
+#include "base/base.h"
+#include "lang/lang.h"
+
+/* ---- where a target variable is found -------------------------------------- */
+
+enum operand_kind {
+	OPERAND_CONSTANT, /* displacement */
+	OPERAND_REGISTER,
+	OPERAND_MEMORY, /* [bias? + base + index * scale + displacement] */
+	OPERAND_ADDRESS, /* the same sum, not read */
+	OPERAND_SITE_NAME, /* $$name */
+	OPERAND_SITE_PROVIDER, /* $$provider */
+};
+struct sema_operand {
+	enum operand_kind kind;
+	uint8_t size; /* 1 2 4 8 bytes; of a register: its low bytes */
+	bool is_signed;
+	int8_t base, index; /* enum abi_register, -1 none; REGISTER: base */
+	uint8_t scale; /* 1 2 4 8 */
+	uint8_t shift; /* bits: 8 for %ah */
+	bool module_relative; /* add the module's load bias */
+	int64_t displacement;
+	enum lang_type type;
+};
+
+/* ---- resolved probe points ------------------------------------------------------ */
+
+enum probe_context {
+	CONTEXT_TOOL, /* runs in the tool: begin, end, error, timer */
+	CONTEXT_TARGET, /* runs in a target at an instruction */
+};
+enum probe_event { EVENT_BEGIN, EVENT_END, EVENT_ERROR, EVENT_NEVER, EVENT_TIMER, EVENT_SITE };
+
+#define SITE_ENTRY 1u /* a function's first instruction: flags and red zone dead */
+#define SITE_MARK 2u
+
+/* One place in one object file. */
+struct sema_site {
+	const char *module; /* canonical path */
+	const char *build_id; /* hex or NULL */
+	uint64_t address; /* as in the file's program headers (link-time) */
+	uint64_t function_start, function_end; /* link-time, 0 0 unknown */
+	uint64_t semaphore; /* link-time address, 0 none */
+	uint32_t flags;
+	const char *function; /* or NULL */
+	const char *mark, *provider; /* or NULL */
+	const char *point; /* pp(): process("/usr/bin/x").mark("y") */
+	struct sema_operand *args; /* $arg1.. */
+	const char **arg_text; /* operand as written, for messages; a bad one has size 0 */
+	uint32_t n_args;
+};
+
+/* What one probe point of the script became. */
+struct sema_point {
+	enum probe_event event;
+	enum probe_context context;
+	int64_t sequence; /* begin, end, error */
+	int64_t interval_ns, randomize_ns; /* timer */
+	uint32_t pid; /* process(PID): only there; 0 any */
+	bool target_only; /* bare `process`: the -c or -x process */
+	const char *point; /* pp() of non-site points; script form of the others */
+	const char *type; /* probe_type(): begin_end, hrtimer, uprobe ... */
+	VEC(struct sema_site *) sites;
+};
+
+struct sema_resolver;
+/*
+ * A provider turns probe points that begin with `root` into sema_points.
+ * To add one: a file in src/probe/, a row in probe/providers.def, tests,
+ * a paragraph in the manual of probe points.
+ */
+struct sema_provider {
+	const char *root; /* "begin", "timer", "process" */
+	/*
+	 * Appends to out. Returns false after a diagnostic (or silently when
+	 * the point is optional). `components` have no script wildcards left in
+	 * names, except where the provider's own patterns allow them.
+	 */
+	bool (*resolve)(struct sema_resolver *r, const struct probe_point *p);
+	/* Points of the provider that match names with wildcards: "timer.*" -> NULL-ended patterns for messages and
+	 * --dump-probe-types. */
+	const char *const *types;
+	/*
+	 * A target variable in a handler at `site` (NULL if CONTEXT_TOOL). Returns the replacement expression
+	 * (an EXPR_TARGET with operand and type set, or anything else such as a sprintf for $$vars), or NULL after a
+	 * diagnostic; with `probing` set (for @defined) NULL without one.
+	 */
+	struct expr *(*variable)(struct sema_resolver *r, const struct sema_point *point,
+				 const struct sema_site *site, struct expr *target, bool probing);
+};
+
+/* Handed to providers. */
+struct sema_resolver {
+	struct arena *arena;
+	struct intern *names;
+	struct diag_list *diags;
+	struct source_set *sources;
+	const struct sema_options *options;
+	bool quiet; /* optional point: no diagnostics */
+	VEC(struct sema_point *) out;
+	void *user; /* sema_options.provider_user */
+};
+
+/* ---- builtins ------------------------------------------------------------------------- */
+
+#define BUILTIN_PURE 1u /* may be dropped when unused */
+#define BUILTIN_FAILS 2u /* slot->error must be tested */
+#define BUILTIN_TARGET 4u /* only means something in a target */
+#define BUILTIN_GURU 8u
+#define BUILTIN_READS_MEMORY 16u /* may fault: the fault table is needed */
+
+/* A row of sema/builtins.def: script name, result, parameter types, runtime function. */
+struct sema_builtin {
+	const char *name;
+	enum lang_type type; /* UNKNOWN: no value */
+	uint8_t n_parameters;
+	enum lang_type parameters[6];
+	uint32_t flags;
+	const char *runtime; /* "rt_strlen" */
+	/* constants appended after the script's arguments */
+	uint8_t n_extra;
+	int64_t extra[3];
+};
+const struct sema_builtin *sema_builtin_find(const char *name, uint32_t n_args);
+const struct sema_builtin *sema_builtin_at(uint32_t i); /* NULL past the end */
+
+/* ---- the checked program ----------------------------------------------------------------- */
+
+struct sema_function {
+	const char *name;
+	struct span span;
+	struct function_decl *decl;
+	enum lang_type type;
+	struct lang_variable **parameters;
+	uint32_t n_parameters;
+	VEC(struct lang_variable *) locals; /* parameters not included */
+	struct stmt *body;
+	struct sema_function *next_overload; /* same name and arity, lower priority */
+	uint32_t index;
+	bool is_recursive;
+	bool has_effects;
+};
+
+struct sema_probe {
+	struct span span;
+	struct sema_point *point;
+	const char *name; /* pn(): as in the script */
+	struct stmt *body; /* prologues, body and epilogues in one block */
+	VEC(struct lang_variable *) locals;
+	struct expr *condition; /* all conditions ANDed, or NULL */
+	/* the sites this body was resolved for: a point's sites with unlike $args become several probes */
+	VEC(struct sema_site *) sites;
+	uint32_t index;
+};
+
+struct sema_program {
+	VEC(struct lang_variable *) globals; /* only those used */
+	VEC(struct sema_function *) functions; /* only those reached */
+	VEC(struct sema_probe *) probes;
+	VEC(struct lang_variable *) unread; /* written, never read: shown at the end */
+};
+
+struct sema_options {
+	struct arena *arena;
+	struct intern *names;
+	struct source_set *sources;
+	struct diag_list *diags;
+	const struct sema_provider *const *providers; /* NULL-ended */
+	void *provider_user;
+	/* parsed tapset files, searched for what user files leave open */
+	struct lang_file **library;
+	uint32_t n_library;
+	const struct lang_options *lang; /* to parse on demand */
+	bool guru, unoptimized; /* -g, -u */
+	bool has_target; /* -c or -x given */
+	const char *target_path; /* the executable of -c / -x, canonical; NULL unknown */
+	uint32_t target_pid; /* of -x */
+	bool listing; /* -l, -L: bodies are not checked for effects */
+	char **script_args; /* argv(), argc */
+	uint32_t n_script_args;
+	bool global_display; /* unread globals become an end probe */
+};
+
+/* Never NULL; look at diags->errors. */
+struct sema_program *sema_check(const struct sema_options *o, struct lang_file **user, uint32_t n_user);
+/* -l / -L: the points that p expands to, unsorted. */
+struct sema_program *sema_list(const struct sema_options *o, struct probe_point *p);
+/* Pass 2's output. */
+void sema_print_program(FILE *to, struct arena *a, const struct sema_program *p);
+
+/* ---- for providers ------------------------------------------------------------------------- */
+
+struct sema_point *sema_point_add(struct sema_resolver *r, enum probe_event event, enum probe_context context,
+				  const char *point);
+/* number argument of component i; false after a diagnostic if it is missing or a string */
+bool sema_number_argument(struct sema_resolver *r, const struct probe_point *p, uint32_t i, int64_t *out);
+bool sema_string_argument(struct sema_resolver *r, const struct probe_point *p, uint32_t i, const char **out);
+
+#endif
