@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Arenas, growing arrays and growing texts. */
+#include "base/base.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+#include <string.h>
+
+#define CHUNK_SIZE ((size_t)64 * 1024)
+
+struct chunk {
+	struct chunk *previous;
+	size_t size, used; /* of data */
+	_Alignas(16) unsigned char data[];
+};
+
+struct arena {
+	struct chunk *last;
+};
+
+void base_assert_failed(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "spile: internal error at %s:%d: %s\n", file, line, what);
+	abort();
+}
+
+void base_oom(void)
+{
+	static const char text[] = "spile: out of memory\n";
+
+	fwrite(text, 1, sizeof text - 1, stderr);
+	_exit(1);
+}
+
+static struct chunk *chunk_create(struct chunk *previous, size_t size)
+{
+	struct chunk *c;
+
+	if (size > SIZE_MAX / 2)
+		base_oom();
+	c = calloc(1, sizeof *c + size);
+	if (!c)
+		base_oom();
+	c->previous = previous;
+	c->size = size;
+	return c;
+}
+
+struct arena *arena_create(void)
+{
+	struct arena *a = calloc(1, sizeof *a);
+
+	if (!a)
+		base_oom();
+	return a;
+}
+
+void arena_destroy(struct arena *a)
+{
+	if (!a)
+		return;
+	for (struct chunk *c = a->last, *previous; c; c = previous) {
+		previous = c->previous;
+		free(c);
+	}
+	free(a);
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	struct chunk *c = a->last;
+	void *p;
+
+	size = base_align(base_max(size, (size_t)1), (size_t)16);
+	if (!c || c->size - c->used < size)
+		a->last = c = chunk_create(c, base_max(size, CHUNK_SIZE));
+	p = c->data + c->used;
+	c->used += size;
+	return p;
+}
+
+void *arena_dup(struct arena *a, const void *p, size_t size)
+{
+	void *copy = arena_alloc(a, size);
+
+	if (size)
+		memcpy(copy, p, size);
+	return copy;
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+	char *copy = arena_alloc(a, n + 1);
+
+	if (n)
+		memcpy(copy, s, n);
+	return copy;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return arena_strndup(a, s, strlen(s));
+}
+
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+	va_list again;
+	char *text;
+	int n;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	base_assert(n >= 0);
+	text = arena_alloc(a, (size_t)n + 1);
+	vsnprintf(text, (size_t)n + 1, fmt, ap);
+	return text;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = arena_vprintf(a, fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+struct arena_mark arena_mark(struct arena *a)
+{
+	return (struct arena_mark){ a->last, a->last ? a->last->used : 0 };
+}
+
+void arena_reset(struct arena *a, struct arena_mark m)
+{
+	while (a->last && a->last != m.chunk) {
+		struct chunk *previous = a->last->previous;
+
+		free(a->last);
+		a->last = previous;
+	}
+	if (a->last && a->last->used > m.used) {
+		memset(a->last->data + m.used, 0, a->last->used - m.used);
+		a->last->used = m.used;
+	}
+}
+
+void *vec_grow(struct arena *a, void *p, uint32_t n, uint32_t *cap, size_t item)
+{
+	uint32_t wanted = *cap ? *cap * 2 : 8;
+	void *bigger;
+
+	if (wanted <= *cap)
+		base_oom();
+	bigger = arena_alloc(a, (size_t)wanted * item);
+	if (n)
+		memcpy(bigger, p, (size_t)n * item);
+	*cap = wanted;
+	return bigger;
+}
+
+void buf_init(struct buf *b, struct arena *a)
+{
+	*b = (struct buf){ .arena = a };
+}
+
+static void buf_reserve(struct buf *b, size_t more)
+{
+	size_t wanted = b->cap ? b->cap : 64;
+	char *bigger;
+
+	if (b->cap && b->cap - b->n > more)
+		return;
+	while (wanted - b->n <= more)
+		wanted *= 2;
+	bigger = arena_alloc(b->arena, wanted);
+	if (b->n)
+		memcpy(bigger, b->p, b->n);
+	b->p = bigger;
+	b->cap = wanted;
+}
+
+void buf_add(struct buf *b, const void *p, size_t n)
+{
+	buf_reserve(b, n);
+	if (n)
+		memcpy(b->p + b->n, p, n);
+	b->n += n;
+	b->p[b->n] = '\0';
+}
+
+void buf_adds(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void buf_addc(struct buf *b, int c)
+{
+	char byte = (char)c;
+
+	buf_add(b, &byte, 1);
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap, again;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	base_assert(n >= 0);
+	buf_reserve(b, (size_t)n + 1);
+	vsnprintf(b->p + b->n, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	b->n += (size_t)n;
+}
+
+const char *buf_str(struct buf *b)
+{
+	buf_reserve(b, 1);
+	return b->p;
+}
