@@ -31,6 +31,9 @@ enum ir_op {
 
 #define IR_NONE UINT32_MAX /* no register, no block */
 
+/* ir_ins.flags */
+#define IR_PURE 1u /* CALL: may be removed when its result is unused */
+
 struct ir_ins {
 	uint8_t op;
 	uint8_t size; /* LOAD STORE SLOT REGION: 1 2 4 8 */
