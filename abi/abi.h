@@ -218,6 +218,9 @@ struct abi_process {
 	uint64_t module_sequence; /* module events posted / served: rt_module_event */
 	uint64_t module_served;
 	uint64_t text_start, text_end; /* of the runtime image and bundle code, here */
+	uint64_t initial_virtual_mask; /* for threads that register later; bits as slot.virtual_mask */
+	/* per signal number: bits of ABI_SIGNALS that the program wants blocked in its handler */
+	uint8_t handler_mask[72];
 	uint64_t reserved[8];
 };
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ways into the runtime from trampolines, signals and patched system calls.
+ *
+ * Each is entered with registers that belong to the program: everything that
+ * C code may change is saved here, on the program's stack (at most 200 bytes),
+ * and the stack is aligned.  None of them is hot: a hit comes here only when
+ * something is out of the ordinary.
+ */
+	.text
+
+	/* The address of struct abi_process, written when the image is placed. */
+	.balign 8
+	.globl	rt_self
+	.hidden	rt_self
+rt_self:
+	.quad	0
+
+.macro SAVE_CALLER_SAVED
+	push	%rbp
+	mov	%rsp, %rbp
+	push	%rcx
+	push	%rdx
+	push	%rsi
+	push	%rdi
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	and	$-16, %rsp
+	cld
+.endm
+
+.macro RESTORE_CALLER_SAVED
+	lea	-64(%rbp), %rsp
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rdi
+	pop	%rsi
+	pop	%rdx
+	pop	%rcx
+	pop	%rbp
+.endm
+
+.macro ENTRY name
+	.balign 16
+	.globl	\name
+	.type	\name, @function
+\name:
+.endm
+
+/* rcx: key (~fs base). rax: slot or 0. Everything else but the flags is kept. */
+ENTRY rt_slot_miss
+	SAVE_CALLER_SAVED
+	mov	%rcx, %rdi
+	call	rt_slot_register
+	RESTORE_CALLER_SAVED
+	ret
+	.size	rt_slot_miss, . - rt_slot_miss
+
+/* rax: busy slot, rcx: stack pointer of the hit. rax: not 0 if the handler may run all the same. */
+ENTRY rt_slot_busy
+	SAVE_CALLER_SAVED
+	mov	%rax, %rdi
+	mov	%rcx, %rsi
+	call	rt_slot_recover
+	RESTORE_CALLER_SAVED
+	ret
+	.size	rt_slot_busy, . - rt_slot_busy
+
+/*
+ * A site like any other: [rsp] return address, [rsp+8] site number. The dynamic
+ * loader has changed its list of objects; waits (bounded) for the tool.
+ */
+ENTRY rt_module_event
+	pushfq
+	push	%rax
+	SAVE_CALLER_SAVED
+	call	rt_module_wait
+	RESTORE_CALLER_SAVED
+	pop	%rax
+	popfq
+	ret
+	.size	rt_module_event, . - rt_module_event
+
+/*
+ * Signal handler for SIGSEGV, SIGBUS and SIGTRAP. Ours: the context is changed and
+ * the return goes to the restorer. Foreign: the program's handler is entered as the
+ * kernel would have, same stack, same arguments, same return address.
+ */
+ENTRY rt_signal
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	cld
+	call	rt_signal_decide
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	mov	%rax, %r11
+	xor	%eax, %eax
+	test	%r11, %r11
+	jz	1f
+	jmp	*%r11
+1:	ret
+	.size	rt_signal, . - rt_signal
+
+ENTRY rt_restorer
+	mov	$15, %eax
+	syscall
+	ud2
+	.size	rt_restorer, . - rt_restorer
+
+/*
+ * In place of a `syscall` instruction whose rax is the number the hook stands for:
+ * arguments where the kernel takes them, the result in rax; rcx and r11 are lost, as
+ * a system call loses them.
+ */
+.macro HOOK name, function
+ENTRY \name
+	SAVE_CALLER_SAVED
+	mov	%r10, %rcx
+	call	\function
+	RESTORE_CALLER_SAVED
+	ret
+	.size	\name, . - \name
+.endm
+
+HOOK rt_hook_sigaction, rt_sigaction_emulate
+HOOK rt_hook_sigprocmask, rt_sigprocmask_emulate
+
+/* The same where the number is known only at run time: it is in rax; others go to the kernel. */
+ENTRY rt_hook_any
+	cmp	$13, %rax
+	je	rt_hook_sigaction
+	cmp	$14, %rax
+	je	rt_hook_sigprocmask
+	syscall
+	ret
+	.size	rt_hook_any, . - rt_hook_any
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What entry.S and the C files of this folder call in each other. */
+#ifndef SPILE_RUNTIME_ENTRY_H
+#define SPILE_RUNTIME_ENTRY_H
+
+#include "abi/abi.h"
+
+/* entry.S; signatures are nominal, see there */
+void rt_signal(void);
+void rt_restorer(void);
+void rt_slot_miss(void);
+void rt_slot_busy(void);
+void rt_module_event(void);
+void rt_hook_sigaction(void);
+void rt_hook_sigprocmask(void);
+void rt_hook_any(void);
+extern uint64_t rt_self;
+
+/* called from entry.S */
+struct abi_slot *rt_slot_register(uint64_t key);
+int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp);
+void rt_module_wait(void);
+uint64_t rt_signal_decide(int64_t sig, const void *info, void *context);
+int64_t rt_sigaction_emulate(int64_t sig, uint64_t action, uint64_t old, uint64_t size);
+int64_t rt_sigprocmask_emulate(int64_t how, uint64_t set, uint64_t old, uint64_t size);
+
+#endif

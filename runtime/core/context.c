@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who and where: process, thread, time, registers and names of the hit's site. */
+#include "runtime/arch/arch.h"
+#include "runtime/rt_api.h"
+
+static int64_t ask(long nr)
+{
+	return rt_syscall(nr, 0, 0, 0, 0, 0, 0);
+}
+
+static struct abi_region *region_of(const struct abi_slot *s)
+{
+	return (void *)s->region;
+}
+
+static void put_text(struct abi_slot *s, const char *text, uint32_t length, struct abi_string *out)
+{
+	uint32_t most = region_of(s)->max_string - 1;
+
+	out->length = length < most ? length : most;
+	for (uint32_t i = 0; i < out->length; i++)
+		out->text[i] = text[i];
+	out->text[out->length] = 0;
+}
+
+int64_t rt_pid(struct abi_slot *s)
+{
+	return s->pid;
+}
+
+int64_t rt_tid(struct abi_slot *s)
+{
+	return *(const volatile uint32_t *)s->tid_address;
+}
+
+int64_t rt_ppid(struct abi_slot *s)
+{
+	(void)s;
+	return ask(RT_SYS_GETPPID);
+}
+
+int64_t rt_uid(struct abi_slot *s)
+{
+	(void)s;
+	return ask(RT_SYS_GETUID);
+}
+
+int64_t rt_euid(struct abi_slot *s)
+{
+	(void)s;
+	return ask(RT_SYS_GETEUID);
+}
+
+int64_t rt_gid(struct abi_slot *s)
+{
+	(void)s;
+	return ask(RT_SYS_GETGID);
+}
+
+int64_t rt_egid(struct abi_slot *s)
+{
+	(void)s;
+	return ask(RT_SYS_GETEGID);
+}
+
+int64_t rt_pgrp(struct abi_slot *s)
+{
+	(void)s;
+	return ask(RT_SYS_GETPGID);
+}
+
+int64_t rt_sid(struct abi_slot *s)
+{
+	(void)s;
+	return ask(RT_SYS_GETSID);
+}
+
+#define PRCTL_GET_NAME 16
+
+void rt_execname(struct abi_slot *s, struct abi_string *out)
+{
+	char name[16] = { 0 };
+	uint32_t n = 0;
+
+	rt_syscall(RT_SYS_PRCTL, PRCTL_GET_NAME, (long)name, 0, 0, 0, 0);
+	while (n < sizeof name && name[n])
+		n++;
+	put_text(s, name, n, out);
+}
+
+int64_t rt_cpu(struct abi_slot *s)
+{
+	uint32_t cpu = 0;
+
+	(void)s;
+	rt_syscall(RT_SYS_GETCPU, (long)&cpu, 0, 0, 0, 0, 0);
+	return cpu;
+}
+
+int64_t rt_target(struct abi_slot *s)
+{
+	return region_of(s)->target_pid;
+}
+
+int64_t rt_stp_pid(struct abi_slot *s)
+{
+	return region_of(s)->tool_pid;
+}
+
+/* ---- the site ---------------------------------------------------------------- */
+
+static const struct abi_site *site_of(const struct abi_slot *s)
+{
+	return (const void *)s->site;
+}
+
+static void put_site_text(struct abi_slot *s, uint64_t text, struct abi_string *out)
+{
+	const struct abi_string *from = (const void *)text;
+
+	if (from)
+		put_text(s, from->text, from->length, out);
+	else
+		put_text(s, "", 0, out);
+}
+
+void rt_pp(struct abi_slot *s, struct abi_string *out)
+{
+	put_site_text(s, s->site ? site_of(s)->point : 0, out);
+}
+
+void rt_ppfunc(struct abi_slot *s, struct abi_string *out)
+{
+	put_site_text(s, s->site ? site_of(s)->function : 0, out);
+}
+
+void rt_mark_name(struct abi_slot *s, struct abi_string *out)
+{
+	put_site_text(s, s->site ? site_of(s)->name : 0, out);
+}
+
+void rt_mark_provider(struct abi_slot *s, struct abi_string *out)
+{
+	put_site_text(s, s->site ? site_of(s)->provider : 0, out);
+}
+
+int64_t rt_addr(struct abi_slot *s)
+{
+	return s->site ? (int64_t)site_of(s)->pc : 0;
+}
+
+/* ---- time ------------------------------------------------------------------------ */
+
+int64_t rt_clock(struct abi_slot *s, int64_t which, int64_t divisor)
+{
+	const struct abi_region *r = region_of(s);
+	uint64_t passed = rt_tsc() - r->tsc_base;
+	int64_t ns = (int64_t)((unsigned __int128)passed * r->tsc_mult >> 32);
+
+	ns += which == 0 ? r->realtime_base : r->monotonic_base;
+	return divisor > 1 ? ns / divisor : ns;
+}
+
+int64_t rt_cycles(struct abi_slot *s)
+{
+	(void)s;
+	return (int64_t)rt_tsc();
+}
+
+/* ---- registers --------------------------------------------------------------------- */
+
+int64_t rt_registers_valid(struct abi_slot *s)
+{
+	return s->site && site_of(s)->pc;
+}
+
+static uint64_t target_register(const struct abi_slot *s, uint32_t number)
+{
+	if (number == ABI_RIP)
+		return site_of(s)->pc;
+	if (number == ABI_RSP)
+		return s->saved_sp + (uint64_t)(int64_t)site_of(s)->sp_adjust;
+	return s->registers[number];
+}
+
+struct register_name {
+	char name[8];
+	uint8_t number, size, shift;
+};
+
+static const struct register_name register_names[] = {
+#define FAMILY(r64, r32, r16, n) { r64, n, 8, 0 }, { r32, n, 4, 0 }, { r16, n, 2, 0 }
+	FAMILY("rax", "eax", "ax", ABI_RAX), FAMILY("rbx", "ebx", "bx", ABI_RBX),
+	FAMILY("rcx", "ecx", "cx", ABI_RCX), FAMILY("rdx", "edx", "dx", ABI_RDX),
+	FAMILY("rsi", "esi", "si", ABI_RSI), FAMILY("rdi", "edi", "di", ABI_RDI),
+	FAMILY("rbp", "ebp", "bp", ABI_RBP), FAMILY("rsp", "esp", "sp", ABI_RSP),
+	FAMILY("r8", "r8d", "r8w", ABI_R8), FAMILY("r9", "r9d", "r9w", ABI_R9),
+	FAMILY("r10", "r10d", "r10w", ABI_R10), FAMILY("r11", "r11d", "r11w", ABI_R11),
+	FAMILY("r12", "r12d", "r12w", ABI_R12), FAMILY("r13", "r13d", "r13w", ABI_R13),
+	FAMILY("r14", "r14d", "r14w", ABI_R14), FAMILY("r15", "r15d", "r15w", ABI_R15),
+	FAMILY("rip", "eip", "ip", ABI_RIP), FAMILY("rflags", "eflags", "flags", ABI_RFLAGS),
+#undef FAMILY
+	{ "al", ABI_RAX, 1, 0 }, { "ah", ABI_RAX, 1, 8 }, { "bl", ABI_RBX, 1, 0 }, { "bh", ABI_RBX, 1, 8 },
+	{ "cl", ABI_RCX, 1, 0 }, { "ch", ABI_RCX, 1, 8 }, { "dl", ABI_RDX, 1, 0 }, { "dh", ABI_RDX, 1, 8 },
+	{ "sil", ABI_RSI, 1, 0 }, { "dil", ABI_RDI, 1, 0 }, { "bpl", ABI_RBP, 1, 0 }, { "spl", ABI_RSP, 1, 0 },
+	{ "r8b", ABI_R8, 1, 0 }, { "r9b", ABI_R9, 1, 0 }, { "r10b", ABI_R10, 1, 0 }, { "r11b", ABI_R11, 1, 0 },
+	{ "r12b", ABI_R12, 1, 0 }, { "r13b", ABI_R13, 1, 0 }, { "r14b", ABI_R14, 1, 0 }, { "r15b", ABI_R15, 1, 0 },
+};
+
+static bool same_name(const struct register_name *r, rt_str name)
+{
+	uint32_t n = 0;
+
+	while (n < sizeof r->name && r->name[n])
+		n++;
+	if (n != name->length)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (r->name[i] != name->text[i])
+			return false;
+	return true;
+}
+
+static int64_t cut(uint64_t value, uint32_t size, bool is_signed)
+{
+	uint32_t unused = 64 - size * 8;
+
+	value <<= unused;
+	return is_signed ? (int64_t)value >> unused : (int64_t)(value >> unused);
+}
+
+static void fail(struct abi_slot *s, const char *text, uint32_t length, rt_str more)
+{
+	_Alignas(8) char room[sizeof(struct abi_string) + 128];
+	struct abi_string *message = (void *)room;
+	uint32_t n = 0;
+
+	for (; n < length; n++)
+		message->text[n] = text[n];
+	for (uint32_t i = 0; more && i < more->length && n < sizeof room - sizeof *message - 1; i++)
+		message->text[n++] = more->text[i];
+	message->length = n;
+	rt_error(s, message);
+}
+#define FAIL(s, text, more) fail((s), (text), sizeof(text) - 1, (more))
+
+int64_t rt_register(struct abi_slot *s, rt_str name, int64_t is_signed)
+{
+	if (!rt_registers_valid(s)) {
+		FAIL(s, "cannot access CPU registers in this context", 0);
+		return 0;
+	}
+	for (uint32_t i = 0; i < sizeof register_names / sizeof register_names[0]; i++) {
+		const struct register_name *r = &register_names[i];
+
+		if (same_name(r, name))
+			return cut(target_register(s, r->number) >> r->shift, r->size, is_signed);
+	}
+	FAIL(s, "Unknown register: ", name);
+	return 0;
+}
+
+#define REGISTER_ARGUMENTS 6
+
+/* System V AMD64, at a function's entry: six registers, then the stack above the return address. */
+int64_t rt_argument(struct abi_slot *s, int64_t number, int64_t size, int64_t is_signed)
+{
+	static const uint8_t order[REGISTER_ARGUMENTS] = { ABI_RDI, ABI_RSI, ABI_RDX, ABI_RCX, ABI_R8, ABI_R9 };
+	uint64_t value;
+
+	if (!rt_registers_valid(s)) {
+		FAIL(s, "cannot access CPU registers in this context", 0);
+		return 0;
+	}
+	if (number < 1 || number > 1024) {
+		FAIL(s, "cannot access arg(n)", 0);
+		return 0;
+	}
+	if (number <= REGISTER_ARGUMENTS)
+		return cut(target_register(s, order[number - 1]), (uint32_t)size, is_signed);
+	if (!rt_peek64(target_register(s, ABI_RSP) + (uint64_t)(number - REGISTER_ARGUMENTS) * 8, &value)) {
+		FAIL(s, "cannot access arg(n)", 0);
+		return 0;
+	}
+	return cut(value, (uint32_t)size, is_signed);
+}
