@@ -36,6 +36,9 @@ struct x86_ins {
 	uint8_t disp_offset; /* of the disp32, rip_relative */
 	uint64_t rip_target;
 	bool ends_flow; /* jmp, ret, ud2, hlt: nothing falls through */
+	uint8_t opcode_offset; /* of the last opcode byte */
+	bool address_32; /* rip_relative with an address-size prefix: rip_target is cut to 32 bits */
+	bool word_branch; /* a branch cut to 16 bits by some processors: not relocated */
 };
 
 /* false: not an instruction (or fewer bytes than it needs). */
@@ -47,10 +50,11 @@ void x86_format(const struct x86_ins *ins, char *text, size_t size);
 #define X86_RELOCATED_MAX 48
 /*
  * Writes to out the instruction's effect as if it still stood at
- * ins->address, when executed at `to`.  Targets in [keep_start, keep_end)
- * that were displaced together are the caller's matter (x86_relocate_block).
- * Returns the size, 0 if it cannot be relocated there (out of reach, xbegin).
- * A call pushes its original return address and jumps.
+ * ins->address, when executed at `to`.  A branch goes to ins->target, which
+ * the caller may have changed when the target was displaced as well.
+ * Returns the size, 0 if it cannot be relocated there (out of reach, xbegin);
+ * the size does not depend on `to`.  A call pushes its original return
+ * address and jumps.
  */
 uint32_t x86_relocate(const struct x86_ins *ins, uint64_t to, uint8_t out[X86_RELOCATED_MAX]);
 
