@@ -80,7 +80,7 @@ void *vec_grow(struct arena *a, void *p, uint32_t n, uint32_t *cap, size_t item)
 					  sizeof *(v)->p);                     \
 		(v)->p[(v)->n++] = (__VA_ARGS__);                              \
 	} while (0)
-#define vec_each(it, v) for (__typeof__((v)->p) it = (v)->p; it && it < (v)->p + (v)->n; it++)
+#define vec_each(it, v) for (__typeof__((v)->p + 0) it = (v)->p; it && it < (v)->p + (v)->n; it++)
 
 /* ---- buf: a growing text or byte string, always NUL-terminated ---------- */
 
