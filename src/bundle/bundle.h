@@ -13,10 +13,30 @@
  * Full-form handler, called from a trampoline:
  *	entry: [rsp] = return address, [rsp+8] = site number (pushed imm32)
  *	saves what it clobbers, finds the slot, switches stacks, runs, restores,
- *	`ret` (the trampoline drops the site number)
+ *	`ret` (the trampoline drops the site number); every register is as
+ *	before, in the GENERIC variant the arithmetic flags too
  * Tool-form handler: an ordinary C function void (*)(struct abi_slot *).
  * Inline handler: bytes that fall out at their end, all registers (and, in
  *	the GENERIC variant, flags) as before.
+ *
+ * What trampolines, generated code and runtime agree on:
+ *	ENTRY trampoline      push $number; call handler; lea 8(%rsp),%rsp
+ *	GENERIC trampoline    lea -128(%rsp),%rsp; push $number; call handler;
+ *	                      lea 136(%rsp),%rsp
+ *	slot.saved_sp         rsp inside the handler, below what it pushed
+ *	site.sp_adjust        BUNDLE_SP_ADJUST_ENTRY or _GENERIC, by trampoline
+ *	slot.registers[RSP]   the target's own rsp, adjusted already
+ *	slot.registers[...]   all of them and RFLAGS when the handler calls what
+ *	                      may ask for any; else those it reads or clobbers
+ * Two entries of the runtime image serve the prologues, called with any
+ * stack alignment, preserving every register but rax and the flags:
+ *	rt_slot_miss  rcx the table key; rax: the slot, 0 none
+ *	rt_slot_busy  rax the slot, rcx rsp; rax: not 0 if the handler may run
+ *
+ * Sharded maps: each slot's shard (at slot + shard_offset) is a complete
+ * abi_map.  Fresh slots read as zeroes, so whoever registers a slot copies the
+ * constant members, all in front of `count`, from the global's base.
+ * Shards of scalars start as zeroes and need nothing.
  */
 #ifndef SPILE_BUNDLE_H
 #define SPILE_BUNDLE_H
@@ -54,6 +74,9 @@ struct bundle_handler {
 #define BUNDLE_FULL 1u
 #define BUNDLE_INLINE 2u
 #define BUNDLE_EMPTY 3u
+/* The target's rsp less slot.saved_sp, in full form: site.sp_adjust. */
+#define BUNDLE_SP_ADJUST_ENTRY 32
+#define BUNDLE_SP_ADJUST_GENERIC 168
 
 struct bundle_inline {
 	const uint8_t *bytes;
@@ -69,6 +92,7 @@ struct bundle_probe {
 	const char *name; /* pn() */
 	const char *point; /* pp(), tool context */
 	uint32_t pid; /* only in this process; 0 any */
+	bool target_only; /* only in the process of -c or -x */
 };
 
 struct bundle_site {
@@ -113,6 +137,8 @@ struct bundle {
 	bool reads_memory; /* the fault table is needed */
 	/* assembler-like text of the code for -p4; may be NULL */
 	const char *listing;
+	uint32_t text_offset; /* in code: constants before it, instructions behind */
+	uint64_t stack_size; /* least machine stack per slot, for handlers in full form */
 };
 
 struct bundle *bundle_create(struct arena *a);

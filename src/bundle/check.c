@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Judging a loaded bundle: every index, offset and size that the session
+ * follows is inside what it points into.  What the code itself does is not
+ * judged: a bundle is a program, to be trusted like one.
+ */
+#include "bundle/check.h"
+
+#include <string.h>
+
+#define LAST_EVENT 5u /* EVENT_SITE */
+#define LAST_FLAG 3u /* SITE_ENTRY | SITE_MARK */
+#define REGION_MOST ((uint64_t)1 << 46)
+#define STRING_MOST ((uint32_t)1 << 24)
+
+/* [offset, offset + size) lies in [0, whole). */
+static bool inside(uint64_t offset, uint64_t size, uint64_t whole)
+{
+	return offset <= whole && size <= whole - offset;
+}
+
+static bool is_power_of_two(uint64_t v)
+{
+	return v && (v & (v - 1)) == 0;
+}
+
+static bool reloc_ok(const struct bundle *b, const struct bundle_reloc *r, uint32_t size)
+{
+	bool is_short = r->kind == RELOC_RUNTIME_REL32 || r->kind == RELOC_CODE_REL32;
+	bool is_runtime = r->kind == RELOC_RUNTIME_REL32 || r->kind == RELOC_RUNTIME_ABS64;
+
+	return r->kind <= RELOC_CODE_REL32 && inside(r->offset, is_short ? 4 : 8, size) &&
+	       (!is_runtime || r->symbol < b->runtime_symbols.n);
+}
+
+static const char *check_code(const struct bundle *b)
+{
+	if (b->text_offset > b->code_size)
+		return "text outside the code";
+	vec_each(r, &b->relocs)
+		if (!reloc_ok(b, r, b->code_size))
+			return "bad relocation";
+	vec_each(i, &b->inlines)
+		vec_each(r, &i->relocs)
+			if (!reloc_ok(b, r, i->size))
+				return "bad relocation of an inline handler";
+	vec_each(s, &b->runtime_symbols)
+		if (!*s)
+			return "nameless runtime symbol";
+	return NULL;
+}
+
+static bool variant_ok(const struct bundle *b, uint32_t kind, uint32_t at)
+{
+	switch (kind) {
+	case BUNDLE_ABSENT:
+	case BUNDLE_EMPTY:
+		return true;
+	case BUNDLE_FULL:
+		return at >= b->text_offset && at < b->code_size;
+	case BUNDLE_INLINE:
+		return at < b->inlines.n;
+	default:
+		return false;
+	}
+}
+
+static const char *check_handlers(const struct bundle *b)
+{
+	vec_each(h, &b->handlers)
+		for (uint32_t v = 0; v < VARIANT_COUNT; v++)
+			if (!variant_ok(b, h->variant[v].kind, h->variant[v].at))
+				return "bad handler";
+	vec_each(p, &b->probes)
+		if (p->event > LAST_EVENT || p->handler >= b->handlers.n || !p->name || !p->point)
+			return "bad probe";
+	return NULL;
+}
+
+/* An abi_string in the code, or 0. */
+static bool string_ok(const struct bundle *b, uint32_t at)
+{
+	uint32_t length;
+
+	if (at == 0)
+		return true;
+	if (at % 8 || !inside(at, ABI_STRING_HEAD, b->code_size))
+		return false;
+	memcpy(&length, b->code + at, sizeof length);
+	return inside((uint64_t)at + ABI_STRING_HEAD, (uint64_t)length + 1, b->code_size);
+}
+
+static const char *check_sites(const struct bundle *b)
+{
+	vec_each(s, &b->sites) {
+		if (!s->module || s->probe >= b->probes.n || s->handler >= b->handlers.n || s->flags > LAST_FLAG)
+			return "bad site";
+		if (!string_ok(b, s->point) || !string_ok(b, s->function) || !string_ok(b, s->name) ||
+		    !string_ok(b, s->provider))
+			return "bad text of a site";
+	}
+	return NULL;
+}
+
+static bool format_ok(const struct bundle *b, uint32_t at)
+{
+	struct abi_format f;
+	struct abi_format_part part;
+	uint64_t room = b->code_size - (uint64_t)base_min(at, b->code_size);
+
+	if (at % 8 || room < sizeof f)
+		return false;
+	memcpy(&f, b->code + at, sizeof f);
+	if (f.n_args > 64 || !inside(sizeof f, (uint64_t)f.n_parts * sizeof part, room))
+		return false;
+	for (uint32_t i = 0; i < f.n_parts; i++) {
+		memcpy(&part, b->code + at + sizeof f + i * sizeof part, sizeof part);
+		if (!part.conversion && !inside(part.text, part.length, room))
+			return false;
+	}
+	return true;
+}
+
+static const char *check_formats(const struct bundle *b)
+{
+	vec_each(f, &b->formats)
+		if (!format_ok(b, *f))
+			return "bad format";
+	vec_each(p, &b->positions)
+		if (!*p)
+			return "bad position";
+	return NULL;
+}
+
+static bool map_ok(const struct bundle *b, const struct abi_map *m, uint64_t size)
+{
+	return is_power_of_two(m->buckets) && m->n_keys <= ABI_MAX_KEYS && m->value_kind <= ABI_VALUE_STAT &&
+	       m->max_string == b->max_string && m->value_offset < m->entry_size && m->entry_size % 8 == 0 &&
+	       sizeof *m + (uint64_t)m->buckets * 4 <= m->entries_offset &&
+	       inside(m->entries_offset, (uint64_t)m->capacity * m->entry_size, size);
+}
+
+static bool global_ok(const struct bundle *b, const struct bundle_global *g)
+{
+	const struct abi_global *l = &g->layout;
+	uint64_t end = b->globals_offset + b->globals_size;
+	bool sharded = l->share == ABI_SHARE_SHARDED;
+
+	if (!g->name || l->share > ABI_SHARE_SHARDED || l->kind > ABI_VALUE_STAT || l->lock || l->size < 8 ||
+	    g->n_keys > ABI_MAX_KEYS)
+		return false;
+	if (!inside(l->base_offset, l->size, end) || l->base_offset < b->globals_offset || l->base_offset % 8)
+		return false;
+	if (sharded && (!inside(l->merged_offset, l->size, end) || l->merged_offset < b->globals_offset ||
+			l->shard_offset < ABI_SLOT_HEAD || l->merged_offset % 8 || l->shard_offset % 8 ||
+			!inside(l->shard_offset - ABI_SLOT_HEAD, l->size, b->shards_size)))
+		return false;
+	if (!l->is_map && l->kind == ABI_VALUE_STRING && l->size < ABI_STRING_HEAD + (uint64_t)b->max_string)
+		return false;
+	return !l->is_map || map_ok(b, &g->map, l->size);
+}
+
+static const char *check_globals(const struct bundle *b)
+{
+	if (b->globals_offset < ABI_PAGE || b->globals_offset % 64 || b->globals_offset > REGION_MOST ||
+	    b->globals_size > REGION_MOST || b->shards_size > REGION_MOST || b->frame_size > REGION_MOST ||
+	    b->stack_size > REGION_MOST || b->max_string < 1 || b->max_string > STRING_MOST)
+		return "bad sizes";
+	if ((uint64_t)b->globals.n * sizeof(struct abi_global) > b->globals_size)
+		return "bad table of globals";
+	vec_each(g, &b->globals)
+		if (!global_ok(b, g))
+			return "bad global";
+	return NULL;
+}
+
+const char *bundle_check(const struct bundle *b)
+{
+	const char *(*const checks[])(const struct bundle *) = {
+		check_code, check_globals, check_handlers, check_sites, check_formats,
+	};
+	const char *wrong = NULL;
+
+	for (uint32_t i = 0; i < base_count(checks) && !wrong; i++)
+		wrong = checks[i](b);
+	return wrong;
+}
