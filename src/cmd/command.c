@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The target of -c or -x: its words and its executable. */
+#include "cmd/driver.h"
+#include "elf/elf.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <wordexp.h>
+
+/* sh -c COMMAND; nothing is known then of the program that will be probed. */
+static void use_shell(struct cmd_session *s)
+{
+	char **words = arena_array(s->arena, char *, 4);
+
+	words[0] = arena_strdup(s->arena, "/bin/sh");
+	words[1] = arena_strdup(s->arena, "-c");
+	words[2] = arena_strdup(s->arena, s->options->command);
+	s->command = words;
+}
+
+static struct error *split_command(struct cmd_session *s)
+{
+	wordexp_t w = { 0 };
+	int result = wordexp(s->options->command, &w, WRDE_NOCMD | WRDE_UNDEF);
+
+	if (result == WRDE_BADCHAR || result == WRDE_CMDSUB || result == WRDE_BADVAL) {
+		use_shell(s);
+		return NULL;
+	}
+	if (result || !w.we_wordc) {
+		if (!result)
+			wordfree(&w);
+		return error_new(ERROR_OTHER, "the command of -c, '%s', cannot be split into words",
+				 s->options->command);
+	}
+	s->command = arena_array(s->arena, char *, w.we_wordc + 1);
+	for (size_t i = 0; i < w.we_wordc; i++)
+		s->command[i] = arena_strdup(s->arena, w.we_wordv[i]);
+	wordfree(&w);
+	s->command_error = elf_find_program(s->arena, s->command[0], &s->target_path);
+	return s->command_error;
+}
+
+static struct error *find_process(struct cmd_session *s)
+{
+	const char *link = arena_printf(s->arena, "/proc/%u/exe", s->options->pid);
+	char path[4096];
+	ssize_t n;
+
+	if (access(arena_printf(s->arena, "/proc/%u", s->options->pid), F_OK) != 0)
+		return error_new(ERROR_NO_PROCESS, "there is no process %u", s->options->pid);
+	n = readlink(link, path, sizeof path - 1);
+	if (n > 0)
+		s->target_path = arena_strndup(s->arena, path, (size_t)n);
+	return NULL;
+}
+
+struct error *cmd_target_find(struct cmd_session *s)
+{
+	if (s->options->command)
+		return split_command(s);
+	if (s->options->pid)
+		return find_process(s);
+	return NULL;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The driver: passes 1 to 5 in order; each may be the last one asked for. */
+#include "cmd/driver.h"
+#include "elf/elf.h"
+#include "gen/gen.h"
+#include "ir/ir.h"
+#include "probe/probe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define LANGUAGE_VERSION "5.5"
+
+static struct utsname machine;
+
+static void prepare(struct cmd_session *s)
+{
+	const struct cmd_options *o = s->options;
+
+	uname(&machine);
+	s->conditions = (struct lang_conditions){
+		.kernel_v = machine.release,
+		.kernel_vr = machine.release,
+		.systemtap_v = LANGUAGE_VERSION,
+		.arch = "x86_64",
+		.runtime = "dyninst",
+		.privilege = "stapusr",
+		.guru = o->guru,
+	};
+	s->args_used = arena_array(s->arena, bool, o->n_script_args + 1);
+	s->macros = lang_macros_create(s->arena);
+	s->lang = (struct lang_options){
+		.arena = s->arena,
+		.names = s->names,
+		.sources = s->sources,
+		.diags = &s->diags,
+		.library_macros = s->macros,
+		.conditions = &s->conditions,
+		.args = o->script_args,
+		.n_args = o->n_script_args,
+		.args_used = s->args_used,
+		.argc_used = &s->argc_used,
+		.privileged = o->guru,
+	};
+	s->diags.suppress_warnings = o->no_warnings;
+	s->diags.warnings_are_errors = o->warnings_fail;
+}
+
+static struct error *read_script(struct cmd_session *s, struct source **out)
+{
+	const struct cmd_options *o = s->options;
+
+	if (o->script_text) {
+		*out = source_from_text(s->sources, "<input>", o->script_text, strlen(o->script_text));
+		return NULL;
+	}
+	if (strcmp(o->script_file, "-") == 0) {
+		struct error *e = source_from_file(s->sources, "/dev/stdin", out);
+
+		if (!e)
+			(*out)->name = "<stdin>";
+		return e;
+	}
+	return source_from_file(s->sources, o->script_file, out);
+}
+
+static struct error *parse_scripts(struct cmd_session *s)
+{
+	const struct cmd_options *o = s->options;
+	struct source *source;
+	struct error *e;
+
+	if (o->script_text || o->script_file) {
+		e = read_script(s, &source);
+		if (e)
+			return e;
+		vec_push(s->arena, &s->user, lang_parse(&s->lang, source));
+	}
+	for (uint32_t i = 0; i < o->extra.n; i++) {
+		source = source_from_text(s->sources, arena_printf(s->arena, "<input%u>", i + 1), o->extra.p[i],
+					  strlen(o->extra.p[i]));
+		vec_push(s->arena, &s->user, lang_parse(&s->lang, source));
+	}
+	return NULL;
+}
+
+static void warn_unused_arguments(struct cmd_session *s)
+{
+	if (s->argc_used || s->options->last_pass < 2)
+		return;
+	for (uint32_t i = 0; i < s->options->n_script_args; i++)
+		if (!s->args_used[i])
+			diag_add(&s->diags, DIAG_WARN_UNUSED_ARGUMENT, (struct span){ 0, 0, 0 },
+				 "unused command line option $%u/@%u", i + 1, i + 1);
+}
+
+static bool pass_1(struct cmd_session *s)
+{
+	struct cmd_clock start = cmd_clock_now();
+	struct error *e = cmd_tapset_load(s);
+
+	if (!e)
+		e = parse_scripts(s);
+	if (e) {
+		cmd_error(s, e);
+		return false;
+	}
+	if (!cmd_pass_check(s, 1))
+		return false;
+	cmd_pass_done(s, 1, start, "parsed %u user script%s and %u library scripts", s->user.n,
+		      s->user.n == 1 ? "" : "s", s->library.n);
+	return true;
+}
+
+static void fill_sema(struct cmd_session *s, struct sema_options *o, struct probe_user *user, bool listing)
+{
+	*o = (struct sema_options){
+		.arena = s->arena,
+		.names = s->names,
+		.sources = s->sources,
+		.diags = &s->diags,
+		.providers = probe_providers(),
+		.provider_user = user,
+		.library = s->library.p,
+		.n_library = s->library.n,
+		.lang = &s->lang,
+		.guru = s->options->guru,
+		.unoptimized = s->options->unoptimized,
+		.has_target = s->options->command || s->options->pid,
+		.target_path = s->target_path,
+		.target_pid = s->options->pid,
+		.listing = listing,
+		.script_args = s->options->script_args,
+		.n_script_args = s->options->n_script_args,
+		.global_display = !s->options->no_global_display && !listing,
+	};
+}
+
+static struct sema_program *pass_2(struct cmd_session *s, struct elf_cache *cache)
+{
+	struct cmd_clock start = cmd_clock_now();
+	struct probe_user user = { .cache = cache };
+	struct sema_options o;
+	struct sema_program *p;
+
+	fill_sema(s, &o, &user, false);
+	p = sema_check(&o, s->user.p, s->user.n);
+	warn_unused_arguments(s);
+	if (!cmd_pass_check(s, 2))
+		return NULL;
+	cmd_pass_done(s, 2, start, "analyzed script: %u probe(s), %u function(s), %u global(s)", p->probes.n,
+		      p->functions.n, p->globals.n);
+	return p;
+}
+
+/* Limits from -D; false after a message. */
+static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
+{
+	int64_t string = ABI_MAXSTRINGLEN, entries = 2048, nesting = 10, errors = 0, skipped = 100;
+	int64_t action = 1000;
+
+	if (!cmd_limit(o, "MAXSTRINGLEN", 16, 65536, &string) ||
+	    !cmd_limit(o, "MAXMAPENTRIES", 1, 100000000, &entries) ||
+	    !cmd_limit(o, "MAXNESTING", 1, 10000, &nesting) || !cmd_limit(o, "MAXACTION", 1, INT64_MAX / 16, &action))
+		return false;
+	action *= 10;
+	if (!cmd_limit(o, "MAXACTION_INTERRUPTIBLE", 1, INT64_MAX / 16, &action) ||
+	    !cmd_limit(o, "MAXERRORS", 0, INT32_MAX, &errors) || !cmd_limit(o, "MAXSKIPPED", 0, INT32_MAX, &skipped))
+		return false;
+	*l = (struct gen_limits){
+		.max_string = base_align((uint32_t)string, 8u),
+		.max_map_entries = (uint32_t)entries,
+		.max_nesting = (uint32_t)nesting,
+		.max_action = action,
+		.max_errors = (uint32_t)errors,
+		.max_skipped = (uint32_t)skipped,
+	};
+	return true;
+}
+
+static struct ir_module *pass_3(struct cmd_session *s, const struct sema_program *p, const struct gen_limits *g)
+{
+	struct cmd_clock start = cmd_clock_now();
+	struct ir_limits l = { g->max_string, g->max_map_entries, s->sources };
+	struct ir_module *m = ir_lower(s->arena, p, &l);
+	const char *wrong;
+
+	ir_optimize(m);
+	wrong = ir_verify(m);
+	if (wrong) {
+		cmd_error(s, error_new(ERROR_OTHER, "internal: %s", wrong));
+		return NULL;
+	}
+	cmd_pass_done(s, 3, start, "lowered script to %u function(s)", m->functions.n);
+	return m;
+}
+
+static void apply_global_values(struct cmd_session *s, struct bundle *b)
+{
+	vec_each(a, &s->options->globals) {
+		struct bundle_global *found = NULL;
+
+		vec_each(g, &b->globals)
+			if (strcmp(g->name, a->name) == 0 && !g->layout.is_map)
+				found = g;
+		if (!found) {
+			fprintf(stderr, "WARNING: Ignoring unknown module option '%s'\n", a->name);
+		} else if (found->layout.kind == ABI_VALUE_STRING) {
+			found->init_string = a->value;
+			found->init_length = (uint32_t)strlen(a->value);
+		} else {
+			found->init_long = strtoll(a->value, NULL, 0);
+		}
+	}
+}
+
+static struct bundle *pass_4(struct cmd_session *s, const struct ir_module *m, struct gen_limits *l)
+{
+	struct cmd_clock start = cmd_clock_now();
+	struct bundle *b;
+
+	l->want_listing = s->options->last_pass == 4;
+	b = gen_bundle(s->arena, m, l);
+	apply_global_values(s, b);
+	cmd_pass_done(s, 4, start, "generated %u bytes of code for %u site(s)", b->code_size, b->sites.n);
+	return b;
+}
+
+static FILE *open_output(struct cmd_session *s)
+{
+	FILE *f;
+
+	if (!s->options->output)
+		return stdout;
+	f = fopen(s->options->output, "we");
+	if (!f)
+		cmd_error(s, error_errno(errno, "cannot write '%s'", s->options->output));
+	return f;
+}
+
+static int pass_5(struct cmd_session *s, const struct bundle *b)
+{
+	const struct cmd_options *o = s->options;
+	struct cmd_clock start = cmd_clock_now();
+	FILE *out = open_output(s);
+	struct ctl_options c = {
+		.arena = s->arena, .bundle = b, .command = s->command, .command_text = o->command, .pid = o->pid,
+		.out = out, .err = stderr, .verbose = o->verbose[4], .quiet = o->no_warnings,
+		.lossless = o->lossless, .suppress_handler_errors = o->suppress_errors, .timing = o->timing,
+		.colour = s->colour, .timeout_ns = o->timeout_ns, .guru = o->guru,
+	};
+	int status = 1;
+	struct error *e;
+
+	if (!out)
+		return 1;
+	if (o->verbose[4])
+		fputs("Pass 5: starting run.\n", stderr);
+	e = ctl_run(&c, &status);
+	if (e)
+		cmd_error(s, e);
+	if (fflush(out) != 0) {
+		cmd_error(s, error_errno(errno, "cannot write the output"));
+		status = 1;
+	}
+	if (out != stdout)
+		fclose(out);
+	cmd_pass_done(s, 5, start, "run completed");
+	if (status)
+		fputs("Pass 5: run failed.  [man error::pass5]\n", stderr);
+	return status;
+}
+
+/* Passes 3 to 5 of a checked program. */
+static int compile_and_run(struct cmd_session *s, const struct sema_program *p)
+{
+	const struct cmd_options *o = s->options;
+	struct gen_limits limits;
+	struct ir_module *m;
+	struct bundle *b;
+
+	if (!read_limits(o, &limits))
+		return 1;
+	m = pass_3(s, p, &limits);
+	if (!m)
+		return 1;
+	if (o->last_pass == 3) {
+		ir_print(stdout, m);
+		return 0;
+	}
+	b = pass_4(s, m, &limits);
+	if (o->last_pass == 4) {
+		fputs(b->listing ? b->listing : "", stdout);
+		return 0;
+	}
+	return pass_5(s, b);
+}
+
+static int check_and_run(struct cmd_session *s, struct elf_cache *cache)
+{
+	struct sema_program *p = pass_2(s, cache);
+
+	if (!p)
+		return 1;
+	if (s->options->last_pass == 2) {
+		sema_print_program(stdout, s->arena, p);
+		return 0;
+	}
+	return compile_and_run(s, p);
+}
+
+int cmd_run(struct cmd_session *s)
+{
+	struct elf_cache *cache;
+	struct error *e;
+	int status;
+
+	prepare(s);
+	if (!pass_1(s))
+		return 1;
+	if (s->options->last_pass == 1) {
+		vec_each(f, &s->user)
+			lang_print_file(stdout, *f);
+		return 0;
+	}
+	e = cmd_target_find(s);
+	if (e) {
+		cmd_error(s, e);
+		return 1;
+	}
+	cache = elf_cache_create(s->arena);
+	status = check_and_run(s, cache);
+	elf_cache_destroy(cache);
+	return status;
+}
+
+int cmd_list(struct cmd_session *s)
+{
+	struct elf_cache *cache = elf_cache_create(s->arena);
+	struct probe_user user = { .cache = cache };
+	struct sema_program *p = NULL;
+	struct probe_point *point;
+	struct sema_options o;
+	struct source *source;
+
+	prepare(s);
+	source = source_from_text(s->sources, "<input>", s->options->list, strlen(s->options->list));
+	if (!pass_1(s) || cmd_target_find(s) != NULL)
+		return 1;
+	point = lang_parse_point(&s->lang, source);
+	if (point && !s->diags.errors) {
+		fill_sema(s, &o, &user, true);
+		p = sema_list(&o, point);
+	}
+	diag_render(&s->diags, s->sources, stderr, s->colour);
+	if (p)
+		probe_list_print(stdout, s->arena, p, s->options->list_variables);
+	elf_cache_destroy(cache);
+	return p && p->probes.n && !s->diags.errors ? 0 : 1;
+}

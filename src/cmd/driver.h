@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The passes in order, and what is said about them. */
+#ifndef SPILE_CMD_DRIVER_H
+#define SPILE_CMD_DRIVER_H
+
+#include "cmd/options.h"
+#include "ctl/ctl.h"
+#include "lang/lang.h"
+#include "sema/sema.h"
+
+struct cmd_session {
+	struct arena *arena;
+	const struct cmd_options *options;
+	struct source_set *sources;
+	struct diag_list diags;
+	struct intern *names;
+	struct lang_conditions conditions;
+	struct lang_options lang;
+	struct lang_macros *macros;
+	VEC(struct lang_file *) library, user;
+	bool *args_used, argc_used;
+	bool colour;
+	const char *target_path; /* executable of -c or -x; NULL unknown */
+	char **command; /* words of -c */
+	struct error *command_error; /* why -c cannot be started */
+};
+
+/* The whole run: an exit status. */
+int cmd_run(struct cmd_session *s);
+int cmd_list(struct cmd_session *s);
+
+/* tapset.c: parses all .stpm, then all .stp files of the library directories. */
+struct error *cmd_tapset_load(struct cmd_session *s) BASE_MUST_CHECK;
+/* command.c: splits -c, finds target_path of -c or -x. */
+struct error *cmd_target_find(struct cmd_session *s) BASE_MUST_CHECK;
+
+/* message.c */
+void cmd_error(const struct cmd_session *s, const struct error *e);
+struct cmd_clock {
+	int64_t user, system, real; /* ns */
+};
+struct cmd_clock cmd_clock_now(void);
+/* "Pass 2: analyzed script: ... in 10usr/0sys/12real ms." with -v */
+void cmd_pass_done(const struct cmd_session *s, int pass, struct cmd_clock since, const char *fmt, ...)
+	BASE_PRINTF(4, 5);
+/* Prints the diagnostics; false if there are errors, with "Pass N: ... failed." said. */
+bool cmd_pass_check(struct cmd_session *s, int pass);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line, parsed and checked. */
+#ifndef SPILE_CMD_OPTIONS_H
+#define SPILE_CMD_OPTIONS_H
+
+#include "base/base.h"
+
+enum cmd_action { ACTION_RUN, ACTION_LIST, ACTION_HELP, ACTION_VERSION, ACTION_CLEANUP, ACTION_DUMP_FUNCTIONS, ACTION_DUMP_TYPES };
+
+#define CMD_PASSES 5
+
+struct cmd_assignment {
+	const char *name, *value; /* value NULL: a bare -D NAME */
+};
+
+struct cmd_options {
+	enum cmd_action action;
+	const char *script_text; /* -e */
+	const char *script_file; /* or NULL; "-" is standard input */
+	VEC(const char *) extra; /* -E */
+	const char *command; /* -c */
+	uint32_t pid; /* -x, --cleanup */
+	const char *list; /* -l, -L */
+	bool list_variables;
+	int last_pass;
+	const char *output; /* -o */
+	int64_t timeout_ns;
+	VEC(struct cmd_assignment) defines, globals;
+	VEC(const char *) includes;
+	bool guru, unoptimized, no_warnings, warnings_fail, timing, suppress_errors, no_global_display,
+		lossless;
+	int verbose[CMD_PASSES]; /* per pass */
+	const char *colour; /* never, always, auto */
+	char **script_args;
+	uint32_t n_script_args;
+};
+
+/* False after a message on standard error. */
+bool cmd_options_parse(struct arena *a, int argc, char **argv, struct cmd_options *out);
+void cmd_options_help(FILE *to);
+/* Value of a -D limit, or the default; false after a message if it is no number in range. */
+bool cmd_limit(const struct cmd_options *o, const char *name, int64_t least, int64_t most, int64_t *value);
+bool cmd_defined(const struct cmd_options *o, const char *name);
+
+#endif
