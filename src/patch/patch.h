@@ -7,14 +7,14 @@
  *
  * A plan for one site:
  *
- *	site:        e9 dd dd dd dd [cc ...]          jmp trampoline
- *	trampoline:  body (handler call or inline code)
+ *	site:        e9 dd dd dd dd                   jmp trampoline
+ *	trampoline:  bodies (handler calls or inline code)
  *	             displaced instructions, relocated
  *	             jmp back
  *
  * Interior instruction boundaries inside dd are pinned to 0xCC by the choice
  * of the trampoline's address; whoever lands there traps and is sent to the
- * relocated copy (traps[]).
+ * relocated copy (moved[]).
  */
 #ifndef SPILE_PATCH_H
 #define SPILE_PATCH_H
@@ -29,8 +29,8 @@ enum patch_rung {
 	RUNG_SINGLE, /* 2: one instruction of 5 bytes or more */
 	RUNG_SEVERAL, /* 3: several, boundaries pinned */
 	RUNG_PADDING, /* 4: short function with padding behind it */
-	RUNG_ISLAND, /* 5: jmp rel8 to a 5-byte hole (later) */
-	RUNG_PUN, /* 6: (later) */
+	RUNG_ISLAND, /* 5: jmp rel8 to a 5-byte hole (not made: a pun needs no hole) */
+	RUNG_PUN, /* 6: bytes behind the first instruction serve as displacement, unchanged */
 	RUNG_TRAP, /* 7: int3 */
 	RUNG_COUNT
 };
@@ -53,8 +53,13 @@ struct patch_page {
 	void *user; /* ctl's */
 };
 struct patch_space *patch_space_create(struct arena *a);
-/* Replaces the list of free ranges (page-aligned, ascending). */
+/*
+ * Replaces the list of free ranges (page-aligned, ascending). Pages already taken
+ * need not be missing from it. Room that must stay free (below a stack, above the
+ * heap) is left out by the caller.
+ */
 void patch_space_set_free(struct patch_space *s, const struct patch_range *free, uint32_t n);
+/* In the order they were taken; the array moves when a plan takes another page. */
 struct patch_page *patch_space_pages(struct patch_space *s, uint32_t *n);
 void patch_space_settle(struct patch_space *s);
 
@@ -77,7 +82,10 @@ struct patch_body {
 
 struct patch_request {
 	uint64_t address; /* of the site, in the process */
-	/* readable bytes around it: the function if known, else at least 32 behind the site */
+	/*
+	 * Bytes around it, as they are without our own patches: the function if known and 16
+	 * bytes of what follows it (filler), else at least 32 behind the site.
+	 */
 	const uint8_t *code;
 	uint64_t code_address;
 	uint32_t code_size;
@@ -95,9 +103,9 @@ struct patch_moved {
 };
 struct patch_plan {
 	enum patch_rung rung;
-	uint64_t address;
+	uint64_t address; /* of the patch: behind the endbr64 at a request's address */
 	uint8_t original[PATCH_MAX], patched[PATCH_MAX];
-	uint32_t size; /* bytes written at address */
+	uint32_t size; /* bytes at address that are ours: 5, or 1 for RUNG_TRAP */
 	uint64_t trampoline; /* first byte of the bodies */
 	uint64_t trampoline_end;
 	uint64_t resume; /* relocated first instruction: behind the bodies */

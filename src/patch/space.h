@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* space: takes room for trampolines at addresses that satisfy a displacement. */
+#ifndef SPILE_PATCH_SPACE_H
+#define SPILE_PATCH_SPACE_H
+
+#include "patch/patch.h"
+
+/* Where a block may go. */
+struct space_wish {
+	uint64_t low, high; /* the whole block lies in [low, high) */
+	uint64_t base; /* where displacements count from; also what to be near */
+	uint32_t mask, value; /* (address - base) & mask == value */
+	uint32_t size;
+};
+
+/* Marks the block as used and adds the pages it needs. false: no such place. */
+bool patch_space_take(struct patch_space *s, const struct space_wish *w, uint64_t *address);
+/* Puts the bytes of a taken block into its pages. */
+void patch_space_write(struct patch_space *s, uint64_t address, const uint8_t *bytes,
+		       uint32_t size);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trampoline: bodies, displaced code, and the way back, as bytes.
+ *
+ *	start:	body, full form			body, inline form
+ *		 [lea -128(%rsp),%rsp]		 its bytes
+ *		  push $site_number
+ *		  call handler			   or call *literal(%rip)
+ *		  lea 8[+128](%rsp),%rsp
+ *	resume:	displaced instructions
+ *		jmp behind them			   unless they never get there
+ *		literals
+ *
+ * Sizes are settled first, because the place depends on them. Calls by literal
+ * serve handlers out of reach; a place within reach of all is tried before.
+ */
+#include "patch/trampoline.h"
+
+#include <string.h>
+
+#include "patch/space.h"
+
+#define RED_ZONE 128
+#define REACH (1ull << 31)
+#define LOWEST 0x10000ull
+#define HIGHEST 0x7ffffffff000ull /* of user space, 47-bit addresses */
+#define LITERAL 8
+#define ALIGN 16u
+
+static const uint8_t skip_red_zone[] = { 0x48, 0x8d, 0x64, 0x24, 0x80 };
+static const uint8_t drop_number[] = { 0x48, 0x8d, 0x64, 0x24, 0x08 };
+static const uint8_t drop_both[] = { 0x48, 0x8d, 0xa4, 0x24, 8 + RED_ZONE, 0, 0, 0 };
+
+/* What is known before the place is. */
+struct layout {
+	const struct trampoline *t;
+	bool far_calls;
+	uint32_t body_size, resume, back, literals, size; /* offsets but the first and last */
+	uint32_t twins[PATCH_MAX];
+	uint32_t literal_bytes;
+	bool returns; /* a jmp back is needed */
+};
+
+static bool is_full(const struct patch_body *b)
+{
+	return b->handler != 0;
+}
+
+/* ---- sizes ---------------------------------------------------------------------- */
+
+static uint32_t size_of_body(const struct patch_body *b, bool far_calls)
+{
+	if (!is_full(b))
+		return b->size;
+	return (b->generic ? sizeof skip_red_zone + sizeof drop_both : sizeof drop_number) + 5u +
+	       (far_calls ? 6u : 5u);
+}
+
+static bool is_dropped(const struct x86_ins *ins)
+{
+	return ins->class == X86_NOP || ins->class == X86_ENDBR;
+}
+
+static bool lay_out_displaced(struct layout *l, uint32_t *at)
+{
+	uint8_t scratch[X86_RELOCATED_MAX];
+
+	for (uint32_t i = 0; i < l->t->n_ins; i++) {
+		const struct x86_ins *ins = &l->t->ins[i];
+		uint32_t size = 0;
+
+		l->twins[i] = *at;
+		if (is_dropped(ins))
+			continue;
+		size = x86_relocate(ins, ins->address, scratch);
+		if (!size)
+			return false;
+		*at += size;
+	}
+	return true;
+}
+
+static bool falls_through(const struct x86_ins *last)
+{
+	/* A relocated call comes back to the original code. */
+	return !last->ends_flow && last->class != X86_CALL && last->class != X86_CALL_INDIRECT;
+}
+
+static bool lay_out(struct layout *l, const struct trampoline *t, bool far_calls)
+{
+	const struct patch_request *r = t->request;
+	uint32_t at = 0;
+
+	*l = (struct layout){ .t = t, .far_calls = far_calls };
+	for (uint32_t i = 0; i < r->n_bodies; i++) {
+		at += size_of_body(&r->bodies[i], far_calls);
+		l->literal_bytes += far_calls && is_full(&r->bodies[i]) ? LITERAL : 0;
+	}
+	l->resume = at;
+	if (!lay_out_displaced(l, &at))
+		return false;
+	l->back = at;
+	l->returns = falls_through(&t->ins[t->n_ins - 1]);
+	l->literals = at + (l->returns ? 5 : 0);
+	l->size = l->literals + l->literal_bytes;
+	return true;
+}
+
+/* ---- where it may go ---------------------------------------------------------------- */
+
+static void keep_in_reach(struct patch_range *window, uint64_t target, uint32_t size)
+{
+	uint64_t reach = REACH - size - 64;
+
+	window->start = base_max(window->start, target > reach ? target - reach : 0);
+	window->end = base_min(window->end, target > HIGHEST ? HIGHEST : target + reach);
+}
+
+static bool is_inside(const struct trampoline *t, uint64_t target)
+{
+	const struct x86_ins *last = &t->ins[t->n_ins - 1];
+
+	return target > t->ins[0].address && target < last->address + last->length;
+}
+
+static struct patch_range window_of(const struct layout *l)
+{
+	const struct trampoline *t = l->t;
+	const struct patch_request *r = t->request;
+	struct patch_range w = { LOWEST, HIGHEST };
+
+	keep_in_reach(&w, t->ins[0].address, l->size);
+	for (uint32_t i = 0; i < t->n_ins; i++) {
+		const struct x86_ins *ins = &t->ins[i];
+
+		if (ins->rip_relative && !ins->address_32 && !is_dropped(ins))
+			keep_in_reach(&w, ins->rip_target, l->size);
+		if (ins->target && !is_inside(t, ins->target))
+			keep_in_reach(&w, ins->target, l->size);
+	}
+	for (uint32_t i = 0; i < r->n_bodies && !l->far_calls; i++)
+		if (is_full(&r->bodies[i]))
+			keep_in_reach(&w, r->bodies[i].handler, l->size);
+	return w;
+}
+
+/* Entries are aligned where the displacement's low byte is free. */
+static void prefer_alignment(struct space_wish *w)
+{
+	if (w->mask & (ALIGN - 1))
+		return;
+	w->mask |= ALIGN - 1;
+	w->value |= -(uint32_t)w->base & (ALIGN - 1);
+}
+
+static bool find_place(struct patch_space *s, const struct layout *l, uint64_t *address)
+{
+	struct patch_range window = window_of(l);
+	struct space_wish w = { .low = window.start,
+				.high = window.end,
+				.base = l->t->origin,
+				.mask = l->t->mask,
+				.value = l->t->value,
+				.size = base_max(l->size, 1u) };
+
+	prefer_alignment(&w);
+	return patch_space_take(s, &w, address);
+}
+
+/* ---- bytes ------------------------------------------------------------------------------ */
+
+static uint32_t put(uint8_t *out, const void *bytes, uint32_t size)
+{
+	memcpy(out, bytes, size);
+	return size;
+}
+
+static uint32_t put_call(uint8_t *out, uint64_t at, uint64_t to, uint64_t literal)
+{
+	int32_t d = (int32_t)(literal ? literal - (at + 6) : to - (at + 5));
+	uint32_t n = 0;
+
+	if (literal) {
+		out[n++] = 0xff;
+		out[n++] = 0x15;
+	} else {
+		out[n++] = 0xe8;
+	}
+	return n + put(out + n, &d, 4);
+}
+
+static uint32_t put_full(uint8_t *out, uint64_t at, const struct patch_body *b, uint64_t literal)
+{
+	uint32_t n = 0;
+
+	if (b->generic)
+		n += put(out, skip_red_zone, sizeof skip_red_zone);
+	out[n++] = 0x68; /* push $number */
+	n += put(out + n, &b->site_number, 4);
+	n += put_call(out + n, at + n, b->handler, literal);
+	if (b->generic)
+		return n + put(out + n, drop_both, sizeof drop_both);
+	return n + put(out + n, drop_number, sizeof drop_number);
+}
+
+static uint32_t put_inline(uint8_t *out, uint64_t at, const struct patch_body *b)
+{
+	put(out, b->bytes, b->size);
+	if (b->place)
+		b->place(b->user, out, at);
+	return b->size;
+}
+
+static void put_bodies(const struct layout *l, uint8_t *out, uint64_t start)
+{
+	const struct patch_request *r = l->t->request;
+	uint32_t at = 0, literal = l->literals;
+
+	for (uint32_t i = 0; i < r->n_bodies; i++) {
+		const struct patch_body *b = &r->bodies[i];
+
+		if (!is_full(b)) {
+			at += put_inline(out + at, start + at, b);
+		} else if (l->far_calls) {
+			at += put_full(out + at, start + at, b, start + literal);
+			literal += put(out + literal, &b->handler, LITERAL);
+		} else {
+			at += put_full(out + at, start + at, b, 0);
+		}
+	}
+}
+
+/* Branches between displaced instructions stay among the copies. */
+static uint64_t twin_of(const struct layout *l, uint64_t start, uint64_t target)
+{
+	for (uint32_t i = 1; i < l->t->n_ins; i++)
+		if (l->t->ins[i].address == target)
+			return start + l->twins[i];
+	return target;
+}
+
+static bool put_displaced(const struct layout *l, uint8_t *out, uint64_t start)
+{
+	const struct x86_ins *last = &l->t->ins[l->t->n_ins - 1];
+
+	for (uint32_t i = 0; i < l->t->n_ins; i++) {
+		struct x86_ins ins = l->t->ins[i];
+		uint32_t at = l->twins[i];
+
+		if (is_dropped(&ins))
+			continue;
+		ins.target = twin_of(l, start, ins.target);
+		if (!x86_relocate(&ins, start + at, out + at))
+			return false;
+	}
+	if (!l->returns)
+		return true;
+	return x86_encode_jump32(out + l->back, start + l->back, last->address + last->length);
+}
+
+bool patch_trampoline_make(struct arena *a, struct patch_space *s, struct trampoline *t)
+{
+	struct layout l;
+	uint64_t start;
+	uint8_t *bytes;
+	bool far_calls = false;
+
+	if (!lay_out(&l, t, far_calls))
+		return false;
+	if (!find_place(s, &l, &start)) {
+		far_calls = true;
+		if (!lay_out(&l, t, far_calls) || !find_place(s, &l, &start))
+			return false;
+	}
+	/* room for one whole relocated instruction behind the last */
+	bytes = arena_alloc(a, l.size + X86_RELOCATED_MAX);
+	put_bodies(&l, bytes, start);
+	if (!put_displaced(&l, bytes, start))
+		return false;
+	patch_space_write(s, start, bytes, l.size);
+	t->start = start;
+	t->resume = start + l.resume;
+	t->end = start + l.size;
+	for (uint32_t i = 0; i < t->n_ins; i++)
+		t->twins[i] = start + l.twins[i];
+	return true;
+}

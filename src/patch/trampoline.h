@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trampoline: bodies, displaced code, and the way back, as bytes. */
+#ifndef SPILE_PATCH_TRAMPOLINE_H
+#define SPILE_PATCH_TRAMPOLINE_H
+
+#include "patch/patch.h"
+
+struct trampoline {
+	const struct patch_request *request; /* for its bodies */
+	const struct x86_ins *ins; /* displaced, adjacent; nops among them are dropped */
+	uint32_t n_ins;
+	/* (address - origin) & mask == value: what the displacement at the site must look like */
+	uint64_t origin;
+	uint32_t mask, value;
+	/* results */
+	uint64_t start, resume, end;
+	uint64_t twins[PATCH_MAX]; /* of ins[i] */
+};
+
+/* Finds a place and writes the bytes there. false: no place, or something cannot be relocated. */
+bool patch_trampoline_make(struct arena *a, struct patch_space *s, struct trampoline *t);
+
+#endif
