@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of proc share. */
+#ifndef SPILE_PROC_PRIVATE_H
+#define SPILE_PROC_PRIVATE_H
+
+#include "proc/proc.h"
+
+/* A whole file of /proc/PID. */
+struct error *proc_file_read(struct arena *a, pid_t pid, const char *name, struct buf *out) BASE_MUST_CHECK;
+/* State letter of a thread ('R', 'S', 'Z' ...), 0 if it is gone. */
+char proc_state_of(pid_t pid, pid_t tid);
+
+/* Why a traced thread stopped. */
+enum proc_stop_kind {
+	STOP_EVENT, /* PTRACE_EVENT_STOP: interrupted or in a group stop */
+	STOP_EXEC,
+	STOP_SYSCALL,
+	STOP_SIGNAL, /* a signal is about to be delivered */
+	STOP_OTHER, /* an event nobody asked for */
+	STOP_GONE, /* the thread has ended */
+	STOP_LATE /* it did not stop in time */
+};
+struct proc_stop {
+	enum proc_stop_kind kind;
+	int signal;
+};
+/* Waits for the thread's next stop, at most `patience` seconds. */
+struct proc_stop proc_wait_stop(struct proc *p, struct proc_thread *t, int patience);
+/* Interrupts and resumes until the thread is in STOP_EVENT; signals on the way are delivered. */
+struct error *proc_settle(struct proc *p, struct proc_thread *t, int signal) BASE_MUST_CHECK;
+/* Ends the process's threads list and state after an unrecoverable stop. */
+void proc_forget_threads(struct proc *p);
+/* Opens pidfd and memory; checks state and word size. */
+struct error *proc_attach_files(struct proc *p) BASE_MUST_CHECK;
+
+/* ---- x86_64.c: the only place of proc that knows register names ---- */
+
+/* Bytes of the system call instruction. */
+#define PROC_SYSCALL_SIZE 2u
+extern const uint8_t proc_syscall_bytes[PROC_SYSCALL_SIZE];
+/* Registers for a system call made at `gadget`; no interrupted call is restarted. */
+void proc_registers_for_call(struct proc_registers *r, uint64_t gadget, long number, const uint64_t arguments[6]);
+int64_t proc_registers_result(const struct proc_registers *r);
+uint64_t proc_registers_pc(const struct proc_registers *r);
+/* The thread is inside a system call (its user code is between instructions, in no critical section). */
+bool proc_registers_in_call(const struct proc_registers *r);
+
+#endif
