@@ -100,5 +100,11 @@ struct error *elf_find_programs(struct arena *a, const char *pattern, const char
 /* The closure of DT_NEEDED as the dynamic loader would find it (ld.so.cache, RPATH, RUNPATH, $ORIGIN, defaults), canonical paths. */
 struct error *elf_needed_closure(struct elf_cache *c, struct elf_file *f, const char *const **out,
 				 uint32_t *n) BASE_MUST_CHECK;
+/* The library that f would get by dlopen("name"): the same search, without the closure. Canonical. */
+struct error *elf_find_library(struct elf_cache *c, struct elf_file *f, const char *name,
+			       const char **out) BASE_MUST_CHECK;
+
+/* The file itself, or a separate file found by its build-id, has DWARF. */
+bool elf_has_debug(const struct elf_file *f);
 
 #endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which function holds an address, and where it ends.
+ *
+ * A symbol with a size that covers the address is the best witness.  Symbols
+ * of hand-written assembler have no size, and stripped files no symbol: then
+ * the .eh_frame entry gives the extent.  The next symbol is the last resort.
+ */
+#include <stdlib.h>
+
+#include "elf/symbol.h"
+
+/* Sized symbols that begin before the nearest one and might still cover an address. */
+#define ENCLOSING_LIMIT 16u
+
+static int compare_extents(const void *a, const void *b)
+{
+	const struct function_extent *l = a, *r = b;
+
+	if (l->address != r->address)
+		return l->address < r->address ? -1 : 1;
+	return (l->place.bits > r->place.bits) - (l->place.bits < r->place.bits);
+}
+
+static void by_address_build(struct elf_file *f)
+{
+	struct elf_private *p = private_of(f);
+	struct symbol_cursor c = { 0 };
+	struct raw_symbol s;
+
+	p->index.by_address_built = true;
+	while (elf_symbol_next(f, &c, &s))
+		if (elf_symbol_is_function(f, &s))
+			vec_push(p->arena, &p->index.by_address,
+				 (struct function_extent){ s.symbol.st_value, s.symbol.st_size, s.place });
+	if (p->index.by_address.n)
+		qsort(p->index.by_address.p, p->index.by_address.n, sizeof *p->index.by_address.p,
+		      compare_extents);
+}
+
+/* How many entries begin at or before the address. */
+static uint32_t count_until(const struct symbol_index *x, uint64_t address)
+{
+	uint32_t low = 0, high = x->by_address.n;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (x->by_address.p[middle].address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The innermost sized symbol over the address; of aliases the first in its table. */
+static const struct function_extent *covering(const struct symbol_index *x, uint32_t until,
+					      uint64_t address)
+{
+	const struct function_extent *found = NULL;
+	uint32_t tried = 0;
+
+	for (uint32_t i = until; i-- > 0;) {
+		const struct function_extent *e = &x->by_address.p[i];
+
+		if (found && e->address != found->address)
+			break;
+		if (address - e->address < e->size)
+			found = e;
+		else if (tried++ == ENCLOSING_LIMIT)
+			break;
+	}
+	return found;
+}
+
+static const char *name_of(struct elf_file *f, struct symbol_place place)
+{
+	struct raw_symbol s;
+
+	if (!elf_symbol_get(f, place, &s))
+		return NULL;
+	return s.name[s.name_length] ? arena_strndup(private_of(f)->arena, s.name, s.name_length) : s.name;
+}
+
+/* Up to the next symbol, but not past the executable segment. */
+static uint64_t end_by_neighbour(const struct elf_file *f, const struct symbol_index *x, uint32_t next,
+				 uint64_t start)
+{
+	uint64_t end = next < x->by_address.n ? x->by_address.p[next].address : UINT64_MAX;
+
+	for (uint32_t i = 0; i < f->n_segments; i++) {
+		const struct elf_segment *s = &f->segments[i];
+
+		if (start >= s->address && start - s->address < s->memory_size)
+			end = base_min(end, s->address + s->memory_size);
+	}
+	return end;
+}
+
+/* The first alias at the address of the entry before `until`. */
+static const struct function_extent *nearest(const struct symbol_index *x, uint32_t until)
+{
+	uint32_t i = until - 1;
+
+	while (i > 0 && x->by_address.p[i - 1].address == x->by_address.p[i].address)
+		i--;
+	return &x->by_address.p[i];
+}
+
+bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, uint64_t *start, uint64_t *end)
+{
+	struct symbol_index *x = &private_of(f)->index;
+	const struct function_extent *e;
+	uint32_t until;
+
+	if (!x->by_address_built)
+		by_address_build(f);
+	until = count_until(x, address);
+	e = covering(x, until, address);
+	if (e) {
+		*name = name_of(f, e->place);
+		*start = e->address;
+		*end = e->address + e->size;
+		return true;
+	}
+	e = until ? nearest(x, until) : NULL;
+	if (elf_unwind_extent(f, address, start, end)) {
+		*name = e && e->address >= *start && !e->size ? name_of(f, e->place) : NULL;
+		if (*name)
+			*start = e->address;
+		return true;
+	}
+	if (!e || e->size)
+		return false;
+	*name = name_of(f, e->place);
+	*start = e->address;
+	*end = end_by_neighbour(f, x, until, e->address);
+	return address < *end;
+}

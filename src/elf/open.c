@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening files once per canonical path, and checked access to their bytes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "elf/file.h"
+
+struct elf_cache {
+	struct arena *arena;
+	struct map *by_path; /* canonical path to struct elf_file */
+	VEC(struct elf_file *) files;
+};
+
+struct elf_cache *elf_cache_create(struct arena *a)
+{
+	struct elf_cache *c = arena_new(a, struct elf_cache);
+
+	c->arena = a;
+	c->by_path = map_create(a);
+	return c;
+}
+
+void elf_cache_destroy(struct elf_cache *c)
+{
+	vec_each(f, &c->files)
+		munmap((void *)(uintptr_t)(*f)->image, (*f)->image_size);
+	c->files.n = 0;
+}
+
+/* Maps a regular file for reading; an empty one is an error. */
+static struct error *map_file(const char *path, const uint8_t **image, size_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct error *e = NULL;
+	struct stat st;
+	void *p;
+
+	if (fd < 0)
+		return error_errno(errno, "cannot open %s", path);
+	if (fstat(fd, &st) < 0)
+		e = error_errno(errno, "cannot read %s", path);
+	else if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(Elf64_Ehdr))
+		e = error_new(ERROR_BAD_FILE, "%s is not an ELF file", path);
+	if (!e) {
+		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (p == MAP_FAILED)
+			e = error_errno(errno, "cannot map %s", path);
+		*image = p;
+		*size = (size_t)st.st_size;
+	}
+	close(fd);
+	return e;
+}
+
+struct error *elf_open(struct elf_cache *c, const char *path, struct elf_file **out)
+{
+	char canonical[PATH_MAX];
+	struct elf_file *f;
+	struct error *e;
+
+	if (!realpath(path, canonical))
+		return error_errno(errno, "cannot find %s", path);
+	*out = map_find(c->by_path, canonical);
+	if (*out)
+		return NULL;
+	f = arena_new(c->arena, struct elf_file);
+	f->path = arena_strdup(c->arena, canonical);
+	e = map_file(canonical, &f->image, &f->image_size);
+	if (e)
+		return e;
+	e = elf_headers_read(c->arena, f);
+	if (e) {
+		munmap((void *)(uintptr_t)f->image, f->image_size);
+		return e;
+	}
+	map_put(c->by_path, canonical, f);
+	vec_push(c->arena, &c->files, f);
+	*out = f;
+	return NULL;
+}
+
+const uint8_t *elf_slice(const struct elf_file *f, uint64_t offset, uint64_t size)
+{
+	if (offset > f->image_size || size > f->image_size - offset)
+		return NULL;
+	return f->image + offset;
+}
+
+const uint8_t *elf_bytes(const struct elf_file *f, uint64_t address, uint64_t *available)
+{
+	for (uint32_t i = 0; i < f->n_segments; i++) {
+		const struct elf_segment *s = &f->segments[i];
+		uint64_t at = address - s->address, left;
+
+		if (address < s->address || at >= s->file_size || s->file_offset >= f->image_size)
+			continue;
+		left = base_min(s->file_size, f->image_size - s->file_offset);
+		if (at >= left)
+			continue;
+		if (available)
+			*available = left - at;
+		return f->image + s->file_offset + at;
+	}
+	return NULL;
+}
+
+const char *elf_text_at(const char *strings, size_t strings_size, uint64_t offset)
+{
+	return offset < strings_size ? strings + offset : "";
+}
+
+size_t elf_strings_trim(const char *strings, size_t size)
+{
+	while (size && strings[size - 1])
+		size--;
+	return size;
+}
+
+bool elf_section_at(const struct elf_file *f, uint32_t i, Elf64_Shdr *out)
+{
+	struct elf_private *p = private_of(f);
+
+	if (i >= p->n_sections)
+		return false;
+	memcpy(out, p->sections + (size_t)i * sizeof *out, sizeof *out);
+	return true;
+}
+
+const char *elf_section_name(const struct elf_file *f, const Elf64_Shdr *s)
+{
+	struct elf_private *p = private_of(f);
+
+	return elf_text_at(p->section_names, p->section_names_size, s->sh_name);
+}
+
+bool elf_section_find(const struct elf_file *f, const char *name, Elf64_Shdr *out)
+{
+	for (uint32_t i = 1; elf_section_at(f, i, out); i++)
+		if (strcmp(elf_section_name(f, out), name) == 0)
+			return true;
+	return false;
+}
+
+const uint8_t *elf_section_bytes(const struct elf_file *f, const Elf64_Shdr *s, uint64_t *size)
+{
+	*size = 0;
+	if (s->sh_type == SHT_NOBITS || !s->sh_size)
+		return NULL;
+	*size = s->sh_size;
+	return elf_slice(f, s->sh_offset, s->sh_size);
+}
+
+bool elf_has_debug(const struct elf_file *f)
+{
+	char path[PATH_MAX];
+	Elf64_Shdr s;
+
+	if (elf_section_find(f, ".debug_info", &s))
+		return true;
+	if (!f->build_id || strlen(f->build_id) < 3)
+		return false;
+	snprintf(path, sizeof path, "/usr/lib/debug/.build-id/%.2s/%s.debug", f->build_id, f->build_id + 2);
+	return access(path, R_OK) == 0;
+}
