@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The full form of a handler: from a trampoline, on the target's stack, with the
+ * target's registers, to a body that runs on the slot's stack; and back.
+ *
+ *	target's stack        pushed by
+ *	  site number         the trampoline
+ *	  return address      the trampoline's call
+ *	  rax, rcx            the prologue
+ *	  flags (GENERIC)     the prologue: ah as lahf gives it, al the overflow flag
+ *	  <- slot.saved_sp
+ *
+ * Nothing of the slot is written before `busy` is set, and nothing is read back
+ * after it is cleared: a signal in between may bring another hit of this
+ * thread.  rsp changes in one instruction, so that a signal always finds a
+ * good stack.  The other registers are kept in slot.registers, where the body
+ * finds what it wants to know of the target.
+ */
+#include "gen/x86_64_unit.h"
+
+#define SAVED_AT(u, r) code_at((u)->slot, REGISTER_AT(r))
+
+/* Offsets from rsp once the prologue has pushed. */
+struct entry_stack {
+	int32_t flags, rcx, rax, number, target;
+};
+
+static struct entry_stack entry_stack(const struct unit *u)
+{
+	int32_t at = u->generic ? 8 : 0;
+
+	return (struct entry_stack){
+		.flags = 0, .rcx = at, .rax = at + 8, .number = at + 24,
+		.target = u->generic ? BUNDLE_SP_ADJUST_GENERIC : BUNDLE_SP_ADJUST_ENTRY,
+	};
+}
+
+/* rax: the slot; or to `leave`. rcx is lost. */
+static void find_slot(struct unit *u, uint32_t leave, uint32_t miss, uint32_t found)
+{
+	struct code *c = u->c;
+
+	code_bytes(c, "\xf3\x48\x0f\xae\xc1", 5); /* rdfsbase %rcx */
+	code_unary(c, EXT_NOT, ABI_RCX);
+	code_multiply_number(c, ABI_RAX, ABI_RCX, (int32_t)ABI_TABLE_HASH);
+	code_shift_number(c, EXT_SHR, ABI_RAX, 52);
+	code_shift_number(c, EXT_SHL, ABI_RAX, 4);
+	code_rm(c, X_ADD_FROM, ABI_RAX, code_at(CODE_RIP, u->g->table_literal));
+	code_rm(c, X_CMP, ABI_RCX, code_at(ABI_RAX, offsetof(struct abi_table_entry, key)));
+	code_jcc(c, CC_NE, miss);
+	code_rm(c, X_LOAD, ABI_RAX, code_at(ABI_RAX, offsetof(struct abi_table_entry, slot)));
+	code_place(c, found);
+	code_rr(c, X_TEST, ABI_RAX, ABI_RAX);
+	code_jcc(c, CC_E, leave);
+}
+
+/* Marks the slot busy, unless it is or the session is not running. */
+static void enter_slot(struct unit *u, uint32_t leave, uint32_t busy, uint32_t run)
+{
+	struct code *c = u->c;
+
+	code_alu_number_mem(c, EXT_CMP, 0, code_at(ABI_RAX, offsetof(struct abi_slot, busy)), 0);
+	code_jcc(c, CC_NE, busy);
+	code_place(c, run);
+	code_rm(c, X_LOAD, ABI_RCX, code_at(ABI_RAX, offsetof(struct abi_slot, region)));
+	code_alu_number_mem(c, EXT_CMP, 0, code_at(ABI_RCX, offsetof(struct abi_region, state)),
+			    (int32_t)ABI_STATE_RUNNING);
+	code_jcc(c, CC_NE, leave);
+	code_store_number(c, 4, code_at(ABI_RAX, offsetof(struct abi_slot, busy)), 1);
+}
+
+static uint32_t wanted(const struct unit *u)
+{
+	const struct gen_facts *facts = &u->g->facts[u->function];
+
+	return facts->all_registers ? ~0u : facts->targets;
+}
+
+static uint32_t clobbered(const struct unit *u)
+{
+	uint32_t edges = BIT(ABI_RAX) | BIT(ABI_RCX) | BIT(ABI_RSP);
+
+	return ((u->save | BIT(ABI_R14) | BIT(ABI_R15)) & 0xffff) & ~edges;
+}
+
+static void keep_flags(struct unit *u, const struct entry_stack *s)
+{
+	struct code *c = u->c;
+
+	if (u->generic) {
+		code_rm(c, X_MOVZX8, ABI_R15, code_at(ABI_RSP, s->flags));
+		code_shift_number(c, EXT_SHL, ABI_R15, 11);
+		code_rm(c, X_MOVZX8, ABI_RCX, code_at(ABI_RSP, s->flags + 1));
+		code_rr(c, X_OR, ABI_RCX, ABI_R15);
+		code_alu_number(c, EXT_OR, ABI_R15, 0x202);
+	} else {
+		code_number(c, ABI_R15, 0x202); /* a function's entry: dead */
+	}
+	code_rm(c, X_MOV, ABI_R15, SAVED_AT(u, ABI_RFLAGS));
+}
+
+/* rax: the slot. Afterwards r14 is, and r15 and rcx are free. */
+static void keep_registers(struct unit *u)
+{
+	struct entry_stack s = entry_stack(u);
+	uint32_t keep = clobbered(u) | wanted(u);
+	const struct {
+		uint32_t reg, op;
+		int32_t at;
+	} edges[] = { { ABI_RAX, X_LOAD, s.rax }, { ABI_RCX, X_LOAD, s.rcx }, { ABI_RSP, X_LEA, s.target } };
+
+	for (uint32_t r = 0; r < 16; r++)
+		if (keep & BIT(r) & ~(BIT(ABI_RAX) | BIT(ABI_RCX) | BIT(ABI_RSP)))
+			code_rm(u->c, X_MOV, r, code_at(ABI_RAX, REGISTER_AT(r)));
+	code_move(u->c, ABI_R14, ABI_RAX);
+	for (uint32_t i = 0; i < base_count(edges); i++)
+		if (keep & BIT(edges[i].reg)) {
+			code_rm(u->c, edges[i].op, ABI_R15, code_at(ABI_RSP, edges[i].at));
+			code_rm(u->c, X_MOV, ABI_R15, SAVED_AT(u, edges[i].reg));
+		}
+	if (keep & BIT(ABI_RFLAGS))
+		keep_flags(u, &s);
+}
+
+static void note_site(struct unit *u)
+{
+	struct entry_stack s = entry_stack(u);
+	struct code *c = u->c;
+
+	code_multiply_number_mem(c, ABI_R15, code_at(ABI_RSP, s.number), sizeof(struct abi_site));
+	code_rm(c, X_LOAD, ABI_RCX, SLOT_MEMBER(u, process));
+	code_rm(c, X_ADD_FROM, ABI_R15, code_at(ABI_RCX, offsetof(struct abi_process, sites)));
+	code_rm(c, X_MOV, ABI_R15, SLOT_MEMBER(u, site));
+}
+
+/* Onto the slot's stack; r15: the script frame. */
+static void switch_stack(struct unit *u)
+{
+	struct code *c = u->c;
+
+	code_rm(c, X_LOAD, ABI_RCX, SLOT_MEMBER(u, region));
+	code_rm(c, X_LOAD, ABI_R15, code_at(ABI_RCX, offsetof(struct abi_region, stack_offset)));
+	code_rm(c, X_ADD_FROM, ABI_R15, code_at(ABI_RCX, offsetof(struct abi_region, stack_size)));
+	code_rr(c, X_ADD, u->slot, ABI_R15);
+	if (u->frame)
+		code_alu_number(c, EXT_SUB, ABI_R15, (int32_t)u->frame);
+	code_rm(c, X_MOV, ABI_RSP, SLOT_MEMBER(u, saved_sp));
+	code_move(c, ABI_RSP, ABI_R15);
+	code_rm(c, X_LOAD, ABI_R15, code_at(ABI_RCX, offsetof(struct abi_region, frame_offset)));
+	code_rr(c, X_ADD, u->slot, ABI_R15);
+}
+
+static void leave_slot(struct unit *u)
+{
+	struct code *c = u->c;
+
+	if (u->g->facts[u->function].ends) {
+		code_move(c, ABI_RDI, u->slot);
+		code_call_runtime(c, bundle_runtime_symbol(u->g->b, "rt_handler_end"));
+	}
+	for (uint32_t r = 0; r < 16; r++)
+		if ((clobbered(u) & BIT(r)) && r != ABI_R14)
+			code_rm(c, X_LOAD, r, SAVED_AT(u, r));
+	code_move(c, ABI_RAX, ABI_R14);
+	code_rm(c, X_LOAD, ABI_R14, code_at(ABI_RAX, REGISTER_AT(ABI_R14)));
+	code_rm(c, X_LOAD, ABI_RSP, code_at(ABI_RAX, offsetof(struct abi_slot, saved_sp)));
+	code_store_number(c, 4, code_at(ABI_RAX, offsetof(struct abi_slot, busy)), 0);
+}
+
+static void pop_edges(struct unit *u)
+{
+	if (u->generic) {
+		code_pop(u->c, ABI_RAX);
+		code_bytes(u->c, "\x04\x7f\x9e", 3); /* add $0x7f,%al: overflow again; sahf: the others */
+	}
+	code_pop(u->c, ABI_RCX);
+	code_pop(u->c, ABI_RAX);
+	code_u8(u->c, 0xc3);
+}
+
+static void push_edges(struct unit *u)
+{
+	code_push(u->c, ABI_RAX);
+	code_push(u->c, ABI_RCX);
+	if (u->generic) {
+		code_bytes(u->c, "\x9f\x0f\x90\xc0", 4); /* lahf; seto %al */
+		code_push(u->c, ABI_RAX);
+	}
+}
+
+static void rare_ways(struct unit *u, uint32_t leave, uint32_t miss, uint32_t found, uint32_t busy, uint32_t run)
+{
+	struct code *c = u->c;
+
+	code_place(c, miss);
+	code_call_runtime(c, bundle_runtime_symbol(u->g->b, "rt_slot_miss"));
+	code_jump(c, found);
+	code_place(c, busy);
+	code_move(c, ABI_RCX, ABI_RSP);
+	code_push(c, ABI_RAX);
+	code_call_runtime(c, bundle_runtime_symbol(u->g->b, "rt_slot_busy"));
+	code_rr(c, X_TEST, ABI_RAX, ABI_RAX);
+	code_pop(c, ABI_RAX);
+	code_jcc(c, CC_NE, run);
+	code_jump(c, leave);
+}
+
+void unit_site_round(struct unit *u)
+{
+	uint32_t leave = code_label(u->c), miss = code_label(u->c), found = code_label(u->c);
+	uint32_t busy = code_label(u->c), run = code_label(u->c);
+
+	u->frame = base_align(u->plan.n_spills * 8 + u->outgoing, 16u);
+	push_edges(u);
+	find_slot(u, leave, miss, found);
+	enter_slot(u, leave, busy, run);
+	keep_registers(u);
+	if (u->g->facts[u->function].site)
+		note_site(u);
+	switch_stack(u);
+	unit_prepare_slot(u);
+	unit_blocks(u, false);
+	code_place(u->c, u->exit);
+	leave_slot(u);
+	code_place(u->c, leave);
+	pop_edges(u);
+	unit_blocks(u, true);
+	unit_stubs(u);
+	rare_ways(u, leave, miss, found, busy, run);
+	if (u->g->facts[u->function].calls)
+		u->used |= CALLER_SAVED;
+}
