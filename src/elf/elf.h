@@ -72,7 +72,7 @@ bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, ui
 struct elf_operand {
 	bool valid;
 	int8_t size; /* bytes, negative: signed, as in the note; 0: not given */
-	bool is_float;
+	bool is_float; /* its bits, not converted */
 	enum { ELF_OPERAND_CONSTANT, ELF_OPERAND_REGISTER, ELF_OPERAND_MEMORY, ELF_OPERAND_ADDRESS } kind;
 	int8_t base, index; /* enum abi_register, -1 none */
 	uint8_t scale, shift; /* shift 8: %ah */

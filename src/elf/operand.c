@@ -257,5 +257,5 @@ void elf_operand_parse(struct arena *a, struct elf_file *f, const char *text, si
 
 	*out = (struct elf_operand){ .base = -1, .index = -1, .scale = 1 };
 	out->text = arena_strndup(a, text, length);
-	out->valid = take_size(&r, out) && take_place(&r, out) && r.p == r.end && !out->is_float;
+	out->valid = take_size(&r, out) && take_place(&r, out) && r.p == r.end;
 }

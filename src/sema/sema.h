@@ -65,6 +65,7 @@ struct sema_site {
 	struct sema_operand *args; /* $arg1.. */
 	const char **arg_text; /* operand as written, for messages; a bad one has size 0 */
 	uint32_t n_args;
+	const char *listed; /* -l: process("/usr/bin/x").library("/lib/y").mark("z") */
 };
 
 /* What one probe point of the script became. */

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process.function("name") and .function(ADDRESS) by ELF symbols: sites at first instructions. */
+#include <string.h>
+
+#include "probe/process.h"
+
+/* How many names are kept for "similar functions". */
+#define NEAR_LIMIT 100000u
+
+struct function_search {
+	struct process_query *query;
+	const struct process_module *module;
+	const char *suffix; /* ".call", ".exported", "" */
+	bool exported_only;
+	bool any;
+	uint64_t last; /* address of the site before */
+};
+
+static const char *suffix_of(const struct process_query *q)
+{
+	const struct point_component *last = &q->point->components.p[q->point->components.n - 1];
+
+	return last == &q->point->components.p[q->tail] ? "" :
+	       arena_printf(q->resolver->arena, ".%s", last->name);
+}
+
+static void site_add(struct function_search *s, uint64_t start, uint64_t end, const char *name,
+		     const char *argument)
+{
+	struct arena *a = s->query->resolver->arena;
+	struct sema_site *site = process_site_add(s->query, s->module, start,
+						  arena_printf(a, ".function(%s)%s", argument, s->suffix));
+
+	site->function_start = end > start ? start : 0;
+	site->function_end = end > start ? end : 0;
+	site->function = name;
+	site->flags = SITE_ENTRY;
+}
+
+/* Symbols come by address: of several names at one place the first is probed. */
+static bool function_hook(void *user, const struct elf_symbol *symbol)
+{
+	struct function_search *s = user;
+	uint64_t start = symbol->address, end = start + symbol->size;
+	const char *name;
+
+	if (s->exported_only && !symbol->is_global)
+		return true;
+	if (s->any && s->last == symbol->address)
+		return true;
+	s->any = true;
+	s->last = symbol->address;
+	if (!symbol->size && (!elf_function_at(s->module->file, symbol->address, &name, &start, &end) ||
+			      start != symbol->address))
+		start = end = symbol->address;
+	site_add(s, symbol->address, end, symbol->name,
+		 lang_quote(s->query->resolver->arena, symbol->name, (uint32_t)strlen(symbol->name)));
+	return true;
+}
+
+static bool near_hook(void *user, const struct elf_symbol *symbol)
+{
+	struct process_query *q = user;
+
+	vec_push(q->resolver->arena, &q->near, symbol->name);
+	return q->near.n < NEAR_LIMIT;
+}
+
+static bool by_name(struct function_search *s, const char *pattern)
+{
+	struct process_query *q = s->query;
+
+	if (strchr(pattern, '@') || strstr(pattern, "::")) {
+		process_error(q, DIAG_UNSUPPORTED, q->point->components.p[q->tail].span,
+			      "function patterns with source files or C++ scopes need debug information, "
+			      "which is not read in this version");
+		return false;
+	}
+	elf_each_function(s->module->file, pattern, function_hook, s);
+	q->wanted = (struct process_wanted){ pattern, "function", "functions" };
+	if (!q->sites.n && !q->resolver->quiet && !base_has_glob(pattern))
+		elf_each_function(s->module->file, "*", near_hook, q);
+	return true;
+}
+
+/* The function that holds the address; the listing keeps the script's number. */
+static void by_address(struct function_search *s, int64_t address)
+{
+	struct arena *a = s->query->resolver->arena;
+	uint64_t start, end;
+	const char *name;
+
+	if (elf_function_at(s->module->file, (uint64_t)address, &name, &start, &end))
+		site_add(s, start, end, name, arena_printf(a, "0x%llx", (long long)address));
+}
+
+bool process_function_resolve(struct process_query *q, const struct process_module *m)
+{
+	const struct expr *argument = q->point->components.p[q->tail].argument;
+	struct function_search s = { .query = q, .module = m, .suffix = suffix_of(q) };
+
+	s.exported_only = strcmp(s.suffix, ".exported") == 0;
+	if (argument->kind == EXPR_STRING)
+		return by_name(&s, argument->string.text);
+	by_address(&s, argument->number.value);
+	return true;
+}
+
+/* ---- variables: none without debug information -------------------------------------------- */
+
+static bool is_summary(const char *name)
+{
+	return strcmp(name, "$$vars") == 0 || strcmp(name, "$$parms") == 0 || strcmp(name, "$$locals") == 0;
+}
+
+static bool module_has_debug(struct sema_resolver *r, const char *module)
+{
+	struct probe_user *user = r->user;
+	struct elf_file *f;
+
+	return !elf_open(user->elf, module, &f) && elf_has_debug(f);
+}
+
+static void warn_once(struct sema_resolver *r, const char *module, struct span at)
+{
+	struct probe_user *user = r->user;
+
+	if (!user->warned)
+		user->warned = map_create(r->arena);
+	if (map_find(user->warned, module))
+		return;
+	map_put(user->warned, module, user);
+	diag_add(r->diags, DIAG_WARN_OTHER, at,
+		 "cannot find module %s debuginfo: No DWARF information found [man warning::debuginfo]", module);
+}
+
+struct expr *process_function_variable(struct sema_resolver *r, const struct sema_site *site,
+				       struct expr *target, bool probing)
+{
+	const char *name = target->target.name;
+	bool has_debug = module_has_debug(r, site->module);
+
+	if (is_summary(name) && !has_debug) {
+		if (!probing)
+			warn_once(r, site->module, target->token);
+		return process_empty_text(r, target);
+	}
+	if (probing)
+		return NULL;
+	if (has_debug)
+		diag_add(r->diags, DIAG_UNSUPPORTED, target->token,
+			 "unable to find '%s' in function '%s' of %s: its debug information is not read in this version",
+			 name, site->function ? site->function : "?", site->module);
+	else
+		diag_add(r->diags, DIAG_VARIABLE_UNKNOWN, target->token,
+			 "debuginfo scope not found for module '%s', cannot resolve context variable '%s' [man error::dwarf]",
+			 site->module, name);
+	return NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * probe: what the families of probe points mean.
+ *
+ * It answers: which places and events a probe point of the script names, and
+ * what a target variable is there.  One file per family; each is a
+ * struct sema_provider, listed in probe/providers.def.  It changes no process.
+ *
+ * Ownership: results live in sema_options.arena; the files stay open in
+ * probe_user.elf, which must live as long as the program's sites.
+ *
+ *	struct probe_user user = { .elf = elf_cache_create(arena) };
+ *	options.providers = probe_providers();
+ *	options.provider_user = &user;
+ */
+#ifndef SPILE_PROBE_H
+#define SPILE_PROBE_H
+
+#include <stdio.h>
+
+#include "elf/elf.h"
+#include "sema/sema.h"
+
+/* What sema_options.provider_user points to. */
+struct probe_user {
+	struct elf_cache *elf;
+	struct map *warned; /* modules already warned about; made when needed */
+};
+
+/* All families, NULL-ended. */
+const struct sema_provider *const *probe_providers(void);
+
+/*
+ * -l (with_variables: -L): the points of a program made by sema_list(), one
+ * per line, sorted, without doubles:
+ *	process("/usr/bin/python3.11").mark("gc__start") $arg1:long
+ */
+void probe_list_print(FILE *to, struct arena *a, const struct sema_program *p, bool with_variables);
+/* How many lines that prints: none is exit status 1. */
+uint32_t probe_list_count(struct arena *a, const struct sema_program *p);
+
+#endif
