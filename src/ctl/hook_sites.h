@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a program asks the kernel about signals, and what stands there instead. Pure: bytes in, bytes out. */
+#ifndef SPILE_CTL_HOOK_SITES_H
+#define SPILE_CTL_HOOK_SITES_H
+
+#include "base/base.h"
+
+/* A `syscall` instruction whose number was put into eax shortly before. */
+struct hook_site {
+	uint64_t address; /* to patch: the mov if it stands right before the syscall, else the syscall */
+	uint64_t after; /* behind the syscall */
+	uint32_t number;
+	bool at_move;
+};
+struct hook_sites {
+	VEC(struct hook_site) list;
+};
+
+/*
+ * Finds, in `size` executable bytes at `address`, every `mov $number,%eax` for one of
+ * numbers[n] that reaches a `syscall` within a few straight-line instructions.
+ */
+void hook_sites_find(struct arena *a, const uint8_t *bytes, size_t size, uint64_t address,
+		     const uint32_t *numbers, uint32_t n, struct hook_sites *out);
+
+/* Room for a body. */
+#define HOOK_BODY_MAX 48
+/*
+ * The inline body for a site: calls `hook` past the red zone, then goes on behind the
+ * syscall (at_move), or behind its displaced copy, which follows the body.
+ */
+uint32_t hook_body(const struct hook_site *s, uint64_t hook, uint8_t out[HOOK_BODY_MAX]);
+
+#endif
