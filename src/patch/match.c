@@ -44,7 +44,7 @@ bool patch_match_up(uint64_t from, uint64_t base, uint32_t mask, uint32_t value,
 	if (d > INT32_MAX || !next_match((uint32_t)d ^ SIGN, mask, value ^ (mask & SIGN), &u))
 		return false;
 	*out = base + (uint64_t)(int64_t)(int32_t)(u ^ SIGN);
-	return true;
+	return *out >= from; /* else it wrapped around */
 }
 
 bool patch_match_down(uint64_t from, uint64_t base, uint32_t mask, uint32_t value, uint64_t *out)
@@ -55,5 +55,5 @@ bool patch_match_down(uint64_t from, uint64_t base, uint32_t mask, uint32_t valu
 	if (d < INT32_MIN || !next_match(~((uint32_t)d ^ SIGN), mask, inverted, &u))
 		return false;
 	*out = base + (uint64_t)(int64_t)(int32_t)(~u ^ SIGN);
-	return true;
+	return *out <= from;
 }

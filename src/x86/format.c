@@ -45,7 +45,7 @@ void x86_format(const struct x86_ins *ins, char *text, size_t size)
 {
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
 	ZydisDecodedInstruction z;
-	char line[128], *operand;
+	char line[128], target[32] = "", *operand;
 	bool indirect = ins->class == X86_JUMP_INDIRECT || ins->class == X86_CALL_INDIRECT;
 
 	if (ZYAN_FAILED(ZydisDecoderDecodeFull(x86_decoder(false), ins->bytes, ins->length, &z,
@@ -57,13 +57,10 @@ void x86_format(const struct x86_ins *ins, char *text, size_t size)
 		return;
 	}
 	close_up(line);
-	operand = strrchr(line, ' ');
-	if (indirect && operand) {
+	operand = indirect ? strrchr(line, ' ') : NULL;
+	if (operand)
 		*operand++ = '\0';
-		snprintf(text, size, "%s *%s", line, operand);
-	} else if (ins->rip_relative) {
-		snprintf(text, size, "%s # 0x%llx", line, (unsigned long long)ins->rip_target);
-	} else {
-		snprintf(text, size, "%s", line);
-	}
+	if (ins->rip_relative)
+		snprintf(target, sizeof target, " # 0x%llx", (unsigned long long)ins->rip_target);
+	snprintf(text, size, "%s%s%s%s", line, operand ? " *" : "", operand ? operand : "", target);
 }
