@@ -425,6 +425,18 @@ static struct error *give_threads_back(struct ctl_process *p)
 	return e;
 }
 
+bool ctl_hooks_pending(const struct ctl_process *p)
+{
+	if (!p->hooks)
+		return false;
+	if (!p->hooks->armed)
+		return true;
+	vec_each(patch, &p->hooks->patches)
+		if (!patch->armed)
+			return true;
+	return false;
+}
+
 /* ---- the window ---------------------------------------------------------------------------- */
 
 static struct error *take_signals(struct ctl_process *p)
@@ -480,4 +492,23 @@ struct error *ctl_hooks_disarm(struct ctl_process *p)
 	e = give_threads_back(p);
 	p->hooks->armed = false;
 	return first ? first : e;
+}
+
+struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent)
+{
+	struct ctl_hooks *h;
+	uint32_t n;
+
+	if (!parent->hooks)
+		return NULL;
+	h = arena_new(parent->arena, struct ctl_hooks);
+	n = parent->hooks->patches.n;
+	h->patches.p = arena_array(parent->arena, struct ctl_patch, n);
+	h->patches.n = h->patches.cap = n;
+	for (uint32_t i = 0; i < n; i++) {
+		h->patches.p[i] = parent->hooks->patches.p[i];
+		h->patches.p[i].armed = true;
+	}
+	h->armed = true;
+	return h;
 }

@@ -143,8 +143,8 @@ uint64_t proc_auxiliary(pid_t pid, uint64_t type)
 	return value;
 }
 
-/* Field 47 of stat, start_brk; the second field may hold spaces and parentheses. */
-uint64_t proc_heap_start(pid_t pid)
+/* A field of stat, counted from 1; the second may hold spaces and parentheses. */
+static uint64_t stat_field(pid_t pid, int number)
 {
 	struct arena *a = arena_create();
 	struct buf b;
@@ -152,7 +152,7 @@ uint64_t proc_heap_start(pid_t pid)
 	const char *at = e ? NULL : strrchr(buf_str(&b), ')');
 	uint64_t value = 0;
 
-	for (int field = 2; at && field < 47; field++) {
+	for (int field = 2; at && field < number; field++) {
 		at = strchr(at, ' ');
 		at = at ? at + 1 : NULL;
 	}
@@ -160,6 +160,16 @@ uint64_t proc_heap_start(pid_t pid)
 		value = strtoull(at, NULL, 10);
 	arena_destroy(a);
 	return value;
+}
+
+uint64_t proc_heap_start(pid_t pid)
+{
+	return stat_field(pid, 47);
+}
+
+uint64_t proc_start_ticks(pid_t pid)
+{
+	return stat_field(pid, 22);
 }
 
 /* The text behind "Name:" in a status file, NULL if there is none. */

@@ -148,6 +148,8 @@ const struct proc_map *proc_maps_find(const struct proc_maps *m, uint64_t addres
 uint64_t proc_auxiliary(pid_t pid, uint64_t type);
 /* Where the heap grows from; 0 unknown. */
 uint64_t proc_heap_start(pid_t pid);
+/* When the process began, in clock ticks since boot; 0 unknown. */
+uint64_t proc_start_ticks(pid_t pid);
 /* A number from /proc/PID/status ("TracerPid"); fallback if absent. */
 int64_t proc_status_number(pid_t pid, const char *name, int64_t fallback);
 /* The threads' numbers. */

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arming: from the bundle's sites to bytes in the process.
+ *
+ *	plan     sites of one address become bodies of one patch; the planner
+ *	         places its trampoline; no byte of the process is touched
+ *	apply    in the stop window: bytes are compared with what was planned
+ *	         for and written, semaphores raised, traps published
+ *	move     program counters that stand inside a patch go to the twin
+ *
+ * A patch stays on the list when its library is unloaded; when the same code comes
+ * back to the same address, its trampoline is used again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/hooks.h"
+#include "ctl/session.h"
+
+#define CODE_BEHIND 16u /* filler behind a function */
+#define CODE_UNKNOWN 64u /* bytes read where no function is known */
+#define CODE_MOST (1u << 20)
+
+/* ---- sites and bodies --------------------------------------------------------------------- */
+
+/* The sites of one address in one module. */
+struct group {
+	struct ctl_process *p;
+	const struct ctl_module *m;
+	const uint32_t *sites; /* bundle's */
+	uint32_t n;
+	uint64_t address;
+	struct patch_body *bodies;
+	uint32_t n_bodies;
+};
+
+static bool applies(const struct ctl_process *p, const struct bundle_site *site)
+{
+	const struct bundle_probe *probe = &p->session->bundle->probes.p[site->probe];
+
+	return (!probe->pid || probe->pid == (uint32_t)p->proc->pid) && (!probe->target_only || p->is_target);
+}
+
+static uint64_t string_address(const struct ctl_process *p, uint32_t offset)
+{
+	return offset ? p->place.code + offset : 0;
+}
+
+/* Fills an entry of the process's site table; its number. */
+static uint32_t add_site(struct ctl_process *p, const struct ctl_module *m, uint32_t number, bool generic)
+{
+	const struct bundle_site *site = &p->session->bundle->sites.p[number];
+	struct abi_site *table = (void *)(p->view + (p->place.sites - p->place.image));
+
+	table[p->next_site] = (struct abi_site){
+		.pc = m->bias + site->address,
+		.bias = m->bias,
+		.point = string_address(p, site->point),
+		.function = string_address(p, site->function),
+		.name = string_address(p, site->name),
+		.provider = string_address(p, site->provider),
+		.probe = site->probe,
+		.number = number,
+		.sp_adjust = generic ? BUNDLE_SP_ADJUST_GENERIC : BUNDLE_SP_ADJUST_ENTRY,
+		.flags = site->flags,
+	};
+	return p->next_site++;
+}
+
+/* What the planner's callback needs to finish an inline body at its place. */
+struct inline_place {
+	const struct ctl_process *p;
+	const struct bundle_inline *in;
+};
+
+static void place_inline(void *user, uint8_t *at, uint64_t address)
+{
+	const struct inline_place *i = user;
+	const struct ctl_session *s = i->p->session;
+	struct error *e = ctl_relocate(&s->runtime, s->bundle, &i->p->place, i->in->relocs.p, i->in->relocs.n, at,
+				       address);
+
+	/* Only distances out of reach can fail here; code that needs them is not made inline. */
+	base_assert(!e);
+}
+
+static struct patch_body inline_body(struct ctl_process *p, const struct bundle_inline *in, bool generic)
+{
+	struct inline_place *user = arena_new(p->session->scratch, struct inline_place);
+
+	*user = (struct inline_place){ p, in };
+	return (struct patch_body){
+		.generic = generic, .bytes = in->bytes, .size = in->size, .place = place_inline, .user = user
+	};
+}
+
+static void add_body(struct group *g, uint32_t number)
+{
+	struct ctl_process *p = g->p;
+	const struct bundle *b = p->session->bundle;
+	const struct bundle_site *site = &b->sites.p[number];
+	const struct bundle_handler *h = &b->handlers.p[site->handler];
+	enum bundle_variant v = site->flags & CTL_SITE_ENTRY ? VARIANT_ENTRY : VARIANT_GENERIC;
+	struct patch_body body = { 0 };
+
+	if (h->variant[v].kind == BUNDLE_ABSENT)
+		v = v == VARIANT_ENTRY ? VARIANT_GENERIC : VARIANT_ENTRY;
+	body.generic = v == VARIANT_GENERIC;
+	switch (h->variant[v].kind) {
+	case BUNDLE_FULL:
+		if (p->next_site == p->place.max_sites)
+			return;
+		body.handler = p->place.code + h->variant[v].at;
+		body.site_number = add_site(p, g->m, number, body.generic);
+		break;
+	case BUNDLE_INLINE:
+		body = inline_body(p, &b->inlines.p[h->variant[v].at], body.generic);
+		break;
+	default:
+		return;
+	}
+	g->bodies[g->n_bodies++] = body;
+}
+
+/* ---- semaphores ------------------------------------------------------------------------------ */
+
+static void want_semaphore(struct ctl_process *p, const struct ctl_module *m, const struct bundle_site *site)
+{
+	uint64_t address = m->bias + site->semaphore;
+
+	if (!site->semaphore)
+		return;
+	vec_each(have, &p->semaphores)
+	{
+		if (have->address == address) {
+			have->wanted = true;
+			return;
+		}
+	}
+	vec_push(p->arena, &p->semaphores, (struct ctl_semaphore){ .address = address, .wanted = true });
+}
+
+static struct error *semaphore_add(const struct ctl_process *p, uint64_t address, int by)
+{
+	uint16_t value;
+
+	if (proc_read(p->proc, address, &value, sizeof value) != sizeof value)
+		return error_new(ERROR_OTHER, "no semaphore at 0x%lx", (unsigned long)address);
+	if (by < 0 && value == 0)
+		return NULL;
+	value = (uint16_t)(value + by);
+	return proc_write(p->proc, address, &value, sizeof value);
+}
+
+/* ---- planning ---------------------------------------------------------------------------------- */
+
+static void note_unplaced(struct ctl_process *p, uint32_t n, const char *why)
+{
+	if (!p->n_unplaced)
+		p->unplaced = why;
+	p->n_unplaced += n;
+}
+
+static bool is_code(const struct ctl_process *p, const struct ctl_module *m, uint64_t address)
+{
+	const struct proc_map *map = proc_maps_find(&p->maps, address);
+
+	return map && map->executable && map->inode == m->inode && map->device == m->device;
+}
+
+/* Bytes around the site, as the planner wants them. */
+static void read_code(const struct group *g, struct patch_request *r)
+{
+	const struct bundle_site *site = &g->p->session->bundle->sites.p[g->sites[0]];
+	uint64_t start = g->address, end = g->address + CODE_UNKNOWN;
+	uint8_t *code;
+
+	if (site->function_start <= site->address && site->address < site->function_end &&
+	    site->function_end - site->function_start <= CODE_MOST) {
+		start = r->function_start = g->m->bias + site->function_start;
+		r->function_end = g->m->bias + site->function_end;
+		end = r->function_end + CODE_BEHIND;
+	}
+	code = arena_alloc(g->p->session->scratch, end - start);
+	r->code = code;
+	r->code_address = start;
+	r->code_size = (uint32_t)proc_read(g->p->proc, start, code, end - start);
+}
+
+/* The address of the next site of the module behind this one; 0 none. */
+static uint64_t next_address(const struct group *g, uint32_t position)
+{
+	const struct ctl_file *f = g->m->file;
+	const struct bundle *b = g->p->session->bundle;
+
+	for (uint32_t i = position; i < f->sites.n; i++) {
+		uint64_t at = g->m->bias + b->sites.p[f->sites.p[i]].address;
+
+		if (at > g->address)
+			return at;
+	}
+	return 0;
+}
+
+static void remember_code(const struct group *g, struct ctl_patch *patch)
+{
+	patch->code_size = (uint32_t)proc_read(g->p->proc, g->address, patch->code, sizeof patch->code);
+}
+
+/* A patch of the same sites and code from before a dlclose; NULL if there is none. */
+static struct ctl_patch *find_dormant(const struct group *g)
+{
+	uintptr_t index = (uintptr_t)map_find_u64(g->p->by_address, g->address);
+	struct ctl_patch *have = index ? &g->p->patches.p[index - 1] : NULL;
+	uint8_t code[sizeof have->code];
+
+	if (!have || have->wanted || have->first_site != g->sites[0] ||
+	    proc_read(g->p->proc, g->address, code, have->code_size) != have->code_size ||
+	    memcmp(code, have->code, have->code_size) != 0)
+		return NULL;
+	return have;
+}
+
+static void plan_patch(struct group *g, uint32_t position)
+{
+	struct ctl_process *p = g->p;
+	struct ctl_patch patch = { .address = g->address, .first_site = g->sites[0], .wanted = true };
+	struct patch_request r = { .address = g->address,
+				   .allow_trap = ctl_hooks_can_trap(p),
+				   .avoid_end = next_address(g, position),
+				   .bodies = g->bodies,
+				   .n_bodies = g->n_bodies };
+	struct error *e;
+
+	read_code(g, &r);
+	remember_code(g, &patch);
+	e = patch_plan_make(p->session->scratch, p->space, &r, &patch.plan);
+	if (e) {
+		note_unplaced(p, g->n, error_text(e));
+		return;
+	}
+	p->rungs[patch.plan.rung]++;
+	p->needs_hooks |= patch.plan.rung == RUNG_TRAP || patch.plan.n_moved;
+	vec_push(p->arena, &p->patches, patch);
+	map_put_u64(p->by_address, g->address, (void *)(uintptr_t)p->patches.n);
+}
+
+/* Sites [first, end) of the module's file have one address. */
+static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32_t first, uint32_t end)
+{
+	const struct ctl_file *f = m->file;
+	const struct bundle *b = p->session->bundle;
+	struct group g = { .p = p, .m = m, .address = m->bias + b->sites.p[f->sites.p[first]].address };
+	uint32_t *sites = arena_array(p->session->scratch, uint32_t, end - first);
+	struct ctl_patch *dormant;
+
+	g.sites = sites;
+	for (uint32_t i = first; i < end; i++)
+		if (applies(p, &b->sites.p[f->sites.p[i]]))
+			sites[g.n++] = f->sites.p[i];
+	if (!g.n)
+		return;
+	if (!is_code(p, m, g.address)) {
+		note_unplaced(p, g.n, "no code at its address");
+		return;
+	}
+	for (uint32_t i = 0; i < g.n; i++)
+		want_semaphore(p, m, &b->sites.p[sites[i]]);
+	dormant = find_dormant(&g);
+	if (dormant) {
+		dormant->wanted = true;
+		return;
+	}
+	g.bodies = arena_array(p->session->scratch, struct patch_body, g.n);
+	for (uint32_t i = 0; i < g.n; i++)
+		add_body(&g, sites[i]);
+	if (g.n_bodies)
+		plan_patch(&g, end);
+}
+
+static void plan_module(struct ctl_process *p, struct ctl_module *m)
+{
+	const struct ctl_file *f = m->file;
+	const struct bundle *b = p->session->bundle;
+	struct arena_mark mark = arena_mark(p->session->scratch);
+
+	for (uint32_t i = 0, end; i < f->sites.n; i = end) {
+		for (end = i + 1; end < f->sites.n &&
+				  b->sites.p[f->sites.p[end]].address == b->sites.p[f->sites.p[i]].address;
+		     end++)
+			;
+		plan_group(p, m, i, end);
+		arena_reset(p->session->scratch, mark);
+	}
+	m->planned = true;
+}
+
+void ctl_arm_plan(struct ctl_process *p)
+{
+	vec_each(m, &p->modules)
+		if (!m->planned)
+			plan_module(p, m);
+}
+
+/* ---- traps ---------------------------------------------------------------------------------------- */
+
+void ctl_trap_add(struct ctl_process *p, uint64_t address, uint64_t resume)
+{
+	vec_push(p->arena, &p->traps, (struct abi_trap){ address, resume });
+}
+
+void ctl_traps_forget(struct ctl_process *p, uint64_t start, uint64_t end)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < p->traps.n; i++)
+		if (p->traps.p[i].address < start || p->traps.p[i].address >= end)
+			p->traps.p[kept++] = p->traps.p[i];
+	p->traps.n = kept;
+}
+
+static int by_trap_address(const void *a, const void *b)
+{
+	const struct abi_trap *x = a, *y = b;
+
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+/*
+ * A thread may have been stopped in the middle of a search: the new table goes to the half
+ * that is not in use.
+ */
+struct error *ctl_traps_publish(struct ctl_process *p)
+{
+	uint64_t at = p->place.traps, n = base_min(p->traps.n, p->place.max_traps);
+	struct abi_trap *to;
+	struct error *e;
+
+	if (!p->traps_in_second)
+		at += (uint64_t)p->place.max_traps * sizeof *to;
+	p->traps_in_second = !p->traps_in_second;
+	to = (void *)(p->view + (at - p->place.image));
+	if (n)
+		memcpy(to, p->traps.p, n * sizeof *to);
+	qsort(to, n, sizeof *to, by_trap_address);
+	e = ctl_process_write(p, offsetof(struct abi_process, traps), &at, sizeof at);
+	if (!e)
+		e = ctl_process_write(p, offsetof(struct abi_process, n_traps), &n, sizeof n);
+	return e;
+}
+
+static void add_traps(struct ctl_process *p, const struct patch_plan *plan)
+{
+	if (plan->rung == RUNG_TRAP)
+		ctl_trap_add(p, plan->address, plan->trampoline);
+	for (uint32_t i = 0; i < plan->n_moved; i++) {
+		uint64_t at = plan->moved[i].from - plan->address;
+
+		if (at < plan->size && plan->patched[at] == 0xcc)
+			ctl_trap_add(p, plan->moved[i].from, plan->moved[i].to);
+	}
+}
+
+/* ---- bytes ------------------------------------------------------------------------------------------- */
+
+static bool bytes_are(const struct ctl_process *p, const struct patch_plan *plan, const uint8_t *want)
+{
+	uint8_t now[PATCH_MAX];
+
+	return proc_read(p->proc, plan->address, now, plan->size) == plan->size && memcmp(now, want, plan->size) == 0;
+}
+
+struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
+{
+	const struct patch_plan *plan = &patch->plan;
+	struct error *e;
+
+	if (!bytes_are(p, plan, plan->original))
+		return error_new(ERROR_OTHER, "the code at 0x%lx has changed", (unsigned long)plan->address);
+	e = proc_write(p->proc, plan->address, plan->patched, plan->size);
+	if (e)
+		return e;
+	patch->armed = true;
+	add_traps(p, plan);
+	return NULL;
+}
+
+struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch)
+{
+	const struct patch_plan *plan = &patch->plan;
+
+	if (!patch->armed)
+		return NULL;
+	patch->armed = patch->wanted = false;
+	if (!bytes_are(p, plan, plan->patched))
+		return NULL;
+	return proc_write(p->proc, plan->address, plan->original, plan->size);
+}
+
+static struct error *write_patches(struct ctl_process *p)
+{
+	vec_each(patch, &p->patches)
+	{
+		struct error *e;
+
+		if (!patch->wanted || patch->armed)
+			continue;
+		e = ctl_patch_write(p, patch);
+		if (e && e->code != ERROR_OTHER)
+			return e;
+		if (e) {
+			patch->wanted = false;
+			note_unplaced(p, 1, error_text(e));
+		}
+	}
+	if (p->follow.wanted && !p->follow.armed)
+		return ctl_patch_write(p, &p->follow);
+	return NULL;
+}
+
+struct error *ctl_arm_apply(struct ctl_process *p)
+{
+	struct error *e = write_patches(p);
+
+	vec_each(s, &p->semaphores)
+	{
+		struct error *bad;
+
+		if (e || !s->wanted || s->raised)
+			continue;
+		bad = semaphore_add(p, s->address, 1);
+		s->raised = !bad;
+		s->wanted = !bad;
+		if (bad)
+			note_unplaced(p, 1, error_text(bad));
+	}
+	return e ? e : ctl_traps_publish(p);
+}
+
+void ctl_disarm_bytes(struct ctl_process *p)
+{
+	struct error *e = ctl_patch_restore(p, &p->follow), *next;
+
+	vec_each(patch, &p->patches)
+	{
+		next = ctl_patch_restore(p, patch);
+		e = e ? e : next;
+	}
+	vec_each(s, &p->semaphores)
+	{
+		next = s->raised ? semaphore_add(p, s->address, -1) : NULL;
+		s->raised = s->wanted = false;
+		e = e ? e : next;
+	}
+	if (e && e->code != ERROR_NO_PROCESS)
+		ctl_warn(p->session, "process %d: %s", (int)p->proc->pid, error_text(e));
+}
+
+/* ---- program counters --------------------------------------------------------------------------------- */
+
+static uint64_t armed_twin(const struct ctl_patch *patch, uint64_t pc)
+{
+	const struct patch_plan *plan = &patch->plan;
+
+	if (!patch->armed || pc <= plan->address || pc >= plan->address + plan->size)
+		return pc;
+	for (uint32_t i = 0; i < plan->n_moved; i++)
+		if (plan->moved[i].from == pc)
+			return plan->moved[i].to;
+	return pc;
+}
+
+uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc)
+{
+	vec_each(patch, &p->patches)
+	{
+		uint64_t to = armed_twin(patch, pc);
+
+		if (to != pc)
+			return to;
+	}
+	return armed_twin(&p->follow, pc);
+}
+
+/* Known boundaries in a trampoline: its begin, and the relocated instructions. */
+static uint64_t original_of(const struct ctl_patch *patch, uint64_t pc)
+{
+	const struct patch_plan *plan = &patch->plan;
+
+	if (pc < plan->trampoline || pc >= plan->trampoline_end)
+		return pc;
+	if (pc == plan->trampoline || pc == plan->resume)
+		return plan->address;
+	for (uint32_t i = 0; i < plan->n_moved; i++)
+		if (plan->moved[i].to == pc)
+			return plan->moved[i].from;
+	return pc;
+}
+
+uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc)
+{
+	vec_each(patch, &p->patches)
+	{
+		uint64_t to = original_of(patch, pc);
+
+		if (to != pc)
+			return to;
+	}
+	return original_of(&p->follow, pc);
+}
+
+struct error *ctl_pcs_move(struct ctl_process *p, uint64_t (*to)(const struct ctl_process *p, uint64_t pc))
+{
+	vec_each(t, &p->proc->threads)
+	{
+		struct proc_registers r;
+		uint64_t pc;
+		struct error *e;
+
+		if (!t->held)
+			continue;
+		e = proc_registers_get(p->proc, t, &r);
+		if (e)
+			return e;
+		pc = to(p, r.user.rip);
+		if (pc == r.user.rip)
+			continue;
+		r.user.rip = pc;
+		e = proc_registers_set(p->proc, t, &r);
+		if (e)
+			return e;
+	}
+	return NULL;
+}

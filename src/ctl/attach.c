@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stop window that puts a session into a process.
+ *
+ *	before	maps read, addresses chosen, code built, patches planned
+ *	window	threads stopped; plans checked against the maps as they are now;
+ *		memory mapped by remote calls; bytes written; program counters moved
+ *	after	threads run
+ *
+ * What can be done before is done before: the process stands still only for the
+ * window.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "ctl/hooks.h"
+#include "ctl/session.h"
+
+static struct error *plan(struct ctl_process *p)
+{
+	ctl_modules_look(p);
+	ctl_arm_plan(p);
+	ctl_modules_follow(p);
+	return p->needs_hooks ? ctl_hooks_prepare(p) : NULL;
+}
+
+static struct error *plan_all(struct ctl_process *p)
+{
+	struct error *e = ctl_target_prepare(p);
+
+	p->needs_hooks = p->session->bundle->reads_memory && ctl_hooks_can_trap(p);
+	return e ? e : plan(p);
+}
+
+/* The maps may have changed since the plan was made. */
+static struct error *check_plan(struct ctl_process *p)
+{
+	const char *before = arena_strdup(p->session->scratch, p->maps.text);
+	struct error *e = ctl_maps_refresh(p);
+
+	if (e || strcmp(before, p->maps.text) == 0)
+		return e;
+	if (!ctl_target_fits(p)) {
+		if (p->placed)
+			return error_new(ERROR_OTHER, "process %d took the memory chosen for code", (int)p->proc->pid);
+		ctl_target_reset(p);
+		return plan_all(p);
+	}
+	ctl_target_refresh_space(p);
+	return plan(p);
+}
+
+/* Mappings and hooks, by remote calls. */
+static struct error *place_all(struct ctl_process *p)
+{
+	struct error *e = proc_remote_begin(p->proc), *last;
+
+	if (e)
+		return e;
+	if (!p->placed)
+		e = ctl_target_place(p);
+	if (!e)
+		e = ctl_target_map_pages(p);
+	if (!e && p->needs_hooks)
+		e = ctl_hooks_arm(p);
+	last = ctl_target_close_files(p);
+	e = e ? e : last;
+	last = proc_remote_end(p->proc);
+	return e ? e : last;
+}
+
+static struct error *window(struct ctl_process *p)
+{
+	struct error *e = proc_stop(p->proc), *last;
+
+	if (e)
+		return e;
+	e = check_plan(p);
+	if (!e)
+		e = place_all(p);
+	if (!e)
+		e = ctl_arm_apply(p);
+	if (!e)
+		e = ctl_pcs_move(p, ctl_pc_armed);
+	if (e)
+		ctl_take_out(p);
+	last = proc_release(p->proc);
+	return e ? e : last;
+}
+
+static struct error *timed_window(struct ctl_process *p)
+{
+	struct arena_mark mark = arena_mark(p->session->scratch);
+	struct error *e;
+	int64_t begin;
+
+	ctl_window_open();
+	begin = ctl_now();
+	e = window(p);
+	p->window_ns = ctl_now() - begin;
+	ctl_window_close();
+	arena_reset(p->session->scratch, mark);
+	return e;
+}
+
+void ctl_take_out(struct ctl_process *p)
+{
+	struct error *e, *last;
+
+	ctl_disarm_bytes(p);
+	e = proc_remote_begin(p->proc);
+	if (!e) {
+		e = ctl_hooks_disarm(p);
+		last = ctl_target_remove(p);
+		e = e ? e : last;
+		last = proc_remote_end(p->proc);
+		e = e ? e : last;
+	}
+	if (e && e->code != ERROR_NO_PROCESS)
+		ctl_warn(p->session, "process %d: %s", (int)p->proc->pid, error_text(e));
+}
+
+static void tell(struct ctl_process *p)
+{
+	struct ctl_session *s = p->session;
+	uint32_t armed = 0;
+
+	vec_each(patch, &p->patches)
+		armed += patch->armed;
+	ctl_verbose(s, 1, "process %d: %u patches, window of %.2f ms", (int)p->proc->pid, armed,
+		    (double)p->window_ns / 1e6);
+	for (uint32_t i = 0; i < RUNG_COUNT; i++)
+		if (p->rungs[i])
+			ctl_verbose(s, 1, "  %-8s %u", patch_rung_name((enum patch_rung)i), p->rungs[i]);
+	if (p->n_unplaced)
+		ctl_warn(s, "%u probe sites in process %d could not be placed: %s", p->n_unplaced, (int)p->proc->pid,
+			 p->unplaced);
+	p->n_unplaced = 0;
+	memset(p->rungs, 0, sizeof p->rungs);
+}
+
+struct error *ctl_attach(struct ctl_process *p)
+{
+	struct error *e = ctl_maps_refresh(p);
+
+	if (!e)
+		e = plan_all(p);
+	if (!e)
+		e = timed_window(p);
+	if (!e)
+		tell(p);
+	return e;
+}
+
+static bool anything_to_write(const struct ctl_process *p)
+{
+	vec_each(patch, &p->patches)
+		if (patch->wanted && !patch->armed)
+			return true;
+	vec_each(sem, &p->semaphores)
+		if (sem->wanted && !sem->raised)
+			return true;
+	return p->needs_hooks && ctl_hooks_pending(p);
+}
+
+struct error *ctl_rearm(struct ctl_process *p)
+{
+	uint32_t traps = p->traps.n;
+	struct error *e;
+
+	ctl_target_refresh_space(p);
+	e = plan(p);
+	if (e || (!anything_to_write(p) && traps == p->traps.n))
+		return e;
+	e = timed_window(p);
+	if (!e)
+		tell(p);
+	return e;
+}
+
+bool ctl_has_execed(const struct ctl_process *p)
+{
+	uint64_t magic = 0;
+
+	return p->placed && !(ctl_process_read(p, 0, &magic, sizeof magic) && magic == ABI_MAGIC);
+}
+
+struct error *ctl_attach_again(struct ctl_process *p)
+{
+	struct error *e;
+
+	ctl_target_reset(p);
+	e = proc_reopen(p->proc);
+	return e ? e : ctl_attach(p);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runtime image and the bundle's code, made ready for one process.
+ *
+ * The image is an ELF object with one read-execute segment, no data and no
+ * undefined symbols, embedded in the tool.  Code does not change between
+ * processes but for addresses baked into it:
+ *
+ *	code memfd:  [runtime image][bundle code][site table][trap table] [trampolines ...]
+ *	              0             code          sites       traps        fixed_size
+ *
+ * The fixed part is one mapping, so code reaches the runtime by 32-bit distances.
+ */
+#include <elf.h>
+#include <string.h>
+
+#include "ctl/session.h"
+
+#define TRAPS_PER_SITE 5u
+#define SPARE_SITES 64u
+#define CODE_ALIGN 64u
+#define SELF_SYMBOL "rt_self" /* 8 bytes that get the address of struct abi_process */
+
+/* ---- reading the image -------------------------------------------------------------- */
+
+struct file {
+	const uint8_t *bytes;
+	size_t size;
+	const Elf64_Ehdr *head;
+};
+
+/* n items of `item` bytes at an offset, NULL if the file does not hold them. */
+static const void *part(const struct file *f, uint64_t offset, uint64_t n, uint64_t item)
+{
+	if (offset > f->size || n > (f->size - offset) / item)
+		return NULL;
+	return f->bytes + offset;
+}
+
+static struct error *damaged(const char *what)
+{
+	return error_new(ERROR_BAD_FILE, "the runtime image is damaged: %s", what);
+}
+
+static struct error *read_segments(const struct file *f, struct ctl_runtime *out, const Elf64_Phdr **dynamic)
+{
+	const Elf64_Phdr *ph = part(f, f->head->e_phoff, f->head->e_phnum, sizeof *ph);
+	uint32_t loads = 0;
+
+	*dynamic = NULL;
+	for (uint32_t i = 0; ph && i < f->head->e_phnum; i++) {
+		if (ph[i].p_type == PT_DYNAMIC)
+			*dynamic = &ph[i];
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		out->bytes = part(f, ph[i].p_offset, ph[i].p_filesz, 1);
+		out->file_size = ph[i].p_filesz;
+		out->size = base_align(ph[i].p_memsz, (uint64_t)ABI_PAGE);
+		if (!out->bytes || ph[i].p_vaddr != 0 || ph[i].p_filesz > ph[i].p_memsz)
+			return damaged("its segment");
+		loads++;
+	}
+	return loads == 1 ? NULL : damaged("it has no single segment");
+}
+
+static struct error *read_relatives(struct arena *a, const struct file *f, const Elf64_Phdr *dynamic,
+				    struct ctl_runtime *out)
+{
+	const Elf64_Dyn *d = dynamic ? part(f, dynamic->p_offset, dynamic->p_filesz, 1) : NULL;
+	uint64_t at = 0, size = 0;
+
+	for (uint64_t i = 0; d && i < dynamic->p_filesz / sizeof *d; i++) {
+		if (d[i].d_tag == DT_RELA)
+			at = d[i].d_un.d_ptr;
+		if (d[i].d_tag == DT_RELASZ)
+			size = d[i].d_un.d_val;
+	}
+	if (at > out->file_size || size > out->file_size - at)
+		return damaged("its relocations");
+	for (uint64_t i = 0; i < size / sizeof(Elf64_Rela); i++) {
+		const Elf64_Rela *r = (const void *)(out->bytes + at + i * sizeof *r);
+
+		if (ELF64_R_TYPE(r->r_info) == R_X86_64_NONE)
+			continue;
+		if (ELF64_R_TYPE(r->r_info) != R_X86_64_RELATIVE || r->r_offset > out->file_size - 8)
+			return damaged("a relocation of a kind it may not have");
+		vec_push(a, &out->relatives, (struct ctl_relative){ r->r_offset, r->r_addend });
+	}
+	return NULL;
+}
+
+static void read_symbols(struct arena *a, const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *names,
+			 struct ctl_runtime *out)
+{
+	const Elf64_Sym *symbols = part(f, table->sh_offset, table->sh_size, 1);
+	const char *text = part(f, names->sh_offset, names->sh_size, 1);
+
+	if (!symbols || !text || !names->sh_size || text[names->sh_size - 1])
+		return;
+	for (uint64_t i = 0; i < table->sh_size / sizeof *symbols; i++) {
+		uint64_t *offset;
+
+		if (symbols[i].st_shndx == SHN_UNDEF || symbols[i].st_name >= names->sh_size)
+			continue;
+		offset = arena_new(a, uint64_t);
+		*offset = symbols[i].st_value;
+		if (text[symbols[i].st_name])
+			map_put(out->symbols, text + symbols[i].st_name, offset);
+	}
+}
+
+static struct error *read_tables(struct arena *a, const struct file *f, struct ctl_runtime *out)
+{
+	const Elf64_Shdr *sh = part(f, f->head->e_shoff, f->head->e_shnum, sizeof *sh);
+
+	out->symbols = map_create(a);
+	for (uint32_t i = 0; sh && i < f->head->e_shnum; i++)
+		if ((sh[i].sh_type == SHT_SYMTAB || sh[i].sh_type == SHT_DYNSYM) && sh[i].sh_link < f->head->e_shnum)
+			read_symbols(a, f, &sh[i], &sh[sh[i].sh_link], out);
+	return map_count(out->symbols) ? NULL : damaged("it has no symbols");
+}
+
+struct error *ctl_runtime_parse(struct arena *a, const uint8_t *file, size_t size, struct ctl_runtime *out)
+{
+	struct file f = { file, size, (const void *)file };
+	const Elf64_Phdr *dynamic;
+	struct error *e;
+
+	*out = (struct ctl_runtime){ 0 };
+	if (size < sizeof *f.head || memcmp(file, ELFMAG, SELFMAG) != 0)
+		return damaged("no ELF header");
+	e = read_segments(&f, out, &dynamic);
+	if (!e)
+		e = read_relatives(a, &f, dynamic, out);
+	if (!e)
+		e = read_tables(a, &f, out);
+	return e;
+}
+
+bool ctl_runtime_find(const struct ctl_runtime *r, const char *name, uint64_t *offset)
+{
+	const uint64_t *found = map_find(r->symbols, name);
+
+	if (found)
+		*offset = *found;
+	return found != NULL;
+}
+
+/* ---- laying out and relocating ------------------------------------------------------------ */
+
+void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint64_t image, struct ctl_place *out)
+{
+	uint64_t at = image;
+
+	/* Files mapped twice and libraries that come back elsewhere take entries of their own. */
+	out->max_sites = 2 * b->sites.n + SPARE_SITES;
+	out->max_traps = out->max_sites * TRAPS_PER_SITE;
+	out->image = at;
+	at = base_align(at + r->size, (uint64_t)CODE_ALIGN);
+	out->code = at;
+	at = base_align(at + b->code_size, (uint64_t)CODE_ALIGN);
+	out->sites = at;
+	at = base_align(at + (uint64_t)out->max_sites * sizeof(struct abi_site), (uint64_t)CODE_ALIGN);
+	out->traps = at;
+	at += 2 * (uint64_t)out->max_traps * sizeof(struct abi_trap);
+	out->fixed_size = base_align(at, (uint64_t)ABI_PAGE) - image;
+}
+
+static struct error *relocation_value(const struct ctl_runtime *r, const struct bundle *b,
+				      const struct ctl_place *p, const struct bundle_reloc *reloc, uint64_t *out)
+{
+	uint64_t symbol = 0;
+
+	switch ((enum bundle_reloc_kind)reloc->kind) {
+	case RELOC_REGION_ABS64:
+		*out = p->region;
+		break;
+	case RELOC_TABLE_ABS64:
+		*out = p->table;
+		break;
+	case RELOC_PROCESS_ABS64:
+		*out = p->process;
+		break;
+	case RELOC_RUNTIME_ABS64:
+	case RELOC_RUNTIME_REL32:
+		if (reloc->symbol >= b->runtime_symbols.n ||
+		    !ctl_runtime_find(r, b->runtime_symbols.p[reloc->symbol], &symbol))
+			return error_new(ERROR_BAD_FILE, "the runtime has no function %s",
+					 reloc->symbol < b->runtime_symbols.n ?
+						 b->runtime_symbols.p[reloc->symbol] : "of that number");
+		*out = p->image + symbol;
+		break;
+	case RELOC_CODE_ABS64:
+	case RELOC_CODE_REL32:
+		*out = p->code;
+		break;
+	default:
+		return error_new(ERROR_BAD_FILE, "the bundle has a relocation of unknown kind %u", reloc->kind);
+	}
+	*out += (uint64_t)reloc->addend;
+	return NULL;
+}
+
+struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b, const struct ctl_place *p,
+			   const struct bundle_reloc *relocs, uint32_t n, uint8_t *bytes, uint64_t address)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const struct bundle_reloc *reloc = &relocs[i];
+		uint8_t *at = bytes + reloc->offset;
+		uint64_t value = 0;
+		int64_t distance;
+		struct error *e = relocation_value(r, b, p, reloc, &value);
+
+		if (e)
+			return e;
+		if (reloc->kind != RELOC_RUNTIME_REL32 && reloc->kind != RELOC_CODE_REL32) {
+			memcpy(at, &value, 8);
+			continue;
+		}
+		distance = (int64_t)(value - (address + reloc->offset + 4));
+		if (distance != (int32_t)distance)
+			return error_new(ERROR_OTHER, "code at 0x%lx does not reach 0x%lx", (unsigned long)address,
+					 (unsigned long)value);
+		memcpy(at, &(int32_t){ (int32_t)distance }, 4);
+	}
+	return NULL;
+}
+
+struct error *ctl_image_build(const struct ctl_runtime *r, const struct bundle *b, const struct ctl_place *p,
+			      uint8_t *view)
+{
+	uint8_t *code = view + (p->code - p->image);
+	uint64_t self, value;
+
+	memcpy(view, r->bytes, r->file_size);
+	for (uint32_t i = 0; i < r->relatives.n; i++) {
+		value = p->image + (uint64_t)r->relatives.p[i].addend;
+		memcpy(view + r->relatives.p[i].offset, &value, 8);
+	}
+	if (!ctl_runtime_find(r, SELF_SYMBOL, &self) || self > r->file_size - 8)
+		return damaged("it has no " SELF_SYMBOL);
+	memcpy(view + self, &p->process, 8);
+	if (b->code_size)
+		memcpy(code, b->code, b->code_size);
+	return ctl_relocate(r, b, p, b->relocs.p, b->relocs.n, code, p->code);
+}

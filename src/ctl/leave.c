@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leaving a process as it was found.
+ *
+ *	window 1	original bytes back, semaphores down: nobody enters any more
+ *	each window	program counters at known places of trampolines go back
+ *			to the program, those saved in signal frames as well
+ *	last window	nobody is inside: dispositions restored, memory unmapped
+ *
+ * Between windows the threads run, so that those inside a handler come out
+ * of it by themselves.  If one does not (it sleeps in a signal handler that
+ * interrupted our code, say), the memory stays and a warning is given.
+ *
+ * Signal frames are found by the word with the segment selectors that the kernel stores
+ * two words behind the program counter: unlike addresses, it does not lie
+ * around on stacks by accident.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl/hooks.h"
+#include "ctl/session.h"
+
+#define ROUNDS 200 /* windows until we give up */
+#define NAP_FIRST 200000 /* ns between windows, growing */
+#define NAP_MOST 20000000
+#define BUSY_ROUNDS 50 /* a busy slot is believed this long: its thread may have left it by a jump */
+#define TRACER_PATIENCE 2000000000ll /* ns to wait for another tracer to go */
+#define CHILD_PASSES 4
+#define FRAME_DEPTH (256u << 10) /* bytes of stack searched for signal frames */
+#define USER_SELECTORS 0x002b000000000033ull /* ss, fs, gs, cs in a signal frame */
+
+/* ---- who is inside ------------------------------------------------------------------------ */
+
+struct look {
+	struct ctl_process *p;
+	uint32_t inside; /* threads that stand in our memory */
+	uint32_t busy; /* slots marked so */
+};
+
+/* The trap at the byte before pc has been taken or will be told to our handler. */
+static bool is_behind_trap(const struct ctl_process *p, uint64_t pc)
+{
+	vec_each(t, &p->traps)
+		if (t->address + 1 == pc)
+			return true;
+	return false;
+}
+
+/* In the region is only the stack that handlers run on. */
+static bool is_in_region(const struct ctl_process *p, uint64_t address)
+{
+	return address >= p->place.process && address < p->place.region + p->session->region_size;
+}
+
+/* Words of a stack from sp on; saved program counters of ours are sent back or counted. */
+static void look_at_frames(struct look *l, uint64_t sp, uint64_t *words, size_t n)
+{
+	for (size_t i = 2; i < n; i++) {
+		uint64_t pc = words[i - 2], to;
+
+		if (words[i] != USER_SELECTORS || !ctl_target_owns(l->p, pc))
+			continue;
+		to = ctl_pc_disarmed(l->p, pc);
+		if (to == pc || proc_write(l->p->proc, sp + (i - 2) * 8, &to, sizeof to))
+			l->inside++;
+	}
+}
+
+static void look_at_stack(struct look *l, uint64_t sp)
+{
+	const struct proc_map *stack = proc_maps_find(&l->p->maps, sp);
+	struct arena *scratch = l->p->session->scratch;
+	struct arena_mark mark = arena_mark(scratch);
+	uint64_t size, *words;
+
+	sp &= ~(uint64_t)7;
+	if (!stack)
+		return;
+	size = base_min(stack->end - sp, (uint64_t)FRAME_DEPTH);
+	words = arena_alloc(scratch, size);
+	look_at_frames(l, sp, words, proc_read(l->p->proc, sp, words, size) / 8);
+	arena_reset(scratch, mark);
+}
+
+static void look_at_threads(struct look *l)
+{
+	vec_each(t, &l->p->proc->threads)
+	{
+		struct proc_registers r;
+
+		if (!t->held || proc_registers_get(l->p->proc, t, &r))
+			continue;
+		if (ctl_target_owns(l->p, r.user.rip) || is_in_region(l->p, r.user.rsp) ||
+		    is_behind_trap(l->p, r.user.rip))
+			l->inside++;
+		else
+			look_at_stack(l, r.user.rsp);
+	}
+}
+
+static bool is_held(const struct ctl_process *p, uint32_t tid)
+{
+	vec_each(t, &p->proc->threads)
+		if ((uint32_t)t->tid == tid && t->held)
+			return true;
+	return false;
+}
+
+static void look_at_slots(struct look *l)
+{
+	const struct ctl_session *s = l->p->session;
+	uint32_t n = ctl_slots_used(s);
+
+	for (uint32_t i = 1; i < n; i++) {
+		const struct abi_slot *slot = ctl_slot(s, i);
+
+		l->busy += slot->busy && slot->pid == (uint32_t)l->p->proc->pid && is_held(l->p, slot->tid);
+	}
+}
+
+/* ---- windows -------------------------------------------------------------------------------- */
+
+/* Another tracer may be there for a moment. */
+static struct error *stop_patiently(struct ctl_process *p)
+{
+	int64_t end = ctl_now() + TRACER_PATIENCE;
+
+	for (;;) {
+		struct error *e = proc_stop(p->proc);
+
+		if (!e || e->code != ERROR_PERMISSION || ctl_now() > end)
+			return e;
+		nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+	}
+}
+
+/* True: everything is out. In the window. */
+static bool try_to_leave(struct ctl_process *p, uint32_t round)
+{
+	struct look l = { .p = p };
+	struct error *e;
+
+	if (round == 0)
+		ctl_disarm_bytes(p);
+	e = ctl_maps_refresh(p);
+	if (!e)
+		e = ctl_pcs_move(p, ctl_pc_disarmed);
+	if (!e) {
+		look_at_threads(&l);
+		look_at_slots(&l);
+	}
+	if (e || l.inside || (l.busy && round < BUSY_ROUNDS))
+		return false;
+	ctl_take_out(p);
+	return true;
+}
+
+static struct error *leave_in_rounds(struct ctl_process *p)
+{
+	long nap = NAP_FIRST;
+
+	for (uint32_t round = 0; round < ROUNDS; round++) {
+		struct error *e, *last;
+		bool out = false;
+
+		ctl_window_open();
+		e = stop_patiently(p);
+		if (!e) {
+			out = try_to_leave(p, round);
+			last = proc_release(p->proc);
+			e = out ? NULL : last;
+		}
+		ctl_window_close();
+		if (e || out)
+			return e;
+		nanosleep(&(struct timespec){ 0, nap }, NULL);
+		nap = base_min(nap * 2, (long)NAP_MOST);
+	}
+	return error_hint(error_new(ERROR_OTHER, "a thread of process %d stays in a probe", (int)p->proc->pid),
+			  "its code is as before, but our memory stays mapped");
+}
+
+struct error *ctl_leave(struct ctl_process *p)
+{
+	struct error *e;
+
+	if (!p->placed || proc_has_ended(p->proc))
+		return NULL;
+	e = leave_in_rounds(p);
+	return e && e->code == ERROR_NO_PROCESS ? NULL : e;
+}
+
+/* ---- forked children ---------------------------------------------------------------------------- */
+
+/* Whether a process maps the code of p. */
+static bool maps_code(struct arena *a, pid_t pid, const struct ctl_process *p)
+{
+	struct proc_maps maps;
+	struct stat st;
+
+	if (fstat(p->code_fd, &st) || proc_maps_read(a, pid, &maps))
+		return false;
+	for (uint32_t i = 0; i < maps.n; i++)
+		if (maps.p[i].inode == st.st_ino && maps.p[i].start == p->place.image)
+			return true;
+	return false;
+}
+
+/* The child's memory was a copy of its parent's: the same patches at the same addresses. */
+static void leave_child(const struct ctl_process *parent, pid_t pid)
+{
+	struct ctl_session *s = parent->session;
+	struct ctl_process child = *parent;
+	struct error *e = proc_open(s->arena, pid, &child.proc);
+
+	if (e)
+		return;
+	child.patches.p = arena_dup(s->arena, parent->patches.p, parent->patches.n * sizeof *parent->patches.p);
+	vec_each(patch, &child.patches)
+		patch->armed = true;
+	child.semaphores.p =
+		arena_dup(s->arena, parent->semaphores.p, parent->semaphores.n * sizeof *parent->semaphores.p);
+	vec_each(sem, &child.semaphores)
+		sem->raised = true;
+	child.mapped.p = arena_dup(s->arena, parent->inherited.p, parent->inherited.n * sizeof *parent->inherited.p);
+	child.mapped.n = parent->inherited.n;
+	child.hooks = ctl_hooks_inherited(parent);
+	child.follow.armed = child.follow.address != 0;
+	child.placed = true;
+	child.maps_arena = NULL;
+	e = ctl_leave(&child);
+	if (e)
+		ctl_warn(s, "%s", error_text(e));
+	if (child.maps_arena)
+		arena_destroy(child.maps_arena);
+	proc_close(child.proc);
+}
+
+static bool is_ours(const struct ctl_session *s, pid_t pid)
+{
+	vec_each(p, &s->processes)
+		if ((*p)->proc->pid == pid)
+			return true;
+	return pid == getpid();
+}
+
+/* Leaves the children there are now; how many. */
+static uint32_t leave_some(struct ctl_session *s, struct arena *a)
+{
+	const struct dirent *d;
+	DIR *dir = opendir("/proc");
+	uint32_t n = 0;
+
+	while (dir && (d = readdir(dir))) {
+		pid_t pid = (pid_t)atoi(d->d_name);
+
+		if (!isdigit((unsigned char)d->d_name[0]) || is_ours(s, pid) ||
+		    proc_start_ticks(pid) < s->start_ticks)
+			continue;
+		vec_each(p, &s->processes)
+		{
+			if ((*p)->code_fd < 0 || !maps_code(a, pid, *p))
+				continue;
+			leave_child(*p, pid);
+			n++;
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+/* A child may fork while we look; one whose memory could not be unmapped is found again and again. */
+void ctl_leave_children(struct ctl_session *s)
+{
+	struct arena *a = arena_create();
+
+	for (uint32_t i = 0; i < CHILD_PASSES && leave_some(s, a); i++)
+		;
+	arena_destroy(a);
+}

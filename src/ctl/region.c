@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shared region: laid out from the bundle, sparse, one memfd for all processes of the session. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ctl/session.h"
+
+#define STACK_SIZE (64u << 10)
+#define RING_SIZE (1u << 20)
+#define PAGES(n) base_align((uint64_t)(n), (uint64_t)ABI_PAGE)
+
+static uint64_t ring_size_of(const struct ctl_options *o)
+{
+	uint64_t size = o->ring_size;
+
+	return size >= ABI_PAGE && (size & (size - 1)) == 0 ? size : RING_SIZE;
+}
+
+static void lay_out_slots(const struct ctl_session *s, struct abi_region *r)
+{
+	const struct bundle *b = s->bundle;
+
+	r->slot_count = CTL_SLOTS;
+	r->slots_offset = PAGES(b->globals_offset + b->globals_size);
+	r->slots_offset = base_max(r->slots_offset, (uint64_t)ABI_PAGE);
+	r->frame_offset = PAGES(ABI_SLOT_HEAD + b->shards_size);
+	r->frame_size = b->frame_size;
+	r->stack_offset = PAGES(r->frame_offset + r->frame_size);
+	r->stack_size = PAGES(base_max((uint64_t)STACK_SIZE, b->stack_size));
+	r->ring_offset = r->stack_offset + r->stack_size;
+	r->ring_size = ring_size_of(s->options);
+	r->slot_size = PAGES(r->ring_offset + r->ring_size);
+	r->size = r->slots_offset + r->slot_count * r->slot_size;
+}
+
+static void set_limits(const struct ctl_session *s, struct abi_region *r)
+{
+	const struct bundle *b = s->bundle;
+
+	r->globals_offset = b->globals_offset;
+	r->n_globals = b->globals.n;
+	r->max_string = b->max_string ? b->max_string : ABI_MAXSTRINGLEN;
+	r->max_map_entries = b->max_map_entries;
+	r->max_errors = b->max_errors;
+	r->max_skipped = b->max_skipped;
+	r->max_action = b->max_action;
+	r->max_nesting = b->max_nesting;
+	r->lossless = s->options->lossless;
+	r->suppress_errors = s->options->suppress_handler_errors;
+	r->tool_pid = (uint32_t)getpid();
+}
+
+static struct error *map_region(struct ctl_session *s, const struct abi_region *head)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, "spile:region:%d", (int)getpid());
+	s->region_fd = memfd_create(name, MFD_CLOEXEC);
+	if (s->region_fd < 0)
+		return error_errno(errno, "cannot make shared memory");
+	if (ftruncate(s->region_fd, (off_t)head->size))
+		return error_errno(errno, "cannot make %lu MiB of shared memory", (unsigned long)(head->size >> 20));
+	s->region = mmap(NULL, head->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, s->region_fd, 0);
+	if (s->region == MAP_FAILED) {
+		s->region = NULL;
+		return error_errno(errno, "cannot map %lu MiB of shared memory", (unsigned long)(head->size >> 20));
+	}
+	s->region_size = head->size;
+	*s->region = *head;
+	return NULL;
+}
+
+struct error *ctl_region_create(struct ctl_session *s)
+{
+	struct abi_region head = { .magic = ABI_MAGIC, .version = ABI_VERSION, .state = ABI_STATE_STARTING };
+	struct error *e;
+
+	lay_out_slots(s, &head);
+	set_limits(s, &head);
+	if (s->target)
+		head.target_pid = (uint32_t)s->target->proc->pid;
+	/* The tool has the first slot. */
+	head.slot_next = 1;
+	head.tool_slot = 0;
+	head.collapsed = 1;
+	e = map_region(s, &head);
+	for (uint32_t i = 0; !e && i < s->bundle->globals.n; i++)
+		bundle_global_init(s->bundle, i, s->region);
+	return e;
+}
+
+void ctl_region_destroy(struct ctl_session *s)
+{
+	if (s->region)
+		munmap(s->region, s->region_size);
+	if (s->region_fd >= 0)
+		close(s->region_fd);
+	s->region = NULL;
+	s->region_fd = -1;
+}
+
+struct abi_slot *ctl_slot(const struct ctl_session *s, uint32_t number)
+{
+	return (void *)((char *)s->region + s->region->slots_offset + number * s->region->slot_size);
+}
+
+uint32_t ctl_slots_used(const struct ctl_session *s)
+{
+	return base_min(__atomic_load_n(&s->region->slot_next, __ATOMIC_ACQUIRE), CTL_SLOTS);
+}
+
+/* An error noted by a handler is not taken back. */
+void ctl_state_set(struct ctl_session *s, uint32_t state)
+{
+	uint32_t now = __atomic_load_n(&s->region->state, __ATOMIC_ACQUIRE);
+
+	while (now != ABI_STATE_ERROR &&
+	       !__atomic_compare_exchange_n(&s->region->state, &now, state, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+		;
+}

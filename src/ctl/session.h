@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of ctl share: the session, its processes, and the verbs of
+ * injection in the order of their story.
+ *
+ *	seize    proc_stop                       (proc)
+ *	place    ctl_target_place                target.c
+ *	arm      ctl_arm_plan, ctl_arm_apply     arm.c
+ *	follow   ctl_modules_serve               modules.c
+ *	disarm   ctl_leave                       leave.c
+ *	remove   ctl_target_remove               target.c
+ *	release  proc_release                    (proc)
+ *
+ * One struct ctl_session per run, one struct ctl_process per process that holds our code.
+ * All memory is the session's arena's, but for mappings, which ctl_session_close() gives back.
+ */
+#ifndef SPILE_CTL_SESSION_H
+#define SPILE_CTL_SESSION_H
+
+#include <sys/types.h>
+
+#include "ctl/ctl.h"
+#include "elf/elf.h"
+#include "patch/patch.h"
+#include "proc/proc.h"
+
+/* Same numbers as sema's enum probe_event. */
+enum ctl_event { CTL_BEGIN, CTL_END, CTL_ERROR, CTL_NEVER, CTL_TIMER, CTL_SITE };
+/* Same as sema's SITE_ENTRY: flags and red zone are dead at the site. */
+#define CTL_SITE_ENTRY 1u
+
+#define CTL_SLOTS 1024u
+#define CTL_TABLE_SIZE (ABI_TABLE_ENTRIES * (uint64_t)sizeof(struct abi_table_entry))
+
+/* ---- image.c: the runtime image and bundle code, made ready for one process -------- */
+
+struct ctl_relative {
+	uint64_t offset;
+	int64_t addend;
+};
+struct ctl_runtime {
+	const uint8_t *bytes; /* of the segment, from address 0 */
+	uint64_t file_size, size; /* size: page-aligned, in memory */
+	struct map *symbols; /* name: uint64_t offset */
+	VEC(struct ctl_relative) relatives;
+};
+/* Where things are in one process; what relocations need. */
+struct ctl_place {
+	uint64_t region, process, table;
+	uint64_t image; /* the runtime; the fixed part of the code begins here */
+	uint64_t code; /* the bundle's */
+	uint64_t sites, traps; /* tables */
+	uint64_t fixed_size; /* image, code and tables, page-aligned */
+	uint32_t max_sites, max_traps; /* the trap table has two halves of max_traps */
+};
+struct error *ctl_runtime_parse(struct arena *a, const uint8_t *file, size_t size,
+				struct ctl_runtime *out) BASE_MUST_CHECK;
+/* Offset in the image, or false. */
+bool ctl_runtime_find(const struct ctl_runtime *r, const char *name, uint64_t *offset);
+/* Fills the members behind `process` and `table` for an image at `image`. */
+void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint64_t image, struct ctl_place *out);
+/* Writes image and code, relocated, into `view` (fixed_size bytes). */
+struct error *ctl_image_build(const struct ctl_runtime *r, const struct bundle *b, const struct ctl_place *p,
+			      uint8_t *view) BASE_MUST_CHECK;
+/* Applies relocations of code or of an inline's copy whose address is `address`. */
+struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b, const struct ctl_place *p,
+			   const struct bundle_reloc *relocs, uint32_t n, uint8_t *bytes,
+			   uint64_t address) BASE_MUST_CHECK;
+
+/* ---- the session --------------------------------------------------------------------- */
+
+struct ctl_session;
+
+/* The session's code in the tool itself. */
+struct ctl_tool {
+	struct ctl_place place;
+	struct abi_process *process;
+	struct abi_table_entry *table;
+	struct abi_slot *slot;
+	struct abi_site *sites; /* one per bundle probe, for pp() */
+	uint8_t *view;
+	int fd;
+	bool signals_taken;
+};
+
+struct ctl_timer {
+	uint32_t probe;
+	int64_t base, next; /* CLOCK_MONOTONIC ns; next is base plus the random part */
+};
+
+struct ctl_cursor; /* collect.c */
+
+struct ctl_session {
+	const struct ctl_options *options;
+	const struct bundle *bundle;
+	struct arena *arena;
+	struct elf_cache *elf;
+	struct ctl_runtime runtime;
+	struct abi_region *region;
+	uint64_t region_size;
+	int region_fd;
+	struct ctl_tool tool;
+	VEC(struct ctl_file) files; /* of the bundle's sites */
+	VEC(struct ctl_process *) processes;
+	struct ctl_process *target; /* of -c or -x, or NULL */
+	VEC(struct ctl_timer) timers;
+	int64_t end_time; /* -T; 0 none */
+	int64_t start_tsc, start_time; /* a first sample for the clock */
+	int64_t clock_checked; /* when the bases were last corrected */
+	/* output */
+	struct buf output;
+	struct ctl_cursor *cursors;
+	VEC(pid_t) commands; /* system() in the background */
+	bool output_failed, corrupt_told;
+	struct arena *scratch; /* for one plan at a time */
+	uint64_t start_ticks; /* when the tool began, as /proc counts */
+	struct map *warned; /* texts of warn() told already */
+	uint64_t dropped; /* by the collector itself: records that made no sense */
+	/* leaving */
+	int signals_forwarded;
+	int64_t leave_by; /* a launched target told to end has until then */
+	bool interrupted;
+};
+
+/* A file of the bundle's sites. */
+struct ctl_file {
+	const char *path, *build_id;
+	uint64_t device, inode; /* as the tool sees the path; inode 0: not there */
+	VEC(uint32_t) sites; /* indexes in the bundle, by address */
+	bool warned;
+};
+
+/* A mapped instance of a file in a process. */
+struct ctl_module {
+	const struct ctl_file *file;
+	uint64_t start, end; /* of all its mappings */
+	uint64_t bias, device, inode;
+	bool present; /* seen at the last look */
+	bool planned;
+};
+
+/* One patch, for one address. */
+struct ctl_patch {
+	struct patch_plan plan;
+	uint64_t address; /* the sites' */
+	uint32_t first_site; /* bundle's, for reuse after dlclose */
+	uint8_t code[32]; /* at address, when planned; code_size of them */
+	uint32_t code_size;
+	bool wanted, armed;
+};
+
+struct ctl_semaphore {
+	uint64_t address;
+	bool raised;
+	bool wanted;
+};
+
+struct ctl_hooks; /* hooks.c */
+
+struct ctl_process {
+	struct ctl_session *session;
+	struct arena *arena;
+	struct proc *proc;
+	bool is_target, launched;
+	struct proc_maps maps; /* as of the last ctl_maps_refresh() */
+	struct arena *maps_arena;
+	struct ctl_place place;
+	uint8_t *view; /* writable view of the fixed part of the code */
+	int code_fd;
+	uint64_t code_size; /* of the memfd so far */
+	struct patch_space *space;
+	VEC(struct ctl_module) modules;
+	VEC(struct ctl_patch) patches;
+	VEC(struct ctl_semaphore) semaphores;
+	struct map *by_address; /* site address: index in patches + 1 */
+	VEC(struct abi_trap) traps; /* in no order; ctl_traps_publish() sorts a copy */
+	bool traps_in_second; /* which half of the trap table is in use */
+	VEC(struct patch_range) mapped; /* pages of trampolines in the process */
+	VEC(struct patch_range) inherited; /* the same, but never emptied: what forked children have */
+	int remote_code; /* the target's descriptor of the code, -1: none at the moment */
+	uint32_t next_site; /* first free entry of the site table */
+	bool placed; /* memory is mapped in the process */
+	bool needs_hooks; /* something may fault or trap */
+	struct ctl_patch follow; /* that hook */
+	struct ctl_hooks *hooks; /* hooks.c's own */
+	/* counts, for messages */
+	uint32_t rungs[RUNG_COUNT];
+	uint32_t n_unplaced;
+	const char *unplaced; /* why the first could not be placed */
+	int64_t window_ns; /* length of the last stop window */
+};
+
+/* Sorts the bundle's sites by file into s->files. */
+void ctl_files_sort(struct ctl_session *s);
+
+/* ---- region.c ---------------------------------------------------------------------------- */
+
+struct error *ctl_region_create(struct ctl_session *s) BASE_MUST_CHECK;
+void ctl_region_destroy(struct ctl_session *s);
+struct abi_slot *ctl_slot(const struct ctl_session *s, uint32_t number);
+uint32_t ctl_slots_used(const struct ctl_session *s);
+void ctl_state_set(struct ctl_session *s, uint32_t state);
+
+/* ---- clock.c -------------------------------------------------------------------------------- */
+
+uint64_t ctl_tsc(void);
+int64_t ctl_now(void); /* CLOCK_MONOTONIC, ns */
+void ctl_clock_start(struct ctl_session *s); /* first sample */
+void ctl_clock_calibrate(struct ctl_session *s); /* second: fills the region's conversion */
+void ctl_clock_correct(struct ctl_session *s); /* now and then: follows the kernel's clocks */
+
+/* ---- tool.c ----------------------------------------------------------------------------------- */
+
+struct error *ctl_tool_place(struct ctl_session *s) BASE_MUST_CHECK;
+void ctl_tool_remove(struct ctl_session *s);
+void ctl_tool_run(struct ctl_session *s, uint32_t probe);
+/* All probes of a kind, by sequence number. */
+void ctl_tool_run_all(struct ctl_session *s, enum ctl_event event);
+/* Shards into bases: nobody else runs any more. */
+void ctl_tool_collapse(struct ctl_session *s);
+
+/* ---- timers.c ----------------------------------------------------------------------------------- */
+
+void ctl_timers_start(struct ctl_session *s);
+void ctl_timers_run(struct ctl_session *s); /* those that are due */
+int64_t ctl_timers_next(const struct ctl_session *s); /* INT64_MAX: none */
+
+/* ---- collect.c ------------------------------------------------------------------------------------ */
+
+/* Formats what is finished, in order of time; `all`: without a watermark. Returns the number of records. */
+uint64_t ctl_collect(struct ctl_session *s, bool all);
+void ctl_flush(struct ctl_session *s);
+/* Reaps background commands; `wait`: until none is left. */
+void ctl_commands_reap(struct ctl_session *s, bool wait);
+void ctl_warn(struct ctl_session *s, const char *fmt, ...) BASE_PRINTF(2, 3);
+void ctl_verbose(struct ctl_session *s, int level, const char *fmt, ...) BASE_PRINTF(3, 4);
+
+/* ---- target.c ---------------------------------------------------------------------------------------- */
+
+struct ctl_process *ctl_process_create(struct ctl_session *s, struct proc *proc);
+/* Chooses addresses from p->maps and builds the code; the process need not be stopped. */
+struct error *ctl_target_prepare(struct ctl_process *p) BASE_MUST_CHECK;
+/* Are the chosen addresses, and those of fresh pages, still free in p->maps? */
+bool ctl_target_fits(const struct ctl_process *p);
+/* Forgets all addresses, patches and modules; for another ctl_target_prepare(). */
+void ctl_target_reset(struct ctl_process *p);
+/* Maps region, process page, table and code. Stopped, inside proc_remote_begin/end. */
+struct error *ctl_target_place(struct ctl_process *p) BASE_MUST_CHECK;
+/* Maps new trampoline pages and writes changed ones. Stopped, inside remote begin/end. */
+struct error *ctl_target_map_pages(struct ctl_process *p) BASE_MUST_CHECK;
+/* Closes descriptors that the two above left open in the target. */
+struct error *ctl_target_close_files(struct ctl_process *p) BASE_MUST_CHECK;
+/* Unmaps all. Stopped, inside remote begin/end. */
+struct error *ctl_target_remove(struct ctl_process *p) BASE_MUST_CHECK;
+void ctl_process_close(struct ctl_process *p);
+struct error *ctl_maps_refresh(struct ctl_process *p) BASE_MUST_CHECK;
+/* Free address ranges for trampolines, from p->maps. */
+void ctl_target_refresh_space(struct ctl_process *p);
+/* Is the address in memory that we mapped? */
+bool ctl_target_owns(const struct ctl_process *p, uint64_t address);
+/* Reads and writes of the process's struct abi_process. */
+bool ctl_process_read(const struct ctl_process *p, uint32_t offset, void *to, size_t n);
+struct error *ctl_process_write(const struct ctl_process *p, uint32_t offset, const void *from,
+				size_t n) BASE_MUST_CHECK;
+/* Address of a runtime symbol in the process; 0 if the image has none. */
+uint64_t ctl_runtime_address(const struct ctl_process *p, const char *name);
+
+/* ---- arm.c ------------------------------------------------------------------------------------------------ */
+
+/* Plans the sites of modules not yet planned. No stop needed. */
+void ctl_arm_plan(struct ctl_process *p);
+/* In the window, after ctl_target_map_pages(): writes what is wanted and not armed. */
+struct error *ctl_arm_apply(struct ctl_process *p) BASE_MUST_CHECK;
+/* Adds a trap of a hook or patch; takes effect with ctl_traps_publish(). */
+void ctl_trap_add(struct ctl_process *p, uint64_t address, uint64_t resume);
+void ctl_traps_forget(struct ctl_process *p, uint64_t start, uint64_t end);
+struct error *ctl_traps_publish(struct ctl_process *p) BASE_MUST_CHECK;
+/* Writes one patch if the bytes are as planned; moves nothing. */
+struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
+/* Puts the original bytes back where they are still ours. */
+struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
+/* All patches, and the hook of the loader, restored; semaphores down. Tells what it cannot do. */
+void ctl_disarm_bytes(struct ctl_process *p);
+/* The address a thread must go on at when the patches at hand are armed (or, leaving, taken out). */
+uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc);
+/* Moves the program counters of all held threads by one of the two. Outside of remote begin/end. */
+struct error *ctl_pcs_move(struct ctl_process *p,
+			   uint64_t (*to)(const struct ctl_process *p, uint64_t pc)) BASE_MUST_CHECK;
+uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc);
+
+/* ---- modules.c -------------------------------------------------------------------------------------------- */
+
+/* Compares p->maps with the modules known: adds new ones, forgets those gone. True: something changed. */
+bool ctl_modules_look(struct ctl_process *p);
+/* Plans the hook of the dynamic loader if libraries may come later. */
+void ctl_modules_follow(struct ctl_process *p);
+/* Answers events that the process waits for. */
+struct error *ctl_modules_serve(struct ctl_process *p) BASE_MUST_CHECK;
+
+/* ---- attach.c ------------------------------------------------------------------------------------------------ */
+
+/* From a held or running process to an armed and released one: one stop window. */
+struct error *ctl_attach(struct ctl_process *p) BASE_MUST_CHECK;
+/* Arms what p->modules gained, in a window of its own. */
+struct error *ctl_rearm(struct ctl_process *p) BASE_MUST_CHECK;
+/* The process made an exec: everything of ours is gone; begins anew. */
+struct error *ctl_attach_again(struct ctl_process *p) BASE_MUST_CHECK;
+bool ctl_has_execed(const struct ctl_process *p);
+
+/* Bytes, semaphores, hooks and mappings out, in the window; for failures while arming. */
+void ctl_take_out(struct ctl_process *p);
+
+/* ---- leave.c -------------------------------------------------------------------------------------------------- */
+
+/* Takes everything out of the process and lets it run. */
+struct error *ctl_leave(struct ctl_process *p) BASE_MUST_CHECK;
+/* The same for forked children that still carry our patches. */
+void ctl_leave_children(struct ctl_session *s);
+
+/* ---- signals.c --------------------------------------------------------------------------------------------------- */
+
+/* Blocks the signals that end a session; *before is the mask for the child. */
+void ctl_signals_block(sigset_t *before);
+void ctl_signals_take(struct ctl_session *s);
+void ctl_signals_give_back(const sigset_t *before);
+int ctl_signals_count(void); /* INT, TERM, HUP so far */
+bool ctl_signals_from_terminal(void); /* the last came from the terminal: the child has it too */
+/* A stop window must not be cut: holds deadly signals off. Nests not. */
+void ctl_window_open(void);
+void ctl_window_close(void);
+
+/* ---- loop.c ---------------------------------------------------------------------------------------------------------- */
+
+/* Until the target ends, exit(), an error, a signal or the timeout. */
+void ctl_loop(struct ctl_session *s);
+
+#endif
