@@ -160,6 +160,7 @@ void ir_assign_long(struct build *b, const struct expr *symbol, uint32_t value);
 void ir_assign_text(struct build *b, const struct expr *symbol, uint32_t address);
 uint32_t ir_lower_arithmetic(struct build *b, enum lang_op op, uint32_t x, uint32_t y, const struct expr *e,
 			     const struct expr *divisor);
+bool ir_is_statistic(const struct expr *of); /* a global, or an element of one */
 uint32_t ir_lower_statistic(struct build *b, const struct expr *e);
 /* Address of the abi_stat of a name or element, to read; may be 0 at run time. */
 uint32_t ir_statistic_address(struct build *b, const struct expr *of);

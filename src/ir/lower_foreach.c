@@ -7,6 +7,8 @@
  */
 #include "ir/build.h"
 
+#include <stddef.h>
+
 /* sizeof(struct rt_each) of the runtime's door; asserted by the unit tests. */
 #define EACH_SIZE 64u
 
@@ -115,33 +117,28 @@ static void foreach_array(struct build *b, const struct stmt *s)
 
 /* ---- buckets ------------------------------------------------------------------------------ */
 
-static int64_t bucket_count(const struct expr *hist)
+static uint32_t bucket_count(struct build *b, const struct expr *of)
 {
-	if (hist->hist.hist == HIST_LOG)
-		return ABI_LOG_BUCKETS;
-	if (hist->hist.step <= 0 || hist->hist.high < hist->hist.low)
-		return 0;
-	return (int64_t)(((uint64_t)hist->hist.high - (uint64_t)hist->hist.low) /
-			 (uint64_t)hist->hist.step) + 3;
+	const struct expr *base = of->kind == EXPR_INDEX ? of->index.base : of;
+	uint32_t desc = ir_emit_number(b, IR_STATDESC, base->symbol.variable->index);
+
+	return ir_emit_load(b, desc, offsetof(struct abi_stat_desc, buckets), 4);
 }
 
 /* Number of rounds: none for an empty statistic. */
 static uint32_t bucket_limit(struct build *b, const struct stmt *s)
 {
 	const struct expr *hist = s->foreach.array;
-	uint32_t limit = lower_limit(b, s->foreach.limit), least = ir_register_new(b), smaller, empty, end, full;
-	uint32_t at = ir_statistic_address(b, hist->hist.of);
+	uint32_t limit = lower_limit(b, s->foreach.limit), least = ir_register_new(b), at;
+	uint32_t there = ir_block_new(b), full = ir_block_new(b), smaller = ir_block_new(b), end = ir_block_new(b);
 
+	at = ir_statistic_address(b, hist->hist.of);
 	ir_emit_set(b, least, 0);
-	end = ir_block_new(b);
-	full = ir_block_new(b);
-	empty = ir_block_new(b);
-	ir_emit_branch(b, at, empty, end);
-	ir_block_open(b, empty);
-	ir_emit_branch(b, ir_emit_load(b, at, 0, 8), full, end);
+	ir_emit_branch(b, at, there, end);
+	ir_block_open(b, there);
+	ir_emit_branch(b, ir_emit_load(b, at, offsetof(struct abi_stat, count), 8), full, end);
 	ir_block_open(b, full);
-	ir_emit_set(b, least, bucket_count(hist));
-	smaller = ir_block_new(b);
+	ir_emit_move(b, least, bucket_count(b, hist->hist.of));
 	ir_emit_branch(b, ir_emit_binary(b, IR_LT, limit, least), smaller, end);
 	ir_block_open(b, smaller);
 	ir_emit_move(b, least, limit);
@@ -173,7 +170,7 @@ void ir_lower_foreach(struct build *b, const struct stmt *s)
 {
 	const struct expr *array = s->foreach.array;
 
-	if (array->kind == EXPR_HIST)
+	if (array->kind == EXPR_HIST && ir_is_statistic(array->hist.of))
 		foreach_bucket(b, s);
 	else if (array->kind == EXPR_SYMBOL && array->symbol.variable->kind == VARIABLE_GLOBAL)
 		foreach_array(b, s);

@@ -177,7 +177,7 @@ static void print_histogram(struct build *b, const struct expr *e, const struct 
 	bool line = e->print.print == PRINT_PRINTLN;
 	uint32_t at, desc, kind;
 
-	if (base->kind != EXPR_SYMBOL || base->symbol.variable->kind != VARIABLE_GLOBAL) {
+	if (!ir_is_statistic(of)) {
 		ir_lower_unsupported(b, e);
 		return;
 	}

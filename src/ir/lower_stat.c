@@ -9,6 +9,11 @@ static const struct expr *base_of(const struct expr *of)
 	return of->kind == EXPR_INDEX ? of->index.base : of;
 }
 
+bool ir_is_statistic(const struct expr *of)
+{
+	return base_of(of)->kind == EXPR_SYMBOL && base_of(of)->symbol.variable->kind == VARIABLE_GLOBAL;
+}
+
 /* ---- adding ------------------------------------------------------------------------ */
 
 static void shard_add(struct build *b, const struct lang_variable *v, size_t member, uint32_t value)
@@ -90,17 +95,12 @@ uint32_t ir_statistic_address(struct build *b, const struct expr *of)
 	return ir_emit_call(b, "rt_map_stat", IR_PURE, 2, map, ir_key_array(b, &k));
 }
 
-static bool is_statistic(const struct expr *of)
-{
-	return base_of(of)->kind == EXPR_SYMBOL && base_of(of)->symbol.variable->kind == VARIABLE_GLOBAL;
-}
-
 uint32_t ir_lower_statistic(struct build *b, const struct expr *e)
 {
 	const struct expr *of = e->stat.of;
 	uint32_t at, desc, d;
 
-	if (!is_statistic(of))
+	if (!ir_is_statistic(of))
 		return ir_lower_unsupported(b, e);
 	at = ir_statistic_address(b, of);
 	if (of->kind != EXPR_INDEX && e->stat.op == STAT_COUNT)
@@ -120,7 +120,7 @@ uint32_t ir_lower_bucket(struct build *b, const struct expr *e)
 	const struct expr *hist = e->index.base, *of = hist->hist.of;
 	uint32_t index, at, desc, d;
 
-	if (!is_statistic(of) || e->index.keys.list.n != 1)
+	if (!ir_is_statistic(of) || e->index.keys.list.n != 1)
 		return ir_lower_unsupported(b, e);
 	index = ir_lower_long(b, e->index.keys.list.p[0]);
 	at = ir_statistic_address(b, of);
