@@ -171,7 +171,11 @@ struct expr {
 			struct sema_operand *operand; /* (sema) where the value is found */
 		} target;
 		struct {
-			const char *name; /* "@cast", "@var", ... */
+			/*
+			 * "@cast", "@var" ... ; or "->": args[0] is an ordinary value
+			 * used as a pointer with a type (p->next, f(x)[1], &p->m, p$).
+			 */
+			const char *name;
 			struct expr_list args;
 			struct target_component *components;
 			uint32_t n_components;
@@ -376,6 +380,7 @@ struct lang_walker {
 	/* true: go on below it */
 	bool (*expr)(struct lang_walker *w, struct expr **e);
 	bool (*stmt)(struct lang_walker *w, struct stmt **s);
+	uint32_t depth; /* (lang) levels above the node the hook is called with */
 };
 void lang_walk_expr(struct lang_walker *w, struct expr **e);
 void lang_walk_stmt(struct lang_walker *w, struct stmt **s);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Literals and their escapes, and how tokens are named in messages. */
+#include "lang/token.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- numbers -------------------------------------------------------------------- */
+
+bool lang_number(const char *text, uint64_t *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 0);
+	return !errno && end != text && !*end;
+}
+
+/* ---- escapes --------------------------------------------------------------------- */
+
+static const char escape_letters[] = "abtnvfr\\";
+static const char escape_values[] = "\a\b\t\n\v\f\r\\";
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* \x4a..., any number of digits as in C, the last two count. At the x; behind it afterwards. */
+static const char *unescape_hex(const char *p, const char *end, struct buf *to)
+{
+	unsigned value = 0;
+
+	if (p + 1 == end || hex_digit(p[1]) < 0) {
+		buf_addc(to, 'x');
+		return p + 1;
+	}
+	for (p++; p < end && hex_digit(*p) >= 0; p++)
+		value = (value << 4 | (unsigned)hex_digit(*p)) & 0xff;
+	buf_addc(to, (int)value);
+	return p;
+}
+
+/* Up to three octal digits. */
+static const char *unescape_octal(const char *p, const char *end, struct buf *to)
+{
+	unsigned value = 0;
+
+	for (int n = 0; n < 3 && p < end && *p >= '0' && *p <= '7'; n++)
+		value = value << 3 | (unsigned)(*p++ - '0');
+	buf_addc(to, (int)(value & 0xff));
+	return p;
+}
+
+/* One escape, p behind the backslash. */
+static const char *unescape_one(const char *p, const char *end, struct buf *to)
+{
+	const char *known;
+
+	if (*p == 'x')
+		return unescape_hex(p, end, to);
+	if (*p >= '0' && *p <= '7')
+		return unescape_octal(p, end, to);
+	known = *p ? strchr(escape_letters, *p) : NULL;
+	buf_addc(to, known ? escape_values[known - escape_letters] : *p);
+	return p + 1;
+}
+
+const char *lang_unescape(struct arena *a, const char *raw, uint32_t n, uint32_t *length)
+{
+	const char *end = raw + n;
+	struct buf b;
+
+	*length = n;
+	if (!n || !memchr(raw, '\\', n))
+		return raw;
+	buf_init(&b, a);
+	for (const char *p = raw; p < end;) {
+		if (*p == '\\' && p + 1 < end)
+			p = unescape_one(p + 1, end, &b);
+		else
+			buf_addc(&b, *p++);
+	}
+	*length = (uint32_t)b.n;
+	return buf_str(&b);
+}
+
+static void quote_one(struct buf *b, const char *p)
+{
+	const char *known = *p ? strchr(escape_values, *p) : NULL;
+
+	if (known) {
+		buf_addf(b, "\\%c", escape_letters[known - escape_values]);
+	} else if (*p == '"') {
+		buf_adds(b, "\\\"");
+	} else if ((unsigned char)*p < ' ' || *p == '\x7f') {
+		/* Three digits, so that what follows cannot be taken for more of them. */
+		buf_addf(b, "\\%03o", (unsigned char)*p);
+	} else {
+		buf_addc(b, *p);
+	}
+}
+
+const char *lang_quote(struct arena *a, const char *text, uint32_t length)
+{
+	const char *end = text + length;
+	struct buf b;
+
+	buf_init(&b, a);
+	buf_addc(&b, '"');
+	for (const char *p = text; p < end; p++)
+		quote_one(&b, p);
+	buf_addc(&b, '"');
+	return buf_str(&b);
+}
+
+/* ---- tokens in messages -------------------------------------------------------------- */
+
+static const char *const kind_names[] = {
+	[TOKEN_END] = "EOF", [TOKEN_JUNK] = "junk", [TOKEN_IDENTIFIER] = "identifier",
+	[TOKEN_KEYWORD] = "keyword", [TOKEN_OPERATOR] = "operator", [TOKEN_AT] = "operator",
+	[TOKEN_STRING] = "string", [TOKEN_NUMBER] = "number", [TOKEN_EMBEDDED] = "embedded-code",
+};
+
+static void add_content(struct buf *b, const struct token *t)
+{
+	char code[3] = { (char)t->code, (char)(t->code >> 8), (char)(t->code >> 16) };
+	const char *text = t->kind == TOKEN_OPERATOR ? code : t->text;
+
+	buf_adds(b, " '");
+	for (uint32_t i = 0; i < t->length; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		buf_addc(b, c < ' ' || c == 0x7f ? '?' : c);
+	}
+	buf_adds(b, "'");
+}
+
+const char *lang_token_text(const struct lang_options *o, const struct token *t)
+{
+	const struct source *s = source_get(o->sources, t->span.source);
+	struct buf b;
+
+	if (t->kind == TOKEN_END)
+		return arena_printf(o->arena, "%s EOF", s ? s->name : "<input>");
+	buf_init(&b, o->arena);
+	buf_adds(&b, kind_names[t->kind]);
+	if (t->kind != TOKEN_KEYWORD && t->kind != TOKEN_EMBEDDED)
+		add_content(&b, t);
+	return buf_str(&b);
+}
+
+struct diag *lang_token_diag(const struct lang_options *o, enum diag_tag tag, const char *how,
+			     const struct token *t, const char *message)
+{
+	struct diag *d = diag_add(o->diags, tag, t->span, "%s\n%12s: %s", message, how,
+				  lang_token_text(o, t));
+
+	for (const struct expansion *e = t->from; e; e = e->outer)
+		diag_note(o->diags, d, e->span, "in expansion of macro '%s'", e->name);
+	return d;
+}
