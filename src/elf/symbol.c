@@ -215,25 +215,29 @@ static void collect_exact(struct elf_file *f, const char *name, size_t length, s
 	candidates_finish(to);
 }
 
-static void collect_glob(struct elf_file *f, const char *glob, struct candidates *to)
+/* The glob sees no version; only versioned names need a copy for that. */
+static bool matches(struct elf_file *f, const struct raw_symbol *s, const char *glob)
 {
 	struct arena *a = private_of(f)->arena;
+	struct arena_mark m;
+	bool result;
+
+	if (!s->name[s->name_length])
+		return base_glob(glob, s->name);
+	m = arena_mark(a);
+	result = base_glob(glob, arena_strndup(a, s->name, s->name_length));
+	arena_reset(a, m);
+	return result;
+}
+
+static void collect_glob(struct elf_file *f, const char *glob, struct candidates *to)
+{
 	struct symbol_cursor c = { 0 };
 	struct raw_symbol s;
 
-	while (elf_symbol_next(f, &c, &s)) {
-		struct arena_mark m;
-		bool matches;
-
-		if (!elf_symbol_is_function(f, &s))
-			continue;
-		m = arena_mark(a);
-		matches = base_glob(glob, s.name[s.name_length] ?
-				    arena_strndup(a, s.name, s.name_length) : s.name);
-		arena_reset(a, m);
-		if (matches)
+	while (elf_symbol_next(f, &c, &s))
+		if (elf_symbol_is_function(f, &s) && matches(f, &s, glob))
 			candidate_add(f, to, &s);
-	}
 	candidates_finish(to);
 }
 

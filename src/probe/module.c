@@ -2,6 +2,7 @@
 /* Which object files process, process("path"), process(PID) and .library("name") select. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "probe/process.h"
 
@@ -32,8 +33,7 @@ static void module_add(struct process_query *q, struct elf_file *f, const char *
 	vec_push(q->resolver->arena, &q->modules, m);
 }
 
-/* A program by its path; the listing shows its canonical path, or the process number. */
-static bool program_add(struct process_query *q, const char *path, const char *listed)
+static bool program_add(struct process_query *q, const char *path)
 {
 	struct elf_file *f;
 	struct error *e = elf_open(cache_of(q), path, &f);
@@ -42,9 +42,7 @@ static bool program_add(struct process_query *q, const char *path, const char *l
 		process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span, "%s", error_text(e));
 		return false;
 	}
-	if (!listed)
-		listed = arena_printf(q->resolver->arena, "process(%s)", quoted(q, f->path));
-	module_add(q, f, listed);
+	module_add(q, f, arena_printf(q->resolver->arena, "process(%s)", quoted(q, f->path)));
 	return true;
 }
 
@@ -58,22 +56,18 @@ static bool program_of_target(struct process_query *q)
 			      "unspecified process probe is invalid without a -c COMMAND or -x PID [man stapprobes]");
 		return false;
 	}
-	return program_add(q, o->target_path, NULL);
+	return program_add(q, o->target_path);
 }
 
 static bool program_of_pid(struct process_query *q, int64_t pid)
 {
-	const char *path = arena_printf(q->resolver->arena, "/proc/%lld/exe", (long long)pid);
-	struct elf_file *f;
-	struct error *e = elf_open(cache_of(q), path, &f);
+	const char *directory = arena_printf(q->resolver->arena, "/proc/%lld", (long long)pid);
 
-	if (e) {
-		process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span, "cannot probe pid %lld: %s",
-			      (long long)pid, e->saved_errno == ENOENT ? strerror(ESRCH) : error_text(e));
-		return false;
-	}
-	module_add(q, f, arena_printf(q->resolver->arena, "process(%lld)", (long long)pid));
-	return true;
+	if (access(directory, F_OK) == 0)
+		return program_add(q, arena_printf(q->resolver->arena, "%s/exe", directory));
+	process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span, "cannot probe pid %lld: %s",
+		      (long long)pid, strerror(ESRCH));
+	return false;
 }
 
 /* Files that cannot be opened are passed over: a pattern may meet anything. */
@@ -91,7 +85,7 @@ static bool programs_of_pattern(struct process_query *q, const char *pattern)
 	}
 	for (uint32_t i = 0; i < n; i++)
 		if (!elf_open(cache_of(q), paths[i], &f))
-			program_add(q, paths[i], NULL);
+			program_add(q, paths[i]);
 	if (!q->modules.n)
 		process_no_match(q, at);
 	return q->modules.n > 0;
@@ -103,7 +97,7 @@ static bool program_of_name(struct process_query *q, const char *name)
 	struct error *e = elf_find_program(q->resolver->arena, name, &path);
 
 	if (!e)
-		return program_add(q, path, NULL);
+		return program_add(q, path);
 	process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span, "%s", error_text(e));
 	return false;
 }
