@@ -47,7 +47,8 @@ struct elf_file {
 	void *priv;
 };
 
-struct error *elf_open(struct elf_cache *c, const char *path, struct elf_file **out) BASE_MUST_CHECK;
+struct error *elf_open(struct elf_cache *c, const char *path,
+		       struct elf_file **out) BASE_MUST_CHECK;
 /* Bytes at a link-time address, NULL if not backed by the file; *available gets how many follow. */
 const uint8_t *elf_bytes(const struct elf_file *f, uint64_t address, uint64_t *available);
 
@@ -63,8 +64,12 @@ const struct elf_symbol *elf_symbol_find(struct elf_file *f, const char *name);
 /* Every function whose name matches the glob; hook returns false to stop. In order of address. */
 void elf_each_function(struct elf_file *f, const char *glob,
 		       bool (*hook)(void *user, const struct elf_symbol *s), void *user);
-/* The function that holds the address, with its extent (symbol size, else .eh_frame, else next symbol). */
-bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, uint64_t *start, uint64_t *end);
+/*
+ * The function that holds the address, with its extent: by symbol size, else
+ * .eh_frame, else the next symbol. *name is NULL when only .eh_frame knows it.
+ */
+bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, uint64_t *start,
+		     uint64_t *end);
 
 /* ---- SDT markers (.note.stapsdt, version 3) ------------------------------------------------- */
 
@@ -73,7 +78,12 @@ struct elf_operand {
 	bool valid;
 	int8_t size; /* bytes, negative: signed, as in the note; 0: not given */
 	bool is_float; /* its bits, not converted */
-	enum { ELF_OPERAND_CONSTANT, ELF_OPERAND_REGISTER, ELF_OPERAND_MEMORY, ELF_OPERAND_ADDRESS } kind;
+	enum {
+		ELF_OPERAND_CONSTANT,
+		ELF_OPERAND_REGISTER,
+		ELF_OPERAND_MEMORY,
+		ELF_OPERAND_ADDRESS
+	} kind;
 	int8_t base, index; /* enum abi_register, -1 none */
 	uint8_t scale, shift; /* shift 8: %ah */
 	uint8_t register_size;
@@ -91,16 +101,21 @@ struct elf_mark {
 /* All markers, in order of the notes. */
 const struct elf_mark *elf_marks(struct elf_file *f, uint32_t *n);
 
-/* ---- finding files ---------------------------------------------------------------------------- */
+/* ---- finding files ------------------------------------------------------------------------ */
 
 /* "sleep" by $PATH; with a slash: relative to cwd; "#!" scripts: their interpreter; canonical. */
 struct error *elf_find_program(struct arena *a, const char *name, const char **out) BASE_MUST_CHECK;
 /* Globs over the file system; canonical, sorted, without duplicates. */
-struct error *elf_find_programs(struct arena *a, const char *pattern, const char *const **out, uint32_t *n) BASE_MUST_CHECK;
-/* The closure of DT_NEEDED as the dynamic loader would find it (ld.so.cache, RPATH, RUNPATH, $ORIGIN, defaults), canonical paths. */
+struct error *elf_find_programs(struct arena *a, const char *pattern, const char *const **out,
+				uint32_t *n) BASE_MUST_CHECK;
+/*
+ * The closure of DT_NEEDED as the dynamic loader would find it (RPATH, RUNPATH, $ORIGIN,
+ * LD_LIBRARY_PATH, ld.so.cache, defaults; musl's rules for musl's programs) and the
+ * interpreter; canonical paths, breadth first. Libraries that are not found are left out.
+ */
 struct error *elf_needed_closure(struct elf_cache *c, struct elf_file *f, const char *const **out,
 				 uint32_t *n) BASE_MUST_CHECK;
-/* The library that f would get by dlopen("name"): the same search, without the closure. Canonical. */
+/* The library f would get by dlopen("name"): the same search for one name. Canonical. */
 struct error *elf_find_library(struct elf_cache *c, struct elf_file *f, const char *name,
 			       const char **out) BASE_MUST_CHECK;
 

@@ -32,7 +32,8 @@ static void by_address_build(struct elf_file *f)
 	while (elf_symbol_next(f, &c, &s))
 		if (elf_symbol_is_function(f, &s))
 			vec_push(p->arena, &p->index.by_address,
-				 (struct function_extent){ s.symbol.st_value, s.symbol.st_size, s.place });
+				 (struct function_extent){ s.symbol.st_value, s.symbol.st_size,
+							   s.place });
 	if (p->index.by_address.n)
 		qsort(p->index.by_address.p, p->index.by_address.n, sizeof *p->index.by_address.p,
 		      compare_extents);
@@ -80,12 +81,13 @@ static const char *name_of(struct elf_file *f, struct symbol_place place)
 
 	if (!elf_symbol_get(f, place, &s))
 		return NULL;
-	return s.name[s.name_length] ? arena_strndup(private_of(f)->arena, s.name, s.name_length) : s.name;
+	return s.name[s.name_length] ? arena_strndup(private_of(f)->arena, s.name, s.name_length)
+				     : s.name;
 }
 
 /* Up to the next symbol, but not past the executable segment. */
-static uint64_t end_by_neighbour(const struct elf_file *f, const struct symbol_index *x, uint32_t next,
-				 uint64_t start)
+static uint64_t end_by_neighbour(const struct elf_file *f, const struct symbol_index *x,
+				 uint32_t next, uint64_t start)
 {
 	uint64_t end = next < x->by_address.n ? x->by_address.p[next].address : UINT64_MAX;
 
@@ -108,7 +110,8 @@ static const struct function_extent *nearest(const struct symbol_index *x, uint3
 	return &x->by_address.p[i];
 }
 
-bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, uint64_t *start, uint64_t *end)
+bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, uint64_t *start,
+		     uint64_t *end)
 {
 	struct symbol_index *x = &private_of(f)->index;
 	const struct function_extent *e;

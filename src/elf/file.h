@@ -91,7 +91,7 @@ bool elf_minidebug_read(struct elf_file *f, struct symbol_table *out);
 /* unwind.c: the extent of the .eh_frame entry that holds the address. */
 bool elf_unwind_extent(const struct elf_file *f, uint64_t address, uint64_t *start, uint64_t *end);
 
-/* operand.c: one operand, `text` as in the note. Symbols are looked up in f (may be NULL: none found). */
+/* operand.c: one operand, `text` as in the note. f, where symbols are looked up, may be NULL. */
 void elf_operand_parse(struct arena *a, struct elf_file *f, const char *text, size_t length,
 		       struct elf_operand *out);
 

@@ -117,7 +117,8 @@ static bool is_elf(const char *path)
 	       memcmp(head, ELFMAG, SELFMAG) == 0;
 }
 
-struct error *elf_find_programs(struct arena *a, const char *pattern, const char *const **out, uint32_t *n)
+struct error *elf_find_programs(struct arena *a, const char *pattern, const char *const **out,
+				uint32_t *n)
 {
 	struct map *seen = map_create(a);
 	VEC(const char *) list = { 0 };

@@ -71,7 +71,8 @@ static void segments_read(struct arena *a, struct elf_file *f, const Elf64_Ehdr 
 	f->segments = list;
 }
 
-static const char *text_copy(struct arena *a, const struct elf_file *f, uint64_t offset, uint64_t size)
+static const char *text_copy(struct arena *a, const struct elf_file *f, uint64_t offset,
+			     uint64_t size)
 {
 	const char *p = (const char *)elf_slice(f, offset, size);
 

@@ -118,7 +118,8 @@ static const char *text_at(const struct loader_cache *c, uint32_t offset)
 }
 
 /* The name of a level by its number in the cache; "" unknown. */
-static const char *level_name(const struct loader_cache *c, const struct cache_head *head, uint32_t number)
+static const char *level_name(const struct loader_cache *c, const struct cache_head *head,
+			      uint32_t number)
 {
 	struct { uint32_t magic, count; } start;
 	struct cache_extension e;

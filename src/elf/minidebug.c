@@ -14,7 +14,8 @@
 static int no_debuginfo(Dwfl_Module *module, void **user, const char *name, Dwarf_Addr base,
 			const char *file, const char *link, GElf_Word crc, char **out)
 {
-	(void)module, (void)user, (void)name, (void)base, (void)file, (void)link, (void)crc, (void)out;
+	(void)module, (void)user, (void)name, (void)base, (void)file, (void)link, (void)crc,
+		(void)out;
 	return -1;
 }
 
@@ -30,7 +31,8 @@ static void symbols_copy(struct arena *a, Dwfl_Module *module, struct copied *to
 	for (int i = 1; i < n; i++) {
 		GElf_Sym s;
 		GElf_Addr address;
-		const char *name = dwfl_module_getsym_info(module, i, &s, &address, NULL, NULL, NULL);
+		const char *name = dwfl_module_getsym_info(module, i, &s, &address, NULL, NULL,
+							   NULL);
 
 		if (!name || !*name || s.st_shndx == SHN_UNDEF)
 			continue;

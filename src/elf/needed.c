@@ -31,7 +31,8 @@ struct search {
 	struct map *loaded; /* names and canonical paths to struct elf_file */
 };
 
-static const char glibc_path[] = "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
+static const char glibc_path[] =
+	"/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64:/lib:/usr/lib";
 static const char musl_path[] = "/lib:/usr/local/lib:/usr/lib";
 static const char musl_loader[] = "/lib/ld-musl-x86_64.so.1";
 
@@ -42,7 +43,8 @@ static bool needs_musl(const struct elf_file *f)
 	if (f->interpreter)
 		return strstr(f->interpreter, "/ld-musl-") != NULL;
 	for (uint32_t i = 0; i < f->n_needed; i++)
-		if (strcmp(f->needed[i], "libc.so") == 0 || strncmp(f->needed[i], "libc.musl", 9) == 0)
+		if (strcmp(f->needed[i], "libc.so") == 0 ||
+		    strncmp(f->needed[i], "libc.musl", 9) == 0)
 			return true;
 	return false;
 }
@@ -70,7 +72,9 @@ static const char *musl_system_path(struct arena *a)
 /* musl's libc is all of these. */
 static bool is_musl_itself(const char *name)
 {
-	static const char *const reserved[] = { "c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet." };
+	static const char *const reserved[] = {
+		"c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.",
+	};
 
 	if (strncmp(name, "lib", 3) != 0)
 		return false;
@@ -94,7 +98,8 @@ static size_t token_length(const char *p, const char *end, const char *token)
 	return 0;
 }
 
-static void token_expand(struct buf *to, const char **p, const char *end, const struct elf_file *owner)
+static void token_expand(struct buf *to, const char **p, const char *end,
+			 const struct elf_file *owner)
 {
 	const char *slash = strrchr(owner->path, '/');
 	size_t n;
@@ -110,7 +115,8 @@ static void token_expand(struct buf *to, const char **p, const char *end, const 
 	*p += n ? n : 1;
 }
 
-static const char *directory_expand(struct arena *a, const char *p, size_t length, const struct elf_file *owner)
+static const char *directory_expand(struct arena *a, const char *p, size_t length,
+				    const struct elf_file *owner)
 {
 	const char *end = p + length;
 	struct buf b;
@@ -144,7 +150,8 @@ static struct elf_file *try_directory(struct search *s, const char *directory, c
 
 	if (!s->is_musl)
 		for (const char *const *level = elf_loader_hwcaps(); *level; level++) {
-			f = try_path(s, arena_printf(s->arena, "%s/glibc-hwcaps/%s/%s", directory, *level, name));
+			f = try_path(s, arena_printf(s->arena, "%s/glibc-hwcaps/%s/%s", directory,
+						     *level, name));
 			if (f)
 				return f;
 		}
@@ -157,7 +164,8 @@ static struct elf_file *try_list(struct search *s, const char *list, const char 
 {
 	while (list) {
 		size_t length = strcspn(list, ":");
-		struct elf_file *f = try_directory(s, directory_expand(s->arena, list, length, owner), name);
+		struct elf_file *f = try_directory(
+			s, directory_expand(s->arena, list, length, owner), name);
 
 		if (f)
 			return f;
@@ -226,7 +234,9 @@ static struct elf_file *library_find(struct search *s, const struct object *by, 
 
 static void search_open(struct search *s, struct elf_cache *c, struct arena *a, struct elf_file *f)
 {
-	*s = (struct search){ .arena = a, .cache = c, .is_musl = needs_musl(f), .loaded = map_create(a) };
+	*s = (struct search){ .arena = a, .cache = c };
+	s->is_musl = needs_musl(f);
+	s->loaded = map_create(a);
 	s->system_path = s->is_musl ? musl_system_path(a) : glibc_path;
 	if (!s->is_musl)
 		elf_loader_cache_open(&s->loader);
@@ -268,7 +278,8 @@ static void closure_collect(struct search *s)
 	}
 }
 
-struct error *elf_needed_closure(struct elf_cache *c, struct elf_file *f, const char *const **out, uint32_t *n)
+struct error *elf_needed_closure(struct elf_cache *c, struct elf_file *f, const char *const **out,
+				 uint32_t *n)
 {
 	struct arena *a = private_of(f)->arena;
 	const char **paths;
@@ -285,7 +296,8 @@ struct error *elf_needed_closure(struct elf_cache *c, struct elf_file *f, const 
 	return NULL;
 }
 
-struct error *elf_find_library(struct elf_cache *c, struct elf_file *f, const char *name, const char **out)
+struct error *elf_find_library(struct elf_cache *c, struct elf_file *f, const char *name,
+			       const char **out)
 {
 	struct search s;
 	struct elf_file *found;

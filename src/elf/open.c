@@ -164,6 +164,7 @@ bool elf_has_debug(const struct elf_file *f)
 		return true;
 	if (!f->build_id || strlen(f->build_id) < 3)
 		return false;
-	snprintf(path, sizeof path, "/usr/lib/debug/.build-id/%.2s/%s.debug", f->build_id, f->build_id + 2);
+	snprintf(path, sizeof path, "/usr/lib/debug/.build-id/%.2s/%s.debug", f->build_id,
+		 f->build_id + 2);
 	return access(path, R_OK) == 0;
 }

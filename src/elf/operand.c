@@ -76,7 +76,8 @@ static bool register_find(const char *name, size_t length, struct named_register
 		for (unsigned j = 0; j < 4; j++) {
 			const char *candidate = registers[i].names[j];
 
-			if (!candidate || strlen(candidate) != length || memcmp(name, candidate, length))
+			if (!candidate || strlen(candidate) != length ||
+			    memcmp(name, candidate, length))
 				continue;
 			*out = (struct named_register){ i, (uint8_t)(8 >> j), 0 };
 			return true;

@@ -34,7 +34,8 @@ bool elf_symbol_is_function(const struct elf_file *f, const struct raw_symbol *s
 {
 	unsigned type = ELF64_ST_TYPE(s->symbol.st_info);
 
-	return (type == STT_FUNC || type == STT_GNU_IFUNC) && in_segment(f, s->symbol.st_value, true);
+	return (type == STT_FUNC || type == STT_GNU_IFUNC) &&
+	       in_segment(f, s->symbol.st_value, true);
 }
 
 static bool is_data(const struct elf_file *f, const struct raw_symbol *s)
@@ -92,7 +93,8 @@ static void candidate_add(struct elf_file *f, struct candidates *to, const struc
 	struct arena *a = private_of(f)->arena;
 	unsigned type = ELF64_ST_TYPE(s->symbol.st_info);
 	struct elf_symbol e = {
-		.name = s->name[s->name_length] ? arena_strndup(a, s->name, s->name_length) : s->name,
+		.name = s->name[s->name_length] ? arena_strndup(a, s->name, s->name_length)
+						: s->name,
 		.address = s->symbol.st_value,
 		.size = s->symbol.st_size,
 		.is_function = elf_symbol_is_function(f, s),
@@ -135,7 +137,8 @@ static void candidates_finish(struct candidates *c)
 	vec_each(it, &c->list) {
 		struct elf_symbol *last = kept ? &c->list.p[kept - 1].symbol : NULL;
 
-		if (last && last->address == it->symbol.address && strcmp(last->name, it->symbol.name) == 0) {
+		if (last && last->address == it->symbol.address &&
+		    strcmp(last->name, it->symbol.name) == 0) {
 			last->is_exported |= it->symbol.is_exported;
 			last->is_global |= it->symbol.is_global;
 			last->size = base_max(last->size, it->symbol.size);
@@ -180,7 +183,8 @@ static bool name_is(const struct raw_symbol *s, const char *name, size_t length)
 	return s->name_length == length && memcmp(s->name, name, length) == 0;
 }
 
-static void collect_indexed(struct elf_file *f, const char *name, size_t length, struct candidates *to)
+static void collect_indexed(struct elf_file *f, const char *name, size_t length,
+			    struct candidates *to)
 {
 	struct symbol_index *x = &private_of(f)->index;
 	uint32_t i = (uint32_t)base_hash(name, length) & (x->n_buckets - 1);
@@ -195,7 +199,8 @@ static void collect_indexed(struct elf_file *f, const char *name, size_t length,
 }
 
 /* Everything called `name`: functions and data. */
-static void collect_exact(struct elf_file *f, const char *name, size_t length, struct candidates *to)
+static void collect_exact(struct elf_file *f, const char *name, size_t length,
+			  struct candidates *to)
 {
 	struct symbol_index *x = &private_of(f)->index;
 	struct symbol_cursor c = { 0 };

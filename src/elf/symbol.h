@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walking the symbol tables of a file; shared by symbol.c, lookup by name, and extent.c, by address. */
+/* Walking the symbol tables of a file: for symbol.c by name, for extent.c by address. */
 #ifndef SPILE_ELF_SYMBOL_H
 #define SPILE_ELF_SYMBOL_H
 

@@ -159,8 +159,8 @@ static bool entry_read(const struct elf_file *f, uint64_t *address, uint64_t *st
 }
 
 /* For files without a sorted table. */
-static bool extent_by_walk(const struct elf_file *f, uint64_t section, uint64_t address, uint64_t *start,
-			   uint64_t *end)
+static bool extent_by_walk(const struct elf_file *f, uint64_t section, uint64_t address,
+			   uint64_t *start, uint64_t *end)
 {
 	while (entry_read(f, &section, start, end))
 		if (address >= *start && address < *end)
@@ -169,7 +169,8 @@ static bool extent_by_walk(const struct elf_file *f, uint64_t section, uint64_t 
 }
 
 /* The FDE whose start is the last at or before the address; 0 none. */
-static uint64_t table_search(const struct cursor *table, uint64_t n, uint64_t data, uint64_t address)
+static uint64_t table_search(const struct cursor *table, uint64_t n, uint64_t data,
+			     uint64_t address)
 {
 	uint64_t low = 0, high = n;
 	int32_t row[2];

@@ -28,8 +28,9 @@ static void site_add(struct function_search *s, uint64_t start, uint64_t end, co
 		     const char *argument)
 {
 	struct arena *a = s->query->resolver->arena;
-	struct sema_site *site = process_site_add(s->query, s->module, start,
-						  arena_printf(a, ".function(%s)%s", argument, s->suffix));
+	struct sema_site *site = process_site_add(
+		s->query, s->module, start,
+		arena_printf(a, ".function(%s)%s", argument, s->suffix));
 
 	site->function_start = end > start ? start : 0;
 	site->function_end = end > start ? end : 0;
@@ -50,11 +51,13 @@ static bool function_hook(void *user, const struct elf_symbol *symbol)
 		return true;
 	s->any = true;
 	s->last = symbol->address;
-	if (!symbol->size && (!elf_function_at(s->module->file, symbol->address, &name, &start, &end) ||
-			      start != symbol->address))
+	if (!symbol->size &&
+	    (!elf_function_at(s->module->file, symbol->address, &name, &start, &end) ||
+	     start != symbol->address))
 		start = end = symbol->address;
 	site_add(s, symbol->address, end, symbol->name,
-		 lang_quote(s->query->resolver->arena, symbol->name, (uint32_t)strlen(symbol->name)));
+		 lang_quote(s->query->resolver->arena, symbol->name,
+			    (uint32_t)strlen(symbol->name)));
 	return true;
 }
 
@@ -71,9 +74,10 @@ static bool by_name(struct function_search *s, const char *pattern)
 	struct process_query *q = s->query;
 
 	if (strchr(pattern, '@') || strstr(pattern, "::")) {
-		process_error(q, DIAG_UNSUPPORTED, q->point->components.p[q->tail].span,
-			      "function patterns with source files or C++ scopes need debug information, "
-			      "which is not read in this version");
+		process_error(
+			q, DIAG_UNSUPPORTED, q->point->components.p[q->tail].span,
+			"function patterns with source files or C++ scopes need debug information, "
+			"which is not read in this version");
 		return false;
 	}
 	elf_each_function(s->module->file, pattern, function_hook, s);
@@ -110,7 +114,8 @@ bool process_function_resolve(struct process_query *q, const struct process_modu
 
 static bool is_summary(const char *name)
 {
-	return strcmp(name, "$$vars") == 0 || strcmp(name, "$$parms") == 0 || strcmp(name, "$$locals") == 0;
+	return strcmp(name, "$$vars") == 0 || strcmp(name, "$$parms") == 0 ||
+	       strcmp(name, "$$locals") == 0;
 }
 
 static bool module_has_debug(struct sema_resolver *r, const char *module)
@@ -131,7 +136,9 @@ static void warn_once(struct sema_resolver *r, const char *module, struct span a
 		return;
 	map_put(user->warned, module, user);
 	diag_add(r->diags, DIAG_WARN_OTHER, at,
-		 "cannot find module %s debuginfo: No DWARF information found [man warning::debuginfo]", module);
+		 "cannot find module %s debuginfo: No DWARF information found "
+		 "[man warning::debuginfo]",
+		 module);
 }
 
 struct expr *process_function_variable(struct sema_resolver *r, const struct sema_site *site,
@@ -149,11 +156,13 @@ struct expr *process_function_variable(struct sema_resolver *r, const struct sem
 		return NULL;
 	if (has_debug)
 		diag_add(r->diags, DIAG_UNSUPPORTED, target->token,
-			 "unable to find '%s' in function '%s' of %s: its debug information is not read in this version",
+			 "unable to find '%s' in function '%s' of %s: its debug information is not "
+			 "read in this version",
 			 name, site->function ? site->function : "?", site->module);
 	else
 		diag_add(r->diags, DIAG_VARIABLE_UNKNOWN, target->token,
-			 "debuginfo scope not found for module '%s', cannot resolve context variable '%s' [man error::dwarf]",
+			 "debuginfo scope not found for module '%s', cannot resolve context "
+			 "variable '%s' [man error::dwarf]",
 			 site->module, name);
 	return NULL;
 }

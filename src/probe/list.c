@@ -10,7 +10,7 @@ struct line_list {
 	VEC(const char *) list;
 };
 
-/* Whether two points begin with the same word: a point of an alias does not begin with the alias's name. */
+/* Whether two points begin with the same word: an alias seldom begins like its points. */
 static bool same_root(const char *a, const char *b)
 {
 	while (*a && *a == *b && (isalnum((unsigned char)*a) || *a == '_'))
@@ -44,7 +44,8 @@ static const char *arguments_text(struct arena *a, const struct sema_site *s)
 	return buf_str(&b);
 }
 
-static void probe_lines(struct arena *a, struct line_list *to, const struct sema_probe *p, bool with_variables)
+static void probe_lines(struct arena *a, struct line_list *to, const struct sema_probe *p,
+			bool with_variables)
 {
 	const char *locals = with_variables ? locals_text(a, p) : "";
 	bool any = false;
@@ -58,7 +59,8 @@ static void probe_lines(struct arena *a, struct line_list *to, const struct sema
 						    with_variables ? arguments_text(a, s) : ""));
 	}
 	if (!any && p->point->event != EVENT_SITE)
-		vec_push(a, &to->list, arena_printf(a, "%s%s", shown_name(p, p->point->point), locals));
+		vec_push(a, &to->list,
+			 arena_printf(a, "%s%s", shown_name(p, p->point->point), locals));
 }
 
 static int compare_lines(const void *a, const void *b)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process.mark("name") and process.provider("p").mark("name"): SDT markers, their arguments and names. */
+/* process.mark("name"), .provider("p").mark("name"): SDT markers, their arguments and names. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "probe/process.h"
 
-/* ---- sites ---------------------------------------------------------------------------------- */
+/* ---- sites ------------------------------------------------------------------------------- */
 
 /* A dash stands for two underscores, as in DTrace; those in [a-z] stay. */
 static const char *dashes_replace(struct arena *a, const char *pattern)
@@ -40,14 +40,22 @@ static int64_t constant_cut(int64_t value, unsigned size, bool is_signed)
 static struct sema_operand operand_from(const struct elf_operand *o)
 {
 	static const enum operand_kind kinds[] = {
-		[ELF_OPERAND_CONSTANT] = OPERAND_CONSTANT, [ELF_OPERAND_REGISTER] = OPERAND_REGISTER,
-		[ELF_OPERAND_MEMORY] = OPERAND_MEMORY, [ELF_OPERAND_ADDRESS] = OPERAND_ADDRESS,
+		[ELF_OPERAND_CONSTANT] = OPERAND_CONSTANT,
+		[ELF_OPERAND_REGISTER] = OPERAND_REGISTER,
+		[ELF_OPERAND_MEMORY] = OPERAND_MEMORY,
+		[ELF_OPERAND_ADDRESS] = OPERAND_ADDRESS,
 	};
 	unsigned size = o->size ? (unsigned)abs(o->size) : 8;
 	struct sema_operand to = {
-		.kind = kinds[o->kind], .is_signed = o->size < 0, .base = o->base, .index = o->index,
-		.scale = o->scale, .shift = o->shift, .module_relative = o->module_relative,
-		.displacement = o->displacement, .type = TYPE_LONG,
+		.kind = kinds[o->kind],
+		.is_signed = o->size < 0,
+		.base = o->base,
+		.index = o->index,
+		.scale = o->scale,
+		.shift = o->shift,
+		.module_relative = o->module_relative,
+		.displacement = o->displacement,
+		.type = TYPE_LONG,
 	};
 
 	if (!o->valid)
@@ -71,18 +79,20 @@ static void arguments_add(struct arena *a, struct sema_site *s, const struct elf
 	}
 }
 
-static void site_add(struct process_query *q, const struct process_module *m, const struct elf_mark *mark,
-		     bool with_provider)
+static void site_add(struct process_query *q, const struct process_module *m,
+		     const struct elf_mark *mark, bool with_provider)
 {
 	struct arena *a = q->resolver->arena;
 	const char *provider = "", *name = lang_quote(a, mark->name, (uint32_t)strlen(mark->name));
 	struct sema_site *s;
 
 	if (with_provider)
-		provider = arena_printf(a, ".provider(%s)",
-					lang_quote(a, mark->provider, (uint32_t)strlen(mark->provider)));
+		provider = arena_printf(
+			a, ".provider(%s)",
+			lang_quote(a, mark->provider, (uint32_t)strlen(mark->provider)));
 	s = process_site_add(q, m, mark->address, arena_printf(a, "%s.mark(%s)", provider, name));
-	if (!elf_function_at(m->file, mark->address, &s->function, &s->function_start, &s->function_end))
+	if (!elf_function_at(m->file, mark->address, &s->function, &s->function_start,
+			     &s->function_end))
 		s->function_start = s->function_end = 0;
 	s->semaphore = mark->semaphore;
 	s->flags = SITE_MARK;
@@ -113,7 +123,7 @@ bool process_mark_resolve(struct process_query *q, const struct process_module *
 	return true;
 }
 
-/* ---- variables ---------------------------------------------------------------------------------- */
+/* ---- variables --------------------------------------------------------------------------- */
 
 /* "$arg12" is 12; 0 if it is another name. */
 static uint32_t argument_number(const char *name)
@@ -127,8 +137,8 @@ static uint32_t argument_number(const char *name)
 	return *end || n > 1000 ? 0 : (uint32_t)n;
 }
 
-static struct expr *operand_expr(struct sema_resolver *r, const struct expr *target, const char *name,
-				 const struct sema_operand *operand)
+static struct expr *operand_expr(struct sema_resolver *r, const struct expr *target,
+				 const char *name, const struct sema_operand *operand)
 {
 	struct expr *e = lang_expr_new(r->arena, EXPR_TARGET, target->span);
 
@@ -139,7 +149,8 @@ static struct expr *operand_expr(struct sema_resolver *r, const struct expr *tar
 	return e;
 }
 
-static struct expr *name_expr(struct sema_resolver *r, const struct expr *target, enum operand_kind kind)
+static struct expr *name_expr(struct sema_resolver *r, const struct expr *target,
+			      enum operand_kind kind)
 {
 	struct sema_operand o = { .kind = kind, .size = 8, .base = -1, .index = -1, .scale = 1,
 				  .type = TYPE_STRING };
@@ -160,7 +171,8 @@ static struct format_part literal_part(const char *text)
 }
 
 /* sprintf("$arg1=%#x $arg2=%#x", $arg1, $arg2); an argument that is not understood is "=?". */
-static struct expr *summary_expr(struct sema_resolver *r, const struct sema_site *site, struct expr *target)
+static struct expr *summary_expr(struct sema_resolver *r, const struct sema_site *site,
+				 struct expr *target)
 {
 	struct expr *e = lang_expr_new(r->arena, EXPR_PRINT, target->span);
 	struct arena *a = r->arena;
@@ -190,7 +202,8 @@ static struct expr *summary_expr(struct sema_resolver *r, const struct sema_site
 	return e;
 }
 
-static void unknown(struct sema_resolver *r, const struct sema_site *site, const struct expr *target)
+static void unknown(struct sema_resolver *r, const struct sema_site *site,
+		    const struct expr *target)
 {
 	struct buf b;
 
@@ -198,18 +211,23 @@ static void unknown(struct sema_resolver *r, const struct sema_site *site, const
 	for (uint32_t i = 0; i < site->n_args; i++)
 		buf_addf(&b, " $arg%u", i + 1);
 	diag_add(r->diags, DIAG_VARIABLE_UNKNOWN, target->token,
-		 "unable to find '%s' in mark '%s' (alternatives:%s $$name $$provider $$vars $$parms)",
+		 "unable to find '%s' in mark '%s' (alternatives:%s $$name $$provider $$vars "
+		 "$$parms)",
 		 target->target.name, site->mark, buf_str(&b));
 }
 
 /* Why an existing argument cannot be used as written; NULL when it can. */
-static const char *refusal(struct arena *a, const struct sema_site *site, const struct expr *target, uint32_t i)
+static const char *refusal(struct arena *a, const struct sema_site *site, const struct expr *target,
+			   uint32_t i)
 {
 	if (target->target.address_of)
 		return "cannot take address of sdt variable";
 	if (target->target.n_components || target->target.pretty)
-		return arena_printf(a, "the type of '%s' of mark '%s' is needed for that, and debug information "
-				    "is not read in this version", target->target.name, site->mark);
+		return arena_printf(
+			a,
+			"the type of '%s' of mark '%s' is needed for that, and debug information "
+			"is not read in this version",
+			target->target.name, site->mark);
 	if (!site->args[i].size)
 		return arena_printf(a, "cannot parse SDT_V3 operand '%s' of '%s' [man error::sdt]",
 				    site->arg_text[i], target->target.name);
@@ -225,12 +243,13 @@ static struct expr *argument_variable(struct sema_resolver *r, const struct sema
 	if (!why)
 		return operand_expr(r, target, target->target.name, &site->args[i]);
 	if (!probing)
-		diag_add(r->diags, is_typed ? DIAG_UNSUPPORTED : DIAG_VARIABLE_CONTEXT, target->token, "%s", why);
+		diag_add(r->diags, is_typed ? DIAG_UNSUPPORTED : DIAG_VARIABLE_CONTEXT,
+			 target->token, "%s", why);
 	return NULL;
 }
 
-struct expr *process_mark_variable(struct sema_resolver *r, const struct sema_site *site, struct expr *target,
-				   bool probing)
+struct expr *process_mark_variable(struct sema_resolver *r, const struct sema_site *site,
+				   struct expr *target, bool probing)
 {
 	const char *name = target->target.name;
 	uint32_t n = argument_number(name);
@@ -243,7 +262,8 @@ struct expr *process_mark_variable(struct sema_resolver *r, const struct sema_si
 		if (strcmp(name, "$$provider") == 0)
 			return name_expr(r, target, OPERAND_SITE_PROVIDER);
 		if (strcmp(name, "$$vars") == 0 || strcmp(name, "$$parms") == 0)
-			return site->n_args ? summary_expr(r, site, target) : process_empty_text(r, target);
+			return site->n_args ? summary_expr(r, site, target)
+					    : process_empty_text(r, target);
 		if (strcmp(name, "$$locals") == 0)
 			return process_empty_text(r, target);
 	}

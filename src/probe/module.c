@@ -39,7 +39,8 @@ static bool program_add(struct process_query *q, const char *path)
 	struct error *e = elf_open(cache_of(q), path, &f);
 
 	if (e) {
-		process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span, "%s", error_text(e));
+		process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span, "%s",
+			      error_text(e));
 		return false;
 	}
 	module_add(q, f, arena_printf(q->resolver->arena, "process(%s)", quoted(q, f->path)));
@@ -53,7 +54,8 @@ static bool program_of_target(struct process_query *q)
 
 	if (!o->has_target || !o->target_path) {
 		process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span,
-			      "unspecified process probe is invalid without a -c COMMAND or -x PID [man stapprobes]");
+			      "unspecified process probe is invalid without a -c COMMAND or -x PID "
+			      "[man stapprobes]");
 		return false;
 	}
 	return program_add(q, o->target_path);
@@ -65,8 +67,8 @@ static bool program_of_pid(struct process_query *q, int64_t pid)
 
 	if (access(directory, F_OK) == 0)
 		return program_add(q, arena_printf(q->resolver->arena, "%s/exe", directory));
-	process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span, "cannot probe pid %lld: %s",
-		      (long long)pid, strerror(ESRCH));
+	process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span,
+		      "cannot probe pid %lld: %s", (long long)pid, strerror(ESRCH));
 	return false;
 }
 
@@ -124,13 +126,16 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void library_add(struct process_query *q, const struct process_module *program, const char *path)
+static void library_add(struct process_query *q, const struct process_module *program,
+			const char *path)
 {
 	struct elf_file *f;
 
 	if (elf_open(cache_of(q), path, &f))
 		return;
-	module_add(q, f, arena_printf(q->resolver->arena, "%s.library(%s)", program->listed, quoted(q, f->path)));
+	module_add(q, f,
+		   arena_printf(q->resolver->arena, "%s.library(%s)", program->listed,
+				quoted(q, f->path)));
 }
 
 /* By soname, file name or, with a slash, path; the last two of the real file. */
@@ -149,7 +154,8 @@ static bool libraries_of_closure(struct process_query *q, const struct process_m
 
 	e = elf_needed_closure(cache_of(q), program->file, &paths, &n);
 	if (e) {
-		process_error(q, DIAG_PROBE_TARGET, q->point->components.p[1].span, "%s", error_text(e));
+		process_error(q, DIAG_PROBE_TARGET, q->point->components.p[1].span, "%s",
+			      error_text(e));
 		return false;
 	}
 	for (uint32_t i = 0; i < n; i++) {
@@ -185,7 +191,8 @@ static bool libraries_of_path(struct process_query *q, const struct process_modu
 	}
 	e = elf_find_programs(q->resolver->arena, pattern, &paths, &n);
 	if (e) {
-		process_error(q, DIAG_PROBE_TARGET, q->point->components.p[1].span, "%s", error_text(e));
+		process_error(q, DIAG_PROBE_TARGET, q->point->components.p[1].span, "%s",
+			      error_text(e));
 		return false;
 	}
 	for (uint32_t i = 0; i < n; i++)

@@ -23,9 +23,9 @@ static const struct process_tail tails[] = {
 };
 
 static const char *const types[] = {
-#define TAIL(text, libraries, resolve)                                                                    \
-	"process." text, "process(number)." text, "process(string)." text, "process.library(string)." text, \
-		"process(string).library(string)." text,
+#define TAIL(text, libraries, resolve)                                                             \
+	"process." text, "process(number)." text, "process(string)." text,                         \
+		"process.library(string)." text, "process(string).library(string)." text,
 #define LATER(text, libraries)
 #include "probe/process.def"
 #undef TAIL
@@ -33,7 +33,7 @@ static const char *const types[] = {
 	NULL,
 };
 
-/* ---- messages --------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------- */
 
 void process_error(struct process_query *q, enum diag_tag tag, struct span at, const char *fmt, ...)
 {
@@ -82,7 +82,7 @@ void process_no_match(struct process_query *q, struct span at)
 		process_error(q, DIAG_PROBE_TARGET, at, "no match");
 }
 
-/* ---- the tail ------------------------------------------------------------------------------ */
+/* ---- the tail ---------------------------------------------------------------------------- */
 
 /* "function(string)" */
 static const char *component_text(struct arena *a, const struct point_component *c)
@@ -141,7 +141,8 @@ static void mismatch(struct process_query *q, const char *prefix, const struct p
 	if (!q->near.n)
 		process_error(q, DIAG_PROBE_POINT, bad->span, "invalid suffix for probe");
 	else if (similar)
-		process_error(q, DIAG_PROBE_POINT, bad->span, "probe point mismatch (similar: %s)", similar);
+		process_error(q, DIAG_PROBE_POINT, bad->span, "probe point mismatch (similar: %s)",
+			      similar);
 	else
 		process_error(q, DIAG_PROBE_POINT, bad->span, "probe point mismatch");
 }
@@ -169,7 +170,8 @@ static bool tail_find(struct process_query *q)
 		const struct point_component *c = &q->point->components.p[i];
 		bool known = false;
 
-		longer = arena_printf(a, "%s%s%s", prefix, *prefix ? "." : "", component_text(a, c));
+		longer = arena_printf(a, "%s%s%s", prefix, *prefix ? "." : "",
+				      component_text(a, c));
 		for (uint32_t j = 0; j < base_count(tails) && !known; j++)
 			known = begins(tails[j].text, longer, &rest);
 		if (!known) {
@@ -193,27 +195,27 @@ static bool tail_allowed(struct process_query *q)
 	const struct point_component *c = &q->point->components.p[q->tail];
 
 	if (q->tail == 2 && !q->row->libraries) {
-		process_error(q, DIAG_PROBE_POINT, c->span, "probe point mismatch: .%s cannot follow .library()",
-			      c->name);
+		process_error(q, DIAG_PROBE_POINT, c->span,
+			      "probe point mismatch: .%s cannot follow .library()", c->name);
 		return false;
 	}
 	if (!q->row->resolve) {
-		process_error(q, DIAG_UNSUPPORTED, c->span, "process probes of the form .%s are not supported",
-			      q->row->text);
+		process_error(q, DIAG_UNSUPPORTED, c->span,
+			      "process probes of the form .%s are not supported", q->row->text);
 		return false;
 	}
 	return true;
 }
 
-/* ---- resolving ------------------------------------------------------------------------------- */
+/* ---- resolving --------------------------------------------------------------------------- */
 
 const char *process_text(const struct process_query *q, uint32_t i)
 {
 	return q->point->components.p[i].argument->string.text;
 }
 
-struct sema_site *process_site_add(struct process_query *q, const struct process_module *m, uint64_t address,
-				   const char *tail)
+struct sema_site *process_site_add(struct process_query *q, const struct process_module *m,
+				   uint64_t address, const char *tail)
 {
 	struct arena *a = q->resolver->arena;
 	struct sema_site *s = arena_new(a, struct sema_site);
@@ -280,7 +282,7 @@ static bool process_resolve(struct sema_resolver *r, const struct probe_point *p
 	return true;
 }
 
-/* ---- variables --------------------------------------------------------------------------------- */
+/* ---- variables --------------------------------------------------------------------------- */
 
 struct expr *process_empty_text(struct sema_resolver *r, struct expr *target)
 {
@@ -293,7 +295,8 @@ struct expr *process_empty_text(struct sema_resolver *r, struct expr *target)
 }
 
 static struct expr *process_variable(struct sema_resolver *r, const struct sema_point *point,
-				     const struct sema_site *site, struct expr *target, bool probing)
+				     const struct sema_site *site, struct expr *target,
+				     bool probing)
 {
 	(void)point;
 	if (!site || target->kind != EXPR_TARGET) {

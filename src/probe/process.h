@@ -12,7 +12,7 @@ struct process_module {
 	const char *point; /* process("/lib/y"): pp() names the object alone */
 };
 
-/* What was looked for: "execute_comand", "function", "functions"; text NULL: nothing to compare with. */
+/* What was looked for: "execute_comand", "function", "functions"; text NULL: not by name. */
 struct process_wanted {
 	const char *text, *one, *many;
 };
@@ -51,8 +51,8 @@ void process_no_match(struct process_query *q, struct span at);
 /* The names nearest to `want`, at most five, joined by ", "; NULL if none. Reorders names. */
 const char *process_similar(struct arena *a, const char *want, const char **names, uint32_t n);
 /* A new site in q->sites; tail is what listing and pp() show behind the module. */
-struct sema_site *process_site_add(struct process_query *q, const struct process_module *m, uint64_t address,
-				   const char *tail);
+struct sema_site *process_site_add(struct process_query *q, const struct process_module *m,
+				   uint64_t address, const char *tail);
 /* String argument of component i; it is known to be one. */
 const char *process_text(const struct process_query *q, uint32_t i);
 

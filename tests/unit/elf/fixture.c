@@ -50,8 +50,10 @@ static __attribute__((noinline)) int fixture_local(int x)
 }
 
 /* No size and no unwind entry: only the next symbol ends it. */
-__asm__(".text\n.globl fixture_sizeless\n.type fixture_sizeless, @function\nfixture_sizeless:\nnop\nnop\nret\n"
-	".globl fixture_behind\n.type fixture_behind, @function\nfixture_behind:\nret\n.size fixture_behind, 1\n");
+__asm__(".text\n.globl fixture_sizeless\n.type fixture_sizeless, "
+	"@function\nfixture_sizeless:\nnop\nnop\nret\n"
+	".globl fixture_behind\n.type fixture_behind, @function\nfixture_behind:\nret\n.size "
+	"fixture_behind, 1\n");
 
 int main(int argc, char **argv)
 {

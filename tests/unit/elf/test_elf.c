@@ -231,10 +231,13 @@ static void minidebug_symbols_count(void **state)
 {
 	struct opened o = open_file(fixture), mini;
 	const struct elf_symbol *s = elf_symbol_find(o.file, "fixture_local"), *found;
-	const char *path = output_of(o.arena,
-		"d=$(mktemp -d) && cd $d && objcopy -S --remove-section .comment %s plain 2>/dev/null &&"
+	const char *path = output_of(
+		o.arena,
+		"d=$(mktemp -d) && cd $d && objcopy -S --remove-section .comment %s plain "
+		"2>/dev/null &&"
 		" objcopy --only-keep-debug %s symbols && xz symbols &&"
-		" objcopy --add-section .gnu_debugdata=symbols.xz plain whole && echo $d", fixture, fixture);
+		" objcopy --add-section .gnu_debugdata=symbols.xz plain whole && echo $d",
+		fixture, fixture);
 
 	(void)state;
 	if (!*path)
@@ -259,7 +262,8 @@ static void without_sections_dynamic_symbols_remain(void **state)
 	need("/usr/bin/bash");
 	o = open_file("/usr/bin/bash");
 	path = output_of(o.arena, "t=$(mktemp) && cp /usr/bin/bash $t &&"
-			 " printf '\\0\\0\\0\\0\\0\\0\\0\\0' | dd of=$t bs=1 seek=40 conv=notrunc 2>/dev/null && echo $t");
+				  " printf '\\0\\0\\0\\0\\0\\0\\0\\0' | dd of=$t bs=1 seek=40 "
+				  "conv=notrunc 2>/dev/null && echo $t");
 	cut = open_file(path);
 	unlink(path);
 	assert_int_equal(private_of(cut.file)->n_sections, 0);
@@ -270,7 +274,7 @@ static void without_sections_dynamic_symbols_remain(void **state)
 	close_file(&o);
 }
 
-/* ---- against readelf ------------------------------------------------------------------ */
+/* ---- against readelf --------------------------------------------------------------------- */
 
 static void marks_equal_readelf(void **state)
 {
@@ -292,15 +296,18 @@ static void marks_equal_readelf(void **state)
 			continue;
 		}
 		o = open_file(paths[i]);
-		wanted = output_of(o.arena, "readelf -nW %s | sed -n 's/.*Provider: //p; s/ *Name: //p; "
-				   "s/ *Location: //p; s/ *Arguments://p'", paths[i]);
+		wanted = output_of(o.arena,
+				   "readelf -nW %s | sed -n 's/.*Provider: //p; s/ *Name: //p; "
+				   "s/ *Location: //p; s/ *Arguments://p'",
+				   paths[i]);
 		buf_init(&b, o.arena);
 		m = elf_marks(o.file, &n);
 		for (uint32_t j = 0; j < n; j++) {
 			const char *base = strstr(wanted, "Base: ");
 
-			buf_addf(&b, "%s%s\n%s\n0x%016llx, %.24s, Semaphore: 0x%016llx\n", j ? "\n" : "",
-				 m[j].provider, m[j].name, (unsigned long long)m[j].address, base,
+			buf_addf(&b, "%s%s\n%s\n0x%016llx, %.24s, Semaphore: 0x%016llx\n",
+				 j ? "\n" : "", m[j].provider, m[j].name,
+				 (unsigned long long)m[j].address, base,
 				 (unsigned long long)m[j].semaphore);
 			for (uint32_t k = 0; k < m[j].n_args; k++)
 				buf_addf(&b, " %s", m[j].args[k].text);
@@ -334,13 +341,17 @@ static void functions_equal_readelf(void **state)
 		o = open_file(paths[i]);
 		elf_each_function(o.file, "*", count_hook, &n);
 		assert_int_equal(n, strtoul(output_of(o.arena,
-			"readelf -sW %s | awk '($4 == \"FUNC\" || $4 == \"IFUNC\") && $7 != \"UND\""
-			" { sub(/@.*/, \"\", $8); print $2, $8 }' | sort -u | wc -l", paths[i]), NULL, 10));
+						      "readelf -sW %s | awk '($4 == \"FUNC\" || $4 "
+						      "== \"IFUNC\") && $7 != \"UND\""
+						      " { sub(/@.*/, \"\", $8); print $2, $8 }' | "
+						      "sort -u | wc -l",
+						      paths[i]),
+					    NULL, 10));
 		close_file(&o);
 	}
 }
 
-/* ---- searches ------------------------------------------------------------------------------- */
+/* ---- searches ---------------------------------------------------------------------------- */
 
 static void programs_are_found(void **state)
 {
@@ -374,8 +385,10 @@ static void programs_are_found(void **state)
 /* ldd asks the loader itself. */
 static void closure_equals_ldd(void **state)
 {
-	static const char *const paths[] = { "/usr/bin/bash", "/usr/bin/python3.11", "/usr/bin/stap", "/usr/bin/curl",
-					     "/usr/bin/gdb", "/usr/lib/x86_64-linux-gnu/libstdc++.so.6" };
+	static const char *const paths[] = {
+		"/usr/bin/bash", "/usr/bin/python3.11", "/usr/bin/stap",
+		"/usr/bin/curl", "/usr/bin/gdb",	"/usr/lib/x86_64-linux-gnu/libstdc++.so.6"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < base_count(paths); i++) {
@@ -391,8 +404,10 @@ static void closure_equals_ldd(void **state)
 		buf_init(&b, o.arena);
 		for (uint32_t j = 0; j < n; j++)
 			buf_addf(&b, "%s ", list[j]);
-		wanted = output_of(o.arena, "readlink -f $(ldd %s | grep -o '/[^ ]*') | sort -u", paths[i]);
-		assert_string_equal(output_of(o.arena, "printf '%%s\\n' %s| sort -u", buf_str(&b)), wanted);
+		wanted = output_of(o.arena, "readlink -f $(ldd %s | grep -o '/[^ ]*') | sort -u",
+				   paths[i]);
+		assert_string_equal(output_of(o.arena, "printf '%%s\\n' %s| sort -u", buf_str(&b)),
+				    wanted);
 		close_file(&o);
 	}
 }
@@ -400,8 +415,9 @@ static void closure_equals_ldd(void **state)
 static void musl_libraries_are_its_own(void **state)
 {
 	struct arena *a = arena_create();
-	const char *path = output_of(a, "d=$(mktemp -d) && cd $d && echo 'int main(void){return 0;}' > m.c &&"
-				     " musl-gcc m.c -o m 2>/dev/null && echo $d");
+	const char *path = output_of(
+		a, "d=$(mktemp -d) && cd $d && echo 'int main(void){return 0;}' > m.c &&"
+		   " musl-gcc m.c -o m 2>/dev/null && echo $d");
 	const char *const *list;
 	struct opened o;
 	uint32_t n;
@@ -450,7 +466,7 @@ static void origin_and_chains_of_rpath(void **state)
 	arena_destroy(a);
 }
 
-/* ---- damage ------------------------------------------------------------------------------------ */
+/* ---- damage ------------------------------------------------------------------------------ */
 
 static void ask_everything(const char *path)
 {

@@ -8,8 +8,12 @@
 
 #include "elf/file.h"
 
-enum { CONSTANT = ELF_OPERAND_CONSTANT, REGISTER = ELF_OPERAND_REGISTER, MEMORY = ELF_OPERAND_MEMORY,
-       ADDRESS = ELF_OPERAND_ADDRESS };
+enum {
+	CONSTANT = ELF_OPERAND_CONSTANT,
+	REGISTER = ELF_OPERAND_REGISTER,
+	MEMORY = ELF_OPERAND_MEMORY,
+	ADDRESS = ELF_OPERAND_ADDRESS
+};
 
 struct operand_case {
 	const char *text;
@@ -58,12 +62,31 @@ static const struct operand_case cases[] = {
 	{ "4@16-4(%rbp)", true, 4, MEMORY, ABI_RBP, -1, 1, 0, 0, 12 },
 	{ "4@4096", true, 4, MEMORY, -1, -1, 1, 0, 0, 4096 },
 	/* refused */
-	{ "", false }, { "8@", false }, { "@%rax", false }, { "3@%rax", false }, { "8@%xmm0", false },
-	{ "8@%rip", false }, { "8@%raxx", false }, { "8@%", false }, { "8@$", false }, { "8@()", false },
-	{ "8@(%eax)", false }, { "8@(%rax", false }, { "8@(%rax)x", false }, { "8@(%rax,%rsp)", false },
-	{ "8@(%rax,%rbx,3)", false }, { "8@(%rax,%rip)", false }, { "8@16(%rip)", false },
-	{ "8@symbol(%rip)", false }, { "8@%fs:16", false }, { "8@-(%rax)", false }, { "8@4+(%rax)", false },
-	{ "8@12abc(%rax)", false }, { "8@*%rax", false }, { "16@%rax", false }, { "8f%rax", false },
+	{ "", false },
+	{ "8@", false },
+	{ "@%rax", false },
+	{ "3@%rax", false },
+	{ "8@%xmm0", false },
+	{ "8@%rip", false },
+	{ "8@%raxx", false },
+	{ "8@%", false },
+	{ "8@$", false },
+	{ "8@()", false },
+	{ "8@(%eax)", false },
+	{ "8@(%rax", false },
+	{ "8@(%rax)x", false },
+	{ "8@(%rax,%rsp)", false },
+	{ "8@(%rax,%rbx,3)", false },
+	{ "8@(%rax,%rip)", false },
+	{ "8@16(%rip)", false },
+	{ "8@symbol(%rip)", false },
+	{ "8@%fs:16", false },
+	{ "8@-(%rax)", false },
+	{ "8@4+(%rax)", false },
+	{ "8@12abc(%rax)", false },
+	{ "8@*%rax", false },
+	{ "16@%rax", false },
+	{ "8f%rax", false },
 };
 
 static void operands_follow_the_grammar(void **state)
@@ -81,12 +104,13 @@ static void operands_follow_the_grammar(void **state)
 		assert_string_equal(o.text, c->text);
 		if (!c->valid)
 			continue;
-		if (o.size != c->size || (int)o.kind != c->kind || o.base != c->base || o.index != c->index ||
-		    o.scale != c->scale || o.shift != c->shift || o.register_size != c->register_size ||
-		    o.displacement != c->displacement)
-			fail_msg("%s: size %d kind %d base %d index %d scale %d shift %d width %d at %lld", c->text,
-				 o.size, o.kind, o.base, o.index, o.scale, o.shift, o.register_size,
-				 (long long)o.displacement);
+		if (o.size != c->size || (int)o.kind != c->kind || o.base != c->base ||
+		    o.index != c->index || o.scale != c->scale || o.shift != c->shift ||
+		    o.register_size != c->register_size || o.displacement != c->displacement)
+			fail_msg("%s: size %d kind %d base %d index %d scale %d shift %d width %d "
+				 "at %lld",
+				 c->text, o.size, o.kind, o.base, o.index, o.scale, o.shift,
+				 o.register_size, (long long)o.displacement);
 		assert_false(o.module_relative);
 	}
 	arena_destroy(a);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process probes: sites, variables, messages and listings, on a fixture and on files of the system. */
+/* process probes: sites, variables, messages, listings; on a fixture and on the system's files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,10 +33,17 @@ static void bench_open(struct bench *b)
 	b->names = intern_create(b->arena);
 	diag_list_init(&b->diags, b->arena);
 	b->user.elf = elf_cache_create(b->arena);
-	b->options = (struct sema_options){ .arena = b->arena, .names = b->names, .sources = b->sources,
-					    .diags = &b->diags, .provider_user = &b->user };
-	b->resolver = (struct sema_resolver){ .arena = b->arena, .names = b->names, .diags = &b->diags,
-					      .sources = b->sources, .options = &b->options, .user = &b->user };
+	b->options = (struct sema_options){ .arena = b->arena,
+					    .names = b->names,
+					    .sources = b->sources,
+					    .diags = &b->diags,
+					    .provider_user = &b->user };
+	b->resolver = (struct sema_resolver){ .arena = b->arena,
+					      .names = b->names,
+					      .diags = &b->diags,
+					      .sources = b->sources,
+					      .options = &b->options,
+					      .user = &b->user };
 	while (*p && strcmp((*p)->root, "process") != 0)
 		p++;
 	b->process = *p;
@@ -54,7 +61,8 @@ static struct sema_point *resolve(struct bench *b, const char *fmt)
 	const char *text = arena_printf(b->arena, fmt, fixture);
 	struct lang_options o = { .arena = b->arena, .names = b->names, .sources = b->sources,
 				  .diags = &b->diags };
-	struct probe_point *p = lang_parse_point(&o, source_from_text(b->sources, "<input>", text, strlen(text)));
+	struct probe_point *p = lang_parse_point(
+		&o, source_from_text(b->sources, "<input>", text, strlen(text)));
 	uint32_t before = b->resolver.out.n;
 
 	assert_non_null(p);
@@ -92,8 +100,11 @@ static void marks_become_sites(void **state)
 	(void)state;
 	bench_open(&b);
 	p = resolve(&b, "process(\"%s\").mark(\"*\")");
-	assert_string_equal(tails(&b, p), "mark(\"none\") mark(\"guarded__mark\") mark(\"none\") mark(\"strange\")");
-	assert_true(p->event == EVENT_SITE && p->context == CONTEXT_TARGET && !p->pid && !p->target_only);
+	assert_string_equal(
+		tails(&b, p),
+		"mark(\"none\") mark(\"guarded__mark\") mark(\"none\") mark(\"strange\")");
+	assert_true(p->event == EVENT_SITE && p->context == CONTEXT_TARGET && !p->pid &&
+		    !p->target_only);
 	assert_string_equal(p->sites.p[1]->function, "fixture_marks");
 	assert_string_equal(p->sites.p[1]->provider, "fixture");
 	assert_true(p->sites.p[1]->semaphore && !p->sites.p[0]->semaphore);
@@ -102,8 +113,9 @@ static void marks_become_sites(void **state)
 		    p->sites.p[1]->address < p->sites.p[1]->function_end);
 	assert_string_equal(tails(&b, resolve(&b, "process(\"%s\").mark(\"guarded-m*\")")),
 			    "mark(\"guarded__mark\")");
-	assert_string_equal(tails(&b, resolve(&b, "process(\"%s\").provider(\"oth*\").mark(\"no?e\")")),
-			    "provider(\"other\").mark(\"none\")");
+	assert_string_equal(
+		tails(&b, resolve(&b, "process(\"%s\").provider(\"oth*\").mark(\"no?e\")")),
+		"provider(\"other\").mark(\"none\")");
 	assert_null(resolve(&b, "process(\"%s\").mark(\"nome\")"));
 	assert_non_null(strstr(last_message(&b), "no match (similar mark"));
 	assert_null(resolve(&b, "process(\"%s\").provider(\"nobody\").mark(\"none\")"));
@@ -127,12 +139,15 @@ static void functions_become_sites(void **state)
 				     (unsigned long long)p->sites.p[0]->address + 1));
 	assert_string_equal(p->sites.p[0]->function, "fixture_local");
 	assert_null(resolve(&b, "process(\"%s\").function(\"fixture_local\").exported"));
-	assert_string_equal(tails(&b, resolve(&b, "process(\"%s\").function(\"fixture_weak\").exported")),
-			    "function(\"fixture_weak\").exported");
+	assert_string_equal(
+		tails(&b, resolve(&b, "process(\"%s\").function(\"fixture_weak\").exported")),
+		"function(\"fixture_weak\").exported");
 	/* two names at one address: one site, but either may be asked for */
-	assert_int_equal(resolve(&b, "process(\"%s\").function(\"fixture_[af][lu][in][ac]*\")")->sites.n, 1);
-	assert_string_equal(tails(&b, resolve(&b, "process(\"%s\").function(\"fixture_alias\").call")),
-			    "function(\"fixture_alias\").call");
+	assert_int_equal(
+		resolve(&b, "process(\"%s\").function(\"fixture_[af][lu][in][ac]*\")")->sites.n, 1);
+	assert_string_equal(
+		tails(&b, resolve(&b, "process(\"%s\").function(\"fixture_alias\").call")),
+		"function(\"fixture_alias\").call");
 	p = resolve(&b, "process(\"%s\").function(\"fixture_sizeless\")");
 	assert_int_equal(p->sites.p[0]->function_end, p->sites.p[0]->address + 3);
 	bench_close(&b);
@@ -145,29 +160,40 @@ struct message_case {
 static void wrong_points_are_named(void **state)
 {
 	static const struct message_case cases[] = {
-		{ "process(\"%s\").function(\"fixture_functoin\")", "no match (similar function: fixture_function)" },
+		{ "process(\"%s\").function(\"fixture_functoin\")",
+		  "no match (similar function: fixture_function)" },
 		{ "process(\"%s\").function(\"no*such\")", "no match" },
-		{ "process(\"no-such-program\").function(\"main\")", "cannot find executable 'no-such-program'" },
-		{ "process(\"/no/such/program\").function(\"main\")", "cannot find executable '/no/such/program'" },
+		{ "process(\"no-such-program\").function(\"main\")",
+		  "cannot find executable 'no-such-program'" },
+		{ "process(\"/no/such/program\").function(\"main\")",
+		  "cannot find executable '/no/such/program'" },
 		{ "process(\"/etc/passwd\").mark(\"x\")", "not an ELF file" },
 		{ "process(\"/no/such*\").mark(\"x\")", "no match" },
-		{ "process(999999999).function(\"main\")", "cannot probe pid 999999999: No such process" },
-		{ "process.function(\"main\")", "unspecified process probe is invalid without a -c COMMAND or -x PID" },
-		{ "process(\"%s\")", "probe point truncated (follow: mark(string) provider(string) function(string)" },
-		{ "process(\"%s\").provider(\"x\")", "probe point truncated (follow: mark(string))" },
+		{ "process(999999999).function(\"main\")",
+		  "cannot probe pid 999999999: No such process" },
+		{ "process.function(\"main\")",
+		  "unspecified process probe is invalid without a -c COMMAND or -x PID" },
+		{ "process(\"%s\")",
+		  "probe point truncated (follow: mark(string) provider(string) function(string)" },
+		{ "process(\"%s\").provider(\"x\")",
+		  "probe point truncated (follow: mark(string))" },
 		{ "process(\"%s\").markk(\"x\")", "probe point mismatch (similar: mark" },
 		{ "process(\"%s\").mark", "probe point mismatch (similar: mark" },
 		{ "process(\"%s\").mark(3)", "probe point mismatch (similar: mark" },
 		{ "process(\"%s\").mark(\"none\").call", "invalid suffix for probe" },
-		{ "process(\"%s\").function(\"main\").return.maxactive(3)", "invalid suffix for probe" },
-		{ "process(\"%s\").function(\"main\").return", "function(string).return are not supported" },
-		{ "process(\"%s\").statement(\"main@x.c:3\")", "statement(string) are not supported" },
+		{ "process(\"%s\").function(\"main\").return.maxactive(3)",
+		  "invalid suffix for probe" },
+		{ "process(\"%s\").function(\"main\").return",
+		  "function(string).return are not supported" },
+		{ "process(\"%s\").statement(\"main@x.c:3\")",
+		  "statement(string) are not supported" },
 		{ "process(\"%s\").plt", ".plt are not supported" },
 		{ "process(\"%s\").begin", ".begin are not supported" },
 		{ "process(\"%s\").library(\"libc.so.6\").begin", "cannot follow .library()" },
 		{ "process(\"%s\").library(\"libd.so.6\").function(\"malloc\")",
 		  "no match (similar librar" },
-		{ "process(1).library(\"libc.so.6\").function(\"malloc\")", "probe point mismatch" },
+		{ "process(1).library(\"libc.so.6\").function(\"malloc\")",
+		  "probe point mismatch" },
 		{ "process(\"%s\").function(\"main@fixture.c\")", "need debug information" },
 	};
 	struct bench b;
@@ -224,9 +250,11 @@ static void libraries_are_selected(void **state)
 		if (!p)
 			fail_msg("%s: %s", points[i], last_message(&b));
 		assert_int_equal(p->sites.n, 1);
-		assert_string_equal(p->sites.p[0]->point,
-				    "process(\"/usr/lib/x86_64-linux-gnu/libc.so.6\").function(\"malloc\")");
-		assert_non_null(strstr(p->sites.p[0]->listed, "elf_fixture\").library(\"/usr/lib/"));
+		assert_string_equal(
+			p->sites.p[0]->point,
+			"process(\"/usr/lib/x86_64-linux-gnu/libc.so.6\").function(\"malloc\")");
+		assert_non_null(
+			strstr(p->sites.p[0]->listed, "elf_fixture\").library(\"/usr/lib/"));
 	}
 	/* not needed by the program: kept for dlopen() */
 	p = resolve(&b, "process(\"%s\").library(\"libm.so.6\").function(\"lgamma\")");
@@ -234,10 +262,10 @@ static void libraries_are_selected(void **state)
 	bench_close(&b);
 }
 
-/* ---- variables ------------------------------------------------------------------------------- */
+/* ---- variables --------------------------------------------------------------------------- */
 
-static struct expr *variable(struct bench *b, const struct sema_point *p, uint32_t site, const char *name,
-			     bool address_of, bool probing)
+static struct expr *variable(struct bench *b, const struct sema_point *p, uint32_t site,
+			     const char *name, bool address_of, bool probing)
 {
 	struct expr *e = lang_expr_new(b->arena, EXPR_TARGET, (struct span){ 0 });
 
@@ -260,10 +288,12 @@ static void arguments_have_operands(void **state)
 	assert_true(e->target.operand->kind == OPERAND_REGISTER && e->target.operand->size == 4 &&
 		    e->target.operand->is_signed && e->target.operand->base == ABI_RAX);
 	e = variable(&b, p, 1, "$arg2", false, false);
-	assert_true(e->target.operand->kind == OPERAND_MEMORY && e->target.operand->module_relative &&
-		    !e->target.operand->is_signed && e->target.operand->size == 8);
+	assert_true(e->target.operand->kind == OPERAND_MEMORY &&
+		    e->target.operand->module_relative && !e->target.operand->is_signed &&
+		    e->target.operand->size == 8);
 	e = variable(&b, p, 2, "$arg2", false, false);
-	assert_true(e->target.operand->kind == OPERAND_CONSTANT && e->target.operand->displacement == 5);
+	assert_true(e->target.operand->kind == OPERAND_CONSTANT &&
+		    e->target.operand->displacement == 5);
 	e = variable(&b, p, 3, "$arg3", false, false);
 	assert_true(e->target.operand->shift == 8 && e->target.operand->size == 1);
 	e = variable(&b, p, 1, "$$name", false, false);
@@ -300,7 +330,10 @@ static void wrong_variables_are_named(void **state)
 		const char *name, *message;
 		bool address_of;
 	} cases[] = {
-		{ 1, "$arg3", "unable to find '$arg3' in mark 'guarded__mark' (alternatives: $arg1 $arg2 $$name", false },
+		{ 1, "$arg3",
+		  "unable to find '$arg3' in mark 'guarded__mark' (alternatives: $arg1 $arg2 "
+		  "$$name",
+		  false },
 		{ 0, "$arg0", "unable to find '$arg0'", false },
 		{ 0, "$foo", "unable to find '$foo'", false },
 		{ 1, "$arg1", "cannot take address of sdt variable", true },
@@ -314,9 +347,11 @@ static void wrong_variables_are_named(void **state)
 	bench_open(&b);
 	p = resolve(&b, "process(\"%s\").mark(\"*\")");
 	for (size_t i = 0; i < base_count(cases); i++) {
-		assert_null(variable(&b, p, cases[i].site, cases[i].name, cases[i].address_of, true));
+		assert_null(
+			variable(&b, p, cases[i].site, cases[i].name, cases[i].address_of, true));
 		assert_int_equal(b.diags.errors, i);
-		assert_null(variable(&b, p, cases[i].site, cases[i].name, cases[i].address_of, false));
+		assert_null(
+			variable(&b, p, cases[i].site, cases[i].name, cases[i].address_of, false));
 		assert_int_equal(b.diags.errors, i + 1);
 		if (!strstr(last_message(&b), cases[i].message))
 			fail_msg("%s: %s", cases[i].name, last_message(&b));
@@ -344,7 +379,8 @@ static void function_variables_need_debug_information(void **state)
 	bench_close(&b);
 }
 
-/* ---- listings ------------------------------------------------------------------------------------ */
+/* ---- listings
+ * ------------------------------------------------------------------------------------ */
 
 static const char *listing(struct bench *b, const char *point, bool with_variables)
 {
@@ -370,13 +406,17 @@ static void listings_are_sorted(void **state)
 {
 	static const char python[] =
 		"process(\"/usr/bin/python3.11\").mark(\"audit\") $arg1:long $arg2:long\n"
-		"process(\"/usr/bin/python3.11\").mark(\"function__entry\") $arg1:long $arg2:long $arg3:long\n"
-		"process(\"/usr/bin/python3.11\").mark(\"function__return\") $arg1:long $arg2:long $arg3:long\n"
+		"process(\"/usr/bin/python3.11\").mark(\"function__entry\") $arg1:long $arg2:long "
+		"$arg3:long\n"
+		"process(\"/usr/bin/python3.11\").mark(\"function__return\") $arg1:long $arg2:long "
+		"$arg3:long\n"
 		"process(\"/usr/bin/python3.11\").mark(\"gc__done\") $arg1:long\n"
 		"process(\"/usr/bin/python3.11\").mark(\"gc__start\") $arg1:long\n"
-		"process(\"/usr/bin/python3.11\").mark(\"import__find__load__done\") $arg1:long $arg2:long\n"
+		"process(\"/usr/bin/python3.11\").mark(\"import__find__load__done\") $arg1:long "
+		"$arg2:long\n"
 		"process(\"/usr/bin/python3.11\").mark(\"import__find__load__start\") $arg1:long\n"
-		"process(\"/usr/bin/python3.11\").mark(\"line\") $arg1:long $arg2:long $arg3:long\n";
+		"process(\"/usr/bin/python3.11\").mark(\"line\") $arg1:long $arg2:long "
+		"$arg3:long\n";
 	struct bench b;
 
 	(void)state;
@@ -384,10 +424,13 @@ static void listings_are_sorted(void **state)
 	assert_string_equal(listing(&b, "process(\"%s\").mark(\"n*\")", false),
 			    arena_printf(b.arena, "process(\"%s\").mark(\"none\")\n", fixture));
 	assert_string_equal(listing(&b, "process(\"%s\").function(\"fixture_[lw]*\")", true),
-			    arena_printf(b.arena, "process(\"%s\").function(\"fixture_local\")\n"
-					 "process(\"%s\").function(\"fixture_weak\")\n", fixture, fixture));
+			    arena_printf(b.arena,
+					 "process(\"%s\").function(\"fixture_local\")\n"
+					 "process(\"%s\").function(\"fixture_weak\")\n",
+					 fixture, fixture));
 	if (access("/usr/bin/python3.11", R_OK) == 0)
-		assert_string_equal(listing(&b, "process(\"/usr/bin/python3.11\").mark(\"*\")", true), python);
+		assert_string_equal(
+			listing(&b, "process(\"/usr/bin/python3.11\").mark(\"*\")", true), python);
 	bench_close(&b);
 }
 
