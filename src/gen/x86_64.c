@@ -36,31 +36,30 @@ void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form 
 	gen_plan_allocate(&u->plan, is_inline ? &inline_machine : &full_machine);
 }
 
-static void start_round(struct unit *u)
+static void run_round(struct unit *u, void (*round)(struct unit *u), uint32_t save, uint32_t calls)
 {
+	code_unit_again(u->c);
+	u->g->calls.n = calls;
+	u->save = save;
 	u->used = u->plan.used;
 	u->stubs.n = 0;
 	for (uint32_t i = 0; i < u->f->blocks.n; i++)
 		code_label(u->c); /* a block's label is its number */
 	u->exit = code_label(u->c);
+	round(u);
 }
 
-/* The first round supposes the worst: all branches far, all registers changed. */
+/* The first round supposes that all registers are changed; what then was not need not be saved in the next. */
 void unit_emit(struct unit *u, void (*round)(struct unit *u))
 {
 	uint32_t calls = u->g->calls.n;
 
 	code_unit_begin(u->c);
-	u->save = 0xffff;
-	start_round(u);
-	round(u);
-	do {
-		code_unit_again(u->c);
-		u->g->calls.n = calls;
-		u->save = u->used;
-		start_round(u);
-		round(u);
-	} while (u->used != u->save);
+	run_round(u, round, 0xffff, calls);
+	while (u->used != u->save)
+		run_round(u, round, u->used, calls);
+	code_unit_shorten(u->c);
+	run_round(u, round, u->save, calls);
 	code_unit_end(u->c);
 	u->g->max_stack = base_max(u->g->max_stack, u->frame + 8 * u->pushed + 8);
 }

@@ -70,8 +70,7 @@ static int64_t fix_distance(const struct code *c, const struct code_fix *f)
 	return (int64_t)c->labels.p[f->label] - end;
 }
 
-/* Distances only shrink from round to round, so what is near now stays near. */
-void code_unit_again(struct code *c)
+void code_unit_shorten(struct code *c)
 {
 	c->near = arena_alloc(c->arena, c->fixes.n);
 	c->n_near = c->fixes.n;
@@ -80,6 +79,10 @@ void code_unit_again(struct code *c)
 
 		c->near[i] = distance == (int8_t)distance;
 	}
+}
+
+void code_unit_again(struct code *c)
+{
 	c->n = c->unit;
 	c->relocs.n = c->unit_relocs;
 	c->labels.n = c->fixes.n = 0;

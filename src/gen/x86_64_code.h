@@ -4,8 +4,8 @@
  *
  * Instructions are named by opcode constants: the opcode byte and bits for
  * what surrounds it.  Labels are numbers of the unit being emitted; branches to
- * them are resolved at its end.  A unit is emitted at least twice: the first
- * time all branches are long, and those that turn out near become short.
+ * them are resolved at its end.  A unit is emitted several times: with long
+ * branches until nothing else changes, then with short ones where they reach.
  */
 #ifndef SPILE_GEN_X86_64_CODE_H
 #define SPILE_GEN_X86_64_CODE_H
@@ -92,7 +92,9 @@ void code_align(struct code *c, uint32_t to, uint8_t fill);
 
 /* ---- units and labels */
 void code_unit_begin(struct code *c);
-/* Forgets what the unit emitted so far, but remembers which branches may be short. */
+/* Notes which branches may be short when the same is emitted again: distances can only shrink. */
+void code_unit_shorten(struct code *c);
+/* Forgets what the unit emitted so far. */
 void code_unit_again(struct code *c);
 void code_unit_end(struct code *c); /* resolves branches */
 uint32_t code_label(struct code *c); /* a new one, not placed */

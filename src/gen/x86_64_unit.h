@@ -43,7 +43,7 @@ struct unit {
 	enum unit_form form;
 	bool generic;
 	uint32_t slot, scratch, scratch2;
-	/* machine registers changed in this round, and in the one before (all of them at first) */
+	/* machine registers changed in this round, and those to be saved: of the round before, all at first */
 	uint32_t used, save;
 	uint32_t outgoing, frame; /* bytes */
 	uint32_t pushed; /* registers, in function and tool form */
@@ -90,7 +90,7 @@ void unit_emit_raise(struct gen *g);
 void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form form, bool generic);
 /* Stores what a handler's body expects in the slot: budget, depth, no error, first free frame byte. */
 void unit_prepare_slot(struct unit *u);
-/* Emits round after round until sizes and saved registers have settled. */
+/* Emits round after round until saved registers and branches have settled. */
 void unit_emit(struct unit *u, void (*round)(struct unit *u));
 void unit_site_round(struct unit *u); /* x86_64_site.c */
 /* Into its own bytes; false: too large, loops, calls or too many registers (x86_64_inline.c). */
