@@ -53,7 +53,7 @@ const ZydisDecoder *x86_decoder(bool minimal)
 
 static void classify(const ZydisDecodedInstruction *z, struct x86_ins *out)
 {
-	bool relative = z->attributes & ZYDIS_ATTRIB_IS_RELATIVE && z->raw.imm[0].is_relative;
+	bool relative = z->raw.imm[0].is_relative;
 
 	for (size_t i = 0; i < base_count(classes); i++) {
 		if (classes[i].mnemonic != z->mnemonic)
@@ -62,7 +62,7 @@ static void classify(const ZydisDecodedInstruction *z, struct x86_ins *out)
 		out->ends_flow = classes[i].ends_flow;
 		return;
 	}
-	if (z->meta.category == ZYDIS_CATEGORY_COND_BR)
+	if (relative) /* jcc, loop, jrcxz */
 		out->class = X86_JCC;
 }
 
@@ -128,6 +128,9 @@ bool x86_decode(const uint8_t *bytes, size_t n, uint64_t address, struct x86_ins
 
 	if (!n || ZYAN_FAILED(ZydisDecoderDecodeInstruction(x86_decoder(true), NULL, bytes,
 							     base_min(n, 15u), &z)))
+		return false;
+	/* Branches on mask registers: of a processor that is no more. */
+	if (z.raw.imm[0].is_relative && z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY)
 		return false;
 	*out = (struct x86_ins){ .address = address, .length = z.length };
 	memcpy(out->bytes, bytes, z.length);

@@ -68,6 +68,7 @@ static const struct decode_case decode_cases[] = {
 	{ { BYTES(0xf3, 0x90) }, X86_OTHER, false, false, 0, "pause" },
 	{ { BYTES(0x41, 0x90) }, X86_OTHER, false, false, 0, NULL },
 	{ { BYTES(0xf3, 0x0f, 0x1e, 0xfa) }, X86_ENDBR, false, false, 0, "endbr64" },
+	{ { BYTES(0x0f, 0x01, 0xd5) }, X86_OTHER, false, false, 0, "xend" },
 	{ { BYTES(0xc7, 0xf8, 0, 0, 0, 0) }, X86_XBEGIN, false, false, 0x401006, NULL },
 };
 
@@ -99,6 +100,7 @@ static void refuses_what_is_no_instruction(void **state)
 		{ BYTES(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
 			0x66, 0x66, 0x90) }, /* 16 bytes */
 		{ BYTES(0xff, 0xff) },
+		{ BYTES(0xc5, 0x64, 0x85, 0, 0, 0, 0) }, /* jknzd: Knights Corner only */
 	};
 	struct x86_ins ins;
 
