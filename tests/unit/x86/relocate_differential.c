@@ -370,7 +370,8 @@ static void tame(const struct specimen *s)
 			       ZYDIS_ATTRIB_HAS_REPNE))
 		machine_in.gpr[1] = random_below(24);
 	if (s->ins.class == X86_JCC && random_below(2))
-		machine_in.gpr[1] = random_below(3); /* loop and jrcxz at their edge */
+		/* loop and jrcxz at their edge, with and without bits above ecx */
+		machine_in.gpr[1] = random_below(3) | random_below(2) << 40;
 }
 
 static bool has_vector_index(const struct specimen *s)
@@ -527,6 +528,36 @@ static void run_cases(const struct forms *forms, uint32_t cases)
 	}
 }
 
+/* What compilers emit too rarely to be found for sure. */
+static const struct form rare_forms[] = {
+	{ { 0xe0, 0 }, 2 }, /* loopne, loope, loop, jrcxz */
+	{ { 0xe1, 0 }, 2 },
+	{ { 0xe2, 0 }, 2 },
+	{ { 0xe3, 0 }, 2 },
+	{ { 0x67, 0xe2, 0 }, 3 }, /* on ecx */
+	{ { 0x67, 0xe3, 0 }, 3 },
+	{ { 0x2e, 0x74, 0 }, 3 }, /* hints */
+	{ { 0x3e, 0x0f, 0x84, 0, 0, 0, 0 }, 7 },
+	{ { 0x66, 0x66, 0x48, 0xe8, 0, 0, 0, 0 }, 8 }, /* thread-local storage */
+	{ { 0x66, 0x48, 0xff, 0x15, 0, 0, 0, 0 }, 8 },
+	{ { 0x67, 0xe8, 0, 0, 0, 0 }, 6 }, /* relaxed calls through the GOT */
+	{ { 0xff, 0x14, 0x24 }, 3 }, /* operands on the stack */
+	{ { 0xff, 0x54, 0x24, 0x7f }, 4 },
+	{ { 0xff, 0x54, 0xc4, 0x08 }, 4 },
+	{ { 0xff, 0x94, 0x24, 0, 1, 0, 0 }, 7 },
+	{ { 0x41, 0xff, 0x54, 0x24, 0x10 }, 5 },
+	{ { 0x3e, 0xff, 0x20 }, 3 }, /* notrack */
+	{ { 0x3e, 0xff, 0xd0 }, 3 },
+	{ { 0xf2, 0xff, 0x25, 0, 0, 0, 0 }, 7 }, /* bnd */
+	{ { 0xf2, 0xe9, 0, 0, 0, 0 }, 6 },
+	{ { 0xc2, 0x10, 0 }, 3 },
+	{ { 0x67, 0x8b, 0x05, 0, 0, 0, 0 }, 7 }, /* relative to eip */
+	{ { 0x67, 0x48, 0x8d, 0x05, 0, 0, 0, 0 }, 8 },
+	{ { 0x62, 0xf1, 0x7c, 0x48, 0x28, 0x05, 0, 0, 0, 0 }, 10 }, /* EVEX */
+	{ { 0x62, 0xf1, 0x7c, 0x58, 0x58, 0x05, 0, 0, 0, 0 }, 10 }, /* with broadcast */
+	{ { 0x62, 0xf3, 0x7d, 0x48, 0x25, 0x05, 0, 0, 0, 0, 0x96 }, 11 }, /* with imm8 */
+};
+
 static void collect(struct forms *forms, size_t limit)
 {
 	static const char *const files[] = {
@@ -539,6 +570,8 @@ static void collect(struct forms *forms, size_t limit)
 		"/proc/self/exe",
 	};
 
+	for (size_t i = 0; i < base_count(rare_forms); i++)
+		vec_push(forms->arena, &forms->list, rare_forms[i]);
 	for (size_t i = 0; i < base_count(files); i++)
 		forms_add_file(forms, files[i], limit);
 }
