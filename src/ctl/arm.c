@@ -38,7 +38,8 @@ static bool applies(const struct ctl_process *p, const struct bundle_site *site)
 {
 	const struct bundle_probe *probe = &p->session->bundle->probes.p[site->probe];
 
-	return (!probe->pid || probe->pid == (uint32_t)p->proc->pid) && (!probe->target_only || p->is_target);
+	return (!probe->pid || probe->pid == (uint32_t)p->proc->pid) &&
+	       (!probe->target_only || p->is_target);
 }
 
 static uint64_t string_address(const struct ctl_process *p, uint32_t offset)
@@ -47,7 +48,8 @@ static uint64_t string_address(const struct ctl_process *p, uint32_t offset)
 }
 
 /* Fills an entry of the process's site table; its number. */
-static uint32_t add_site(struct ctl_process *p, const struct ctl_module *m, uint32_t number, bool generic)
+static uint32_t add_site(struct ctl_process *p, const struct ctl_module *m, uint32_t number,
+			 bool generic)
 {
 	const struct bundle_site *site = &p->session->bundle->sites.p[number];
 	struct abi_site *table = (void *)(p->view + (p->place.sites - p->place.image));
@@ -77,21 +79,24 @@ static void place_inline(void *user, uint8_t *at, uint64_t address)
 {
 	const struct inline_place *i = user;
 	const struct ctl_session *s = i->p->session;
-	struct error *e = ctl_relocate(&s->runtime, s->bundle, &i->p->place, i->in->relocs.p, i->in->relocs.n, at,
-				       address);
+	struct error *e = ctl_relocate(&s->runtime, s->bundle, &i->p->place, i->in->relocs.p,
+				       i->in->relocs.n, at, address);
 
 	/* Only distances out of reach can fail here; code that needs them is not made inline. */
 	base_assert(!e);
 }
 
-static struct patch_body inline_body(struct ctl_process *p, const struct bundle_inline *in, bool generic)
+static struct patch_body inline_body(struct ctl_process *p, const struct bundle_inline *in,
+				     bool generic)
 {
 	struct inline_place *user = arena_new(p->session->scratch, struct inline_place);
 
 	*user = (struct inline_place){ p, in };
-	return (struct patch_body){
-		.generic = generic, .bytes = in->bytes, .size = in->size, .place = place_inline, .user = user
-	};
+	return (struct patch_body){ .generic = generic,
+				    .bytes = in->bytes,
+				    .size = in->size,
+				    .place = place_inline,
+				    .user = user };
 }
 
 static void add_body(struct group *g, uint32_t number)
@@ -124,7 +129,8 @@ static void add_body(struct group *g, uint32_t number)
 
 /* ---- semaphores ------------------------------------------------------------------------------ */
 
-static void want_semaphore(struct ctl_process *p, const struct ctl_module *m, const struct bundle_site *site)
+static void want_semaphore(struct ctl_process *p, const struct ctl_module *m,
+			   const struct bundle_site *site)
 {
 	uint64_t address = m->bias + site->semaphore;
 
@@ -137,7 +143,8 @@ static void want_semaphore(struct ctl_process *p, const struct ctl_module *m, co
 			return;
 		}
 	}
-	vec_push(p->arena, &p->semaphores, (struct ctl_semaphore){ .address = address, .wanted = true });
+	vec_push(p->arena, &p->semaphores,
+		 (struct ctl_semaphore){ .address = address, .wanted = true });
 }
 
 static struct error *semaphore_add(const struct ctl_process *p, uint64_t address, int by)
@@ -152,7 +159,8 @@ static struct error *semaphore_add(const struct ctl_process *p, uint64_t address
 	return proc_write(p->proc, address, &value, sizeof value);
 }
 
-/* ---- planning ---------------------------------------------------------------------------------- */
+/* ---- planning ----------------------------------------------------------------------------------
+ */
 
 static void note_unplaced(struct ctl_process *p, uint32_t n, const char *why)
 {
@@ -204,7 +212,8 @@ static uint64_t next_address(const struct group *g, uint32_t position)
 
 static void remember_code(const struct group *g, struct ctl_patch *patch)
 {
-	patch->code_size = (uint32_t)proc_read(g->p->proc, g->address, patch->code, sizeof patch->code);
+	patch->code_size = (uint32_t)proc_read(g->p->proc, g->address, patch->code,
+					       sizeof patch->code);
 }
 
 /* A patch of the same sites and code from before a dlclose; NULL if there is none. */
@@ -224,7 +233,9 @@ static struct ctl_patch *find_dormant(const struct group *g)
 static void plan_patch(struct group *g, uint32_t position)
 {
 	struct ctl_process *p = g->p;
-	struct ctl_patch patch = { .address = g->address, .first_site = g->sites[0], .wanted = true };
+	struct ctl_patch patch = { .address = g->address,
+				   .first_site = g->sites[0],
+				   .wanted = true };
 	struct patch_request r = { .address = g->address,
 				   .allow_trap = ctl_hooks_can_trap(p),
 				   .avoid_end = next_address(g, position),
@@ -246,11 +257,14 @@ static void plan_patch(struct group *g, uint32_t position)
 }
 
 /* Sites [first, end) of the module's file have one address. */
-static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32_t first, uint32_t end)
+static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32_t first,
+		       uint32_t end)
 {
 	const struct ctl_file *f = m->file;
 	const struct bundle *b = p->session->bundle;
-	struct group g = { .p = p, .m = m, .address = m->bias + b->sites.p[f->sites.p[first]].address };
+	struct group g = { .p = p,
+			   .m = m,
+			   .address = m->bias + b->sites.p[f->sites.p[first]].address };
 	uint32_t *sites = arena_array(p->session->scratch, uint32_t, end - first);
 	struct ctl_patch *dormant;
 
@@ -285,8 +299,8 @@ static void plan_module(struct ctl_process *p, struct ctl_module *m)
 	struct arena_mark mark = arena_mark(p->session->scratch);
 
 	for (uint32_t i = 0, end; i < f->sites.n; i = end) {
-		for (end = i + 1; end < f->sites.n &&
-				  b->sites.p[f->sites.p[end]].address == b->sites.p[f->sites.p[i]].address;
+		for (end = i + 1; end < f->sites.n && b->sites.p[f->sites.p[end]].address ==
+							      b->sites.p[f->sites.p[i]].address;
 		     end++)
 			;
 		plan_group(p, m, i, end);
@@ -302,7 +316,8 @@ void ctl_arm_plan(struct ctl_process *p)
 			plan_module(p, m);
 }
 
-/* ---- traps ---------------------------------------------------------------------------------------- */
+/* ---- traps
+ * ---------------------------------------------------------------------------------------- */
 
 void ctl_trap_add(struct ctl_process *p, uint64_t address, uint64_t resume)
 {
@@ -361,13 +376,16 @@ static void add_traps(struct ctl_process *p, const struct patch_plan *plan)
 	}
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------- */
+/* ---- bytes
+ * ------------------------------------------------------------------------------------------- */
 
-static bool bytes_are(const struct ctl_process *p, const struct patch_plan *plan, const uint8_t *want)
+static bool bytes_are(const struct ctl_process *p, const struct patch_plan *plan,
+		      const uint8_t *want)
 {
 	uint8_t now[PATCH_MAX];
 
-	return proc_read(p->proc, plan->address, now, plan->size) == plan->size && memcmp(now, want, plan->size) == 0;
+	return proc_read(p->proc, plan->address, now, plan->size) == plan->size &&
+	       memcmp(now, want, plan->size) == 0;
 }
 
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
@@ -376,7 +394,8 @@ struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
 	struct error *e;
 
 	if (!bytes_are(p, plan, plan->original))
-		return error_new(ERROR_OTHER, "the code at 0x%lx has changed", (unsigned long)plan->address);
+		return error_new(ERROR_OTHER, "the code at 0x%lx has changed",
+				 (unsigned long)plan->address);
 	e = proc_write(p->proc, plan->address, plan->patched, plan->size);
 	if (e)
 		return e;
@@ -456,7 +475,8 @@ void ctl_disarm_bytes(struct ctl_process *p)
 		ctl_warn(p->session, "process %d: %s", (int)p->proc->pid, error_text(e));
 }
 
-/* ---- program counters --------------------------------------------------------------------------------- */
+/* ---- program counters
+ * --------------------------------------------------------------------------------- */
 
 static uint64_t armed_twin(const struct ctl_patch *patch, uint64_t pc)
 {
@@ -509,7 +529,8 @@ uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc)
 	return original_of(&p->follow, pc);
 }
 
-struct error *ctl_pcs_move(struct ctl_process *p, uint64_t (*to)(const struct ctl_process *p, uint64_t pc))
+struct error *ctl_pcs_move(struct ctl_process *p,
+			   uint64_t (*to)(const struct ctl_process *p, uint64_t pc))
 {
 	vec_each(t, &p->proc->threads)
 	{

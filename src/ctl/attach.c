@@ -42,7 +42,8 @@ static struct error *check_plan(struct ctl_process *p)
 		return e;
 	if (!ctl_target_fits(p)) {
 		if (p->placed)
-			return error_new(ERROR_OTHER, "process %d took the memory chosen for code", (int)p->proc->pid);
+			return error_new(ERROR_OTHER, "process %d took the memory chosen for code",
+					 (int)p->proc->pid);
 		ctl_target_reset(p);
 		return plan_all(p);
 	}
@@ -131,10 +132,11 @@ static void tell(struct ctl_process *p)
 		    (double)p->window_ns / 1e6);
 	for (uint32_t i = 0; i < RUNG_COUNT; i++)
 		if (p->rungs[i])
-			ctl_verbose(s, 1, "  %-8s %u", patch_rung_name((enum patch_rung)i), p->rungs[i]);
+			ctl_verbose(s, 1, "  %-8s %u", patch_rung_name((enum patch_rung)i),
+				    p->rungs[i]);
 	if (p->n_unplaced)
-		ctl_warn(s, "%u probe sites in process %d could not be placed: %s", p->n_unplaced, (int)p->proc->pid,
-			 p->unplaced);
+		ctl_warn(s, "%u probe sites in process %d could not be placed: %s", p->n_unplaced,
+			 (int)p->proc->pid, p->unplaced);
 	p->n_unplaced = 0;
 	memset(p->rungs, 0, sizeof p->rungs);
 }

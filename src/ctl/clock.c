@@ -78,7 +78,8 @@ void ctl_clock_calibrate(struct ctl_session *s)
 	while (ctl_now() - s->start_time < LEAST_SPAN)
 		nanosleep(&(struct timespec){ 0, 200000 }, NULL);
 	now = sample_clock(CLOCK_MONOTONIC, &tsc);
-	r->tsc_mult = (uint64_t)(((unsigned __int128)(now - s->start_time) << 32) / (tsc - (uint64_t)s->start_tsc));
+	r->tsc_mult = (uint64_t)(((unsigned __int128)(now - s->start_time) << 32) /
+				 (tsc - (uint64_t)s->start_tsc));
 	r->tsc_base = tsc;
 	r->monotonic_base = now;
 	now = sample_clock(CLOCK_REALTIME, &real_tsc);

@@ -33,7 +33,8 @@ static size_t follow(const uint8_t *bytes, size_t size, size_t at)
 	while (i + SYSCALL_SIZE <= end) {
 		if (is_syscall(bytes + i))
 			return i;
-		if (!x86_decode(bytes + i, size - i, i, &ins) || ins.class != X86_OTHER || ins.ends_flow)
+		if (!x86_decode(bytes + i, size - i, i, &ins) || ins.class != X86_OTHER ||
+		    ins.ends_flow)
 			return 0;
 		i += ins.length;
 	}
@@ -54,12 +55,14 @@ void hook_sites_find(struct arena *a, const uint8_t *bytes, size_t size, uint64_
 {
 	const uint8_t *p = bytes, *end = bytes + size;
 
-	while (end - p >= (ptrdiff_t)(MOVE_SIZE + SYSCALL_SIZE) && (p = memchr(p, 0xb8, (size_t)(end - p)))) {
+	while (end - p >= (ptrdiff_t)(MOVE_SIZE + SYSCALL_SIZE) &&
+	       (p = memchr(p, 0xb8, (size_t)(end - p)))) {
 		size_t at = (size_t)(p - bytes), call;
 		uint32_t number;
 
 		p++;
-		if (at + MOVE_SIZE + SYSCALL_SIZE > size || !move_number(bytes + at, numbers, n, &number))
+		if (at + MOVE_SIZE + SYSCALL_SIZE > size ||
+		    !move_number(bytes + at, numbers, n, &number))
 			continue;
 		call = follow(bytes, size, at);
 		if (!call)
@@ -79,8 +82,11 @@ uint32_t hook_body(const struct hook_site *s, uint64_t hook, uint8_t out[HOOK_BO
 		0xff, 0x15, 0, 0, 0, 0, /* call *literal(%rip) */
 		0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0, /* lea 128(%rsp),%rsp */
 	};
-	static const uint8_t leave[] = { 0xff, 0x25, 8, 0, 0, 0 }; /* jmp *8(%rip): the second literal */
-	static const uint8_t skip[] = { 0xeb, 8 + SYSCALL_SIZE }; /* over the literal and the syscall */
+	static const uint8_t leave[] = {
+		0xff, 0x25, 8, 0, 0, 0
+	}; /* jmp *8(%rip): the second literal */
+	static const uint8_t skip[] = { 0xeb,
+					8 + SYSCALL_SIZE }; /* over the literal and the syscall */
 	uint32_t n = sizeof call, literal;
 
 	memcpy(out, call, sizeof call);

@@ -63,7 +63,8 @@ bool ctl_hooks_can_trap(const struct ctl_process *p)
 
 /* ---- planning ------------------------------------------------------------------- */
 
-/* Files that ask the kernel about signals: the C library, the loader, and programs without either. */
+/* Files that ask the kernel about signals: the C library, the loader, and programs without either.
+ */
 static bool may_ask(struct ctl_process *p, const struct proc_map *m, struct elf_file **file)
 {
 	const char *name = strrchr(m->path, '/');
@@ -73,8 +74,8 @@ static bool may_ask(struct ctl_process *p, const struct proc_map *m, struct elf_
 		return false;
 	if (elf_open(p->session->elf, m->path, file))
 		*file = NULL;
-	if (strncmp(name, "/libc.", 6) == 0 || strncmp(name, "/libc-", 6) == 0 || strncmp(name, "/ld-", 4) == 0 ||
-	    strncmp(name, "/libpthread", 11) == 0)
+	if (strncmp(name, "/libc.", 6) == 0 || strncmp(name, "/libc-", 6) == 0 ||
+	    strncmp(name, "/ld-", 4) == 0 || strncmp(name, "/libpthread", 11) == 0)
 		return true;
 	return *file && ((*file)->is_static || (*file)->is_go) && (*file)->entry;
 }
@@ -99,8 +100,8 @@ static bool planned_already(const struct ctl_hooks *h, uint64_t address)
 	return false;
 }
 
-static struct error *plan_site(struct ctl_process *p, const struct hook_site *site, const uint8_t *bytes,
-			       const struct proc_map *m, struct elf_file *f)
+static struct error *plan_site(struct ctl_process *p, const struct hook_site *site,
+			       const uint8_t *bytes, const struct proc_map *m, struct elf_file *f)
 {
 	const char *hook = !site->at_move			? "rt_hook_any"
 			   : site->number == SYS_rt_sigaction	? "rt_hook_sigaction"
@@ -108,9 +109,13 @@ static struct error *plan_site(struct ctl_process *p, const struct hook_site *si
 	uint64_t bias = bias_of(f, m), start = 0, end = 0;
 	uint8_t text[HOOK_BODY_MAX];
 	struct patch_body body = { .generic = true, .bytes = text };
-	struct patch_request r = { .address = site->address, .code = bytes, .code_address = m->start,
-				   .code_size = (uint32_t)(m->end - m->start), .allow_trap = true,
-				   .bodies = &body, .n_bodies = 1 };
+	struct patch_request r = { .address = site->address,
+				   .code = bytes,
+				   .code_address = m->start,
+				   .code_size = (uint32_t)(m->end - m->start),
+				   .allow_trap = true,
+				   .bodies = &body,
+				   .n_bodies = 1 };
 	struct ctl_patch patch = { .address = site->address, .wanted = true };
 	struct error *e;
 
@@ -136,7 +141,8 @@ static struct error *scan(struct ctl_process *p, const struct proc_map *m, struc
 	struct error *e = NULL;
 
 	have = proc_read(p->proc, m->start, bytes, size);
-	hook_sites_find(p->arena, bytes, have, m->start, hooked_calls, base_count(hooked_calls), &found);
+	hook_sites_find(p->arena, bytes, have, m->start, hooked_calls, base_count(hooked_calls),
+			&found);
 	vec_each(site, &found.list)
 		if (!e && !planned_already(p->hooks, site->address))
 			e = plan_site(p, site, bytes, m, f);
@@ -171,7 +177,8 @@ static struct error *remote_action(struct ctl_process *p, int sig, const struct 
 				   struct abi_sigaction *old)
 {
 	uint64_t scratch = proc_remote_scratch(p->proc);
-	uint64_t arguments[6] = { (uint64_t)sig, set ? scratch : 0, old ? scratch + sizeof *set : 0, MASK_SIZE };
+	uint64_t arguments[6] = { (uint64_t)sig, set ? scratch : 0, old ? scratch + sizeof *set : 0,
+				  MASK_SIZE };
 	struct error *e = NULL;
 	int64_t result;
 
@@ -180,17 +187,21 @@ static struct error *remote_action(struct ctl_process *p, int sig, const struct 
 	if (!e)
 		e = proc_remote_call(p->proc, SYS_rt_sigaction, arguments, &result);
 	if (!e && result < 0)
-		e = error_errno((int)-result, "the signal handlers of process %d cannot be read", (int)p->proc->pid);
+		e = error_errno((int)-result, "the signal handlers of process %d cannot be read",
+				(int)p->proc->pid);
 	if (!e && old && proc_read(p->proc, scratch + sizeof *old, old, sizeof *old) != sizeof *old)
-		e = error_new(ERROR_OTHER, "the memory of process %d cannot be read", (int)p->proc->pid);
+		e = error_new(ERROR_OTHER, "the memory of process %d cannot be read",
+			      (int)p->proc->pid);
 	return e;
 }
 
-/* As the runtime installs it: flags and mask of the program's own, but for what would block or reset. */
+/* As the runtime installs it: flags and mask of the program's own, but for what would block or
+ * reset. */
 static struct abi_sigaction stand_in(const struct ctl_process *p, const struct abi_sigaction *a)
 {
-	struct abi_sigaction real = { ctl_runtime_address(p, "rt_signal"), a->flags & ~(uint64_t)FLAG_RESETHAND,
-				      a->restorer, a->mask & ~ours_mask };
+	struct abi_sigaction real = { ctl_runtime_address(p, "rt_signal"),
+				      a->flags & ~(uint64_t)FLAG_RESETHAND, a->restorer,
+				      a->mask & ~ours_mask };
 
 	if (!(real.flags & FLAG_RESTORER) || !real.restorer) {
 		real.flags |= FLAG_RESTORER;
@@ -212,8 +223,11 @@ static struct error *take_own(struct ctl_process *p)
 		e = remote_action(p, ours[i], NULL, &old);
 		real = stand_in(p, &old);
 		if (!e)
-			e = ctl_process_write(p, (uint32_t)offsetof(struct abi_process, virtual_action) +
-						 i * (uint32_t)sizeof old, &old, sizeof old);
+			e = ctl_process_write(
+				p,
+				(uint32_t)offsetof(struct abi_process, virtual_action) +
+					i * (uint32_t)sizeof old,
+				&old, sizeof old);
 		if (!e)
 			e = remote_action(p, ours[i], &real, NULL);
 	}
@@ -226,7 +240,8 @@ static struct error *give_own_back(struct ctl_process *p)
 	struct error *e = NULL;
 
 	if (!ctl_process_read(p, offsetof(struct abi_process, virtual_action), kept, sizeof kept))
-		return error_new(ERROR_OTHER, "the memory of process %d cannot be read", (int)p->proc->pid);
+		return error_new(ERROR_OTHER, "the memory of process %d cannot be read",
+				 (int)p->proc->pid);
 	for (uint32_t i = 0; i < ABI_SIGNALS && !e; i++)
 		e = remote_action(p, ours[i], &kept[i], NULL);
 	return e;
@@ -271,7 +286,9 @@ static struct error *take_handler_masks(struct ctl_process *p)
 		if (e || !bits)
 			continue;
 		a.mask &= ~ours_mask;
-		e = ctl_process_write(p, (uint32_t)offsetof(struct abi_process, handler_mask) + (uint32_t)sig, &bits, 1);
+		e = ctl_process_write(
+			p, (uint32_t)offsetof(struct abi_process, handler_mask) + (uint32_t)sig,
+			&bits, 1);
 		if (!e)
 			e = remote_action(p, sig, &a, NULL);
 	}
@@ -333,7 +350,8 @@ static uint64_t free_entry(const struct ctl_process *p, uint64_t key)
 	return 0;
 }
 
-/* Constant members of the maps among a new slot's shards, as the runtime's registration writes them. */
+/* Constant members of the maps among a new slot's shards, as the runtime's registration writes
+ * them. */
 static void prepare_shards(const struct ctl_process *p, struct abi_slot *s)
 {
 	vec_each(g, &p->session->bundle->globals)
@@ -342,8 +360,8 @@ static void prepare_shards(const struct ctl_process *p, struct abi_slot *s)
 }
 
 /* A slot for a thread that has not hit a probe yet, so that its virtual mask has a place. */
-static struct error *register_thread(struct ctl_process *p, const struct proc_thread *t, uint64_t fsbase,
-				     uint64_t virtual_mask)
+static struct error *register_thread(struct ctl_process *p, const struct proc_thread *t,
+				     uint64_t fsbase, uint64_t virtual_mask)
 {
 	struct abi_region *r = p->session->region;
 	uint64_t key = ~fsbase, entry = free_entry(p, key);
@@ -356,9 +374,14 @@ static struct error *register_thread(struct ctl_process *p, const struct proc_th
 		return NULL;
 	s = ctl_slot(p->session, number);
 	e.slot = p->place.region + r->slots_offset + number * r->slot_size;
-	*s = (struct abi_slot){ .key = key, .process = p->place.process, .region = p->place.region, .number = number,
-				.pid = (uint32_t)p->proc->pid, .tid = (uint32_t)t->tid,
-				.tid_address = e.slot + offsetof(struct abi_slot, tid), .virtual_mask = virtual_mask };
+	*s = (struct abi_slot){ .key = key,
+				.process = p->place.process,
+				.region = p->place.region,
+				.number = number,
+				.pid = (uint32_t)p->proc->pid,
+				.tid = (uint32_t)t->tid,
+				.tid_address = e.slot + offsetof(struct abi_slot, tid),
+				.virtual_mask = virtual_mask };
 	prepare_shards(p, s);
 	return proc_write(p->proc, entry, &e, sizeof e);
 }
@@ -378,7 +401,8 @@ static struct error *take_thread(struct ctl_process *p, struct proc_thread *t)
 	if (registers.user.fs_base)
 		e = register_thread(p, t, registers.user.fs_base, bits);
 	else
-		e = ctl_process_write(p, offsetof(struct abi_process, initial_virtual_mask), &bits, sizeof bits);
+		e = ctl_process_write(p, offsetof(struct abi_process, initial_virtual_mask), &bits,
+				      sizeof bits);
 	return e ? e : thread_mask_change(p, t, mask & ~ours_mask);
 }
 

@@ -42,7 +42,8 @@ static struct error *damaged(const char *what)
 	return error_new(ERROR_BAD_FILE, "the runtime image is damaged: %s", what);
 }
 
-static struct error *read_segments(const struct file *f, struct ctl_runtime *out, const Elf64_Phdr **dynamic)
+static struct error *read_segments(const struct file *f, struct ctl_runtime *out,
+				   const Elf64_Phdr **dynamic)
 {
 	const Elf64_Phdr *ph = part(f, f->head->e_phoff, f->head->e_phnum, sizeof *ph);
 	uint32_t loads = 0;
@@ -63,8 +64,8 @@ static struct error *read_segments(const struct file *f, struct ctl_runtime *out
 	return loads == 1 ? NULL : damaged("it has no single segment");
 }
 
-static struct error *read_relatives(struct arena *a, const struct file *f, const Elf64_Phdr *dynamic,
-				    struct ctl_runtime *out)
+static struct error *read_relatives(struct arena *a, const struct file *f,
+				    const Elf64_Phdr *dynamic, struct ctl_runtime *out)
 {
 	const Elf64_Dyn *d = dynamic ? part(f, dynamic->p_offset, dynamic->p_filesz, 1) : NULL;
 	uint64_t at = 0, size = 0;
@@ -82,15 +83,16 @@ static struct error *read_relatives(struct arena *a, const struct file *f, const
 
 		if (ELF64_R_TYPE(r->r_info) == R_X86_64_NONE)
 			continue;
-		if (ELF64_R_TYPE(r->r_info) != R_X86_64_RELATIVE || r->r_offset > out->file_size - 8)
+		if (ELF64_R_TYPE(r->r_info) != R_X86_64_RELATIVE ||
+		    r->r_offset > out->file_size - 8)
 			return damaged("a relocation of a kind it may not have");
 		vec_push(a, &out->relatives, (struct ctl_relative){ r->r_offset, r->r_addend });
 	}
 	return NULL;
 }
 
-static void read_symbols(struct arena *a, const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *names,
-			 struct ctl_runtime *out)
+static void read_symbols(struct arena *a, const struct file *f, const Elf64_Shdr *table,
+			 const Elf64_Shdr *names, struct ctl_runtime *out)
 {
 	const Elf64_Sym *symbols = part(f, table->sh_offset, table->sh_size, 1);
 	const char *text = part(f, names->sh_offset, names->sh_size, 1);
@@ -115,12 +117,14 @@ static struct error *read_tables(struct arena *a, const struct file *f, struct c
 
 	out->symbols = map_create(a);
 	for (uint32_t i = 0; sh && i < f->head->e_shnum; i++)
-		if ((sh[i].sh_type == SHT_SYMTAB || sh[i].sh_type == SHT_DYNSYM) && sh[i].sh_link < f->head->e_shnum)
+		if ((sh[i].sh_type == SHT_SYMTAB || sh[i].sh_type == SHT_DYNSYM) &&
+		    sh[i].sh_link < f->head->e_shnum)
 			read_symbols(a, f, &sh[i], &sh[sh[i].sh_link], out);
 	return map_count(out->symbols) ? NULL : damaged("it has no symbols");
 }
 
-struct error *ctl_runtime_parse(struct arena *a, const uint8_t *file, size_t size, struct ctl_runtime *out)
+struct error *ctl_runtime_parse(struct arena *a, const uint8_t *file, size_t size,
+				struct ctl_runtime *out)
 {
 	struct file f = { file, size, (const void *)file };
 	const Elf64_Phdr *dynamic;
@@ -148,7 +152,8 @@ bool ctl_runtime_find(const struct ctl_runtime *r, const char *name, uint64_t *o
 
 /* ---- laying out and relocating ------------------------------------------------------------ */
 
-void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint64_t image, struct ctl_place *out)
+void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint64_t image,
+		       struct ctl_place *out)
 {
 	uint64_t at = image;
 
@@ -160,14 +165,16 @@ void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint
 	out->code = at;
 	at = base_align(at + b->code_size, (uint64_t)CODE_ALIGN);
 	out->sites = at;
-	at = base_align(at + (uint64_t)out->max_sites * sizeof(struct abi_site), (uint64_t)CODE_ALIGN);
+	at = base_align(at + (uint64_t)out->max_sites * sizeof(struct abi_site),
+			(uint64_t)CODE_ALIGN);
 	out->traps = at;
 	at += 2 * (uint64_t)out->max_traps * sizeof(struct abi_trap);
 	out->fixed_size = base_align(at, (uint64_t)ABI_PAGE) - image;
 }
 
 static struct error *relocation_value(const struct ctl_runtime *r, const struct bundle *b,
-				      const struct ctl_place *p, const struct bundle_reloc *reloc, uint64_t *out)
+				      const struct ctl_place *p, const struct bundle_reloc *reloc,
+				      uint64_t *out)
 {
 	uint64_t symbol = 0;
 
@@ -186,8 +193,9 @@ static struct error *relocation_value(const struct ctl_runtime *r, const struct 
 		if (reloc->symbol >= b->runtime_symbols.n ||
 		    !ctl_runtime_find(r, b->runtime_symbols.p[reloc->symbol], &symbol))
 			return error_new(ERROR_BAD_FILE, "the runtime has no function %s",
-					 reloc->symbol < b->runtime_symbols.n ?
-						 b->runtime_symbols.p[reloc->symbol] : "of that number");
+					 reloc->symbol < b->runtime_symbols.n
+						 ? b->runtime_symbols.p[reloc->symbol]
+						 : "of that number");
 		*out = p->image + symbol;
 		break;
 	case RELOC_CODE_ABS64:
@@ -195,14 +203,16 @@ static struct error *relocation_value(const struct ctl_runtime *r, const struct 
 		*out = p->code;
 		break;
 	default:
-		return error_new(ERROR_BAD_FILE, "the bundle has a relocation of unknown kind %u", reloc->kind);
+		return error_new(ERROR_BAD_FILE, "the bundle has a relocation of unknown kind %u",
+				 reloc->kind);
 	}
 	*out += (uint64_t)reloc->addend;
 	return NULL;
 }
 
-struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b, const struct ctl_place *p,
-			   const struct bundle_reloc *relocs, uint32_t n, uint8_t *bytes, uint64_t address)
+struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b,
+			   const struct ctl_place *p, const struct bundle_reloc *relocs, uint32_t n,
+			   uint8_t *bytes, uint64_t address)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		const struct bundle_reloc *reloc = &relocs[i];
@@ -219,15 +229,15 @@ struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b, 
 		}
 		distance = (int64_t)(value - (address + reloc->offset + 4));
 		if (distance != (int32_t)distance)
-			return error_new(ERROR_OTHER, "code at 0x%lx does not reach 0x%lx", (unsigned long)address,
-					 (unsigned long)value);
+			return error_new(ERROR_OTHER, "code at 0x%lx does not reach 0x%lx",
+					 (unsigned long)address, (unsigned long)value);
 		memcpy(at, &(int32_t){ (int32_t)distance }, 4);
 	}
 	return NULL;
 }
 
-struct error *ctl_image_build(const struct ctl_runtime *r, const struct bundle *b, const struct ctl_place *p,
-			      uint8_t *view)
+struct error *ctl_image_build(const struct ctl_runtime *r, const struct bundle *b,
+			      const struct ctl_place *p, uint8_t *view)
 {
 	uint8_t *code = view + (p->code - p->image);
 	uint64_t self, value;

@@ -29,7 +29,8 @@
 #define ROUNDS 200 /* windows until we give up */
 #define NAP_FIRST 200000 /* ns between windows, growing */
 #define NAP_MOST 20000000
-#define BUSY_ROUNDS 50 /* a busy slot is believed this long: its thread may have left it by a jump */
+#define BUSY_ROUNDS                                                                                \
+	50 /* a busy slot is believed this long: its thread may have left it by a jump */
 #define TRACER_PATIENCE 2000000000ll /* ns to wait for another tracer to go */
 #define CHILD_PASSES 4
 #define FRAME_DEPTH (256u << 10) /* bytes of stack searched for signal frames */
@@ -120,7 +121,8 @@ static void look_at_slots(struct look *l)
 	for (uint32_t i = 1; i < n; i++) {
 		const struct abi_slot *slot = ctl_slot(s, i);
 
-		l->busy += slot->busy && slot->pid == (uint32_t)l->p->proc->pid && is_held(l->p, slot->tid);
+		l->busy += slot->busy && slot->pid == (uint32_t)l->p->proc->pid &&
+			   is_held(l->p, slot->tid);
 	}
 }
 
@@ -182,7 +184,8 @@ static struct error *leave_in_rounds(struct ctl_process *p)
 		nanosleep(&(struct timespec){ 0, nap }, NULL);
 		nap = base_min(nap * 2, (long)NAP_MOST);
 	}
-	return error_hint(error_new(ERROR_OTHER, "a thread of process %d stays in a probe", (int)p->proc->pid),
+	return error_hint(error_new(ERROR_OTHER, "a thread of process %d stays in a probe",
+				    (int)p->proc->pid),
 			  "its code is as before, but our memory stays mapped");
 }
 
@@ -196,7 +199,8 @@ struct error *ctl_leave(struct ctl_process *p)
 	return e && e->code == ERROR_NO_PROCESS ? NULL : e;
 }
 
-/* ---- forked children ---------------------------------------------------------------------------- */
+/* ---- forked children ----------------------------------------------------------------------------
+ */
 
 /* Whether a process maps the code of p. */
 static bool maps_code(struct arena *a, pid_t pid, const struct ctl_process *p)
@@ -221,14 +225,16 @@ static void leave_child(const struct ctl_process *parent, pid_t pid)
 
 	if (e)
 		return;
-	child.patches.p = arena_dup(s->arena, parent->patches.p, parent->patches.n * sizeof *parent->patches.p);
+	child.patches.p = arena_dup(s->arena, parent->patches.p,
+				    parent->patches.n * sizeof *parent->patches.p);
 	vec_each(patch, &child.patches)
 		patch->armed = true;
-	child.semaphores.p =
-		arena_dup(s->arena, parent->semaphores.p, parent->semaphores.n * sizeof *parent->semaphores.p);
+	child.semaphores.p = arena_dup(s->arena, parent->semaphores.p,
+				       parent->semaphores.n * sizeof *parent->semaphores.p);
 	vec_each(sem, &child.semaphores)
 		sem->raised = true;
-	child.mapped.p = arena_dup(s->arena, parent->inherited.p, parent->inherited.n * sizeof *parent->inherited.p);
+	child.mapped.p = arena_dup(s->arena, parent->inherited.p,
+				   parent->inherited.n * sizeof *parent->inherited.p);
 	child.mapped.n = parent->inherited.n;
 	child.hooks = ctl_hooks_inherited(parent);
 	child.follow.armed = child.follow.address != 0;
@@ -276,7 +282,8 @@ static uint32_t leave_some(struct ctl_session *s, struct arena *a)
 	return n;
 }
 
-/* A child may fork while we look; one whose memory could not be unmapped is found again and again. */
+/* A child may fork while we look; one whose memory could not be unmapped is found again and again.
+ */
 void ctl_leave_children(struct ctl_session *s)
 {
 	struct arena *a = arena_create();

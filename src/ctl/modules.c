@@ -86,11 +86,13 @@ static bool read_headers(const struct ctl_process *p, uint64_t at, struct header
 	Elf64_Ehdr head;
 	bool found = false;
 
-	if (proc_read(p->proc, at, &head, sizeof head) != sizeof head || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    head.e_phentsize != sizeof *out->ph || head.e_phoff > ABI_PAGE)
+	if (proc_read(p->proc, at, &head, sizeof head) != sizeof head ||
+	    memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof *out->ph ||
+	    head.e_phoff > ABI_PAGE)
 		return false;
 	out->n = base_min(head.e_phnum, MAX_HEADERS);
-	if (proc_read(p->proc, at + head.e_phoff, out->ph, out->n * sizeof *out->ph) != out->n * sizeof *out->ph)
+	if (proc_read(p->proc, at + head.e_phoff, out->ph, out->n * sizeof *out->ph) !=
+	    out->n * sizeof *out->ph)
 		return false;
 	for (uint32_t i = 0; i < out->n; i++) {
 		const Elf64_Phdr *h = &out->ph[i];
@@ -127,7 +129,8 @@ static const char *find_build_id(struct arena *a, const uint8_t *notes, size_t s
 		body = name + base_align((size_t)n.n_namesz, (size_t)4);
 		if (body > size || n.n_descsz > size - body)
 			return NULL;
-		if (n.n_type == NT_GNU_BUILD_ID && n.n_namesz == 4 && memcmp(notes + name, "GNU", 4) == 0)
+		if (n.n_type == NT_GNU_BUILD_ID && n.n_namesz == 4 &&
+		    memcmp(notes + name, "GNU", 4) == 0)
 			return hex(a, notes + body, n.n_descsz);
 		at = body + base_align((size_t)n.n_descsz, (size_t)4);
 	}
@@ -143,8 +146,9 @@ static const char *mapped_build_id(const struct ctl_process *p, const struct hea
 		size_t n = base_min(h->ph[i].p_filesz, sizeof notes);
 
 		if (h->ph[i].p_type == PT_NOTE)
-			id = find_build_id(p->arena, notes,
-					   proc_read(p->proc, h->bias + h->ph[i].p_vaddr, notes, n));
+			id = find_build_id(
+				p->arena, notes,
+				proc_read(p->proc, h->bias + h->ph[i].p_vaddr, notes, n));
 	}
 	return id;
 }
@@ -157,7 +161,9 @@ static bool is_same_build(struct ctl_process *p, struct ctl_file *f, const struc
 	bool same = id ? strcmp(id, f->build_id) == 0 : !m->deleted;
 
 	if (!same && !f->warned) {
-		ctl_warn(p->session, "process %d runs another build of %s than the one on disk; its probes are left out",
+		ctl_warn(p->session,
+			 "process %d runs another build of %s than the one on disk; its probes are "
+			 "left out",
 			 (int)p->proc->pid, f->path);
 		f->warned = true;
 	}
@@ -173,16 +179,18 @@ static struct ctl_file *match_file(const struct ctl_session *s, const struct pro
 	return NULL;
 }
 
-static struct ctl_module *module_find(struct ctl_process *p, const struct ctl_file *f, const struct headers *h,
-				      const struct proc_map *m)
+static struct ctl_module *module_find(struct ctl_process *p, const struct ctl_file *f,
+				      const struct headers *h, const struct proc_map *m)
 {
 	vec_each(have, &p->modules)
-		if (have->file == f && have->bias == h->bias && have->inode == m->inode && have->device == m->device)
+		if (have->file == f && have->bias == h->bias && have->inode == m->inode &&
+		    have->device == m->device)
 			return have;
 	return NULL;
 }
 
-/* The same file may have been unmapped and mapped again at the same place: then our bytes are gone. */
+/* The same file may have been unmapped and mapped again at the same place: then our bytes are gone.
+ */
 static bool lost_its_patches(const struct ctl_process *p, const struct ctl_module *m)
 {
 	vec_each(patch, &p->patches)
@@ -191,7 +199,8 @@ static bool lost_its_patches(const struct ctl_process *p, const struct ctl_modul
 
 		if (!patch->armed || patch->address < m->start || patch->address >= m->end)
 			continue;
-		return proc_read(p->proc, patch->plan.address, bytes, patch->plan.size) != patch->plan.size ||
+		return proc_read(p->proc, patch->plan.address, bytes, patch->plan.size) !=
+			       patch->plan.size ||
 		       memcmp(bytes, patch->plan.original, patch->plan.size) == 0;
 	}
 	return false;
@@ -211,7 +220,8 @@ static void forget(struct ctl_process *p, struct ctl_module *m)
 }
 
 /* Notes one instance; true if it is new. */
-static bool look_at(struct ctl_process *p, const struct proc_map *m, struct ctl_file *f, struct headers *h)
+static bool look_at(struct ctl_process *p, const struct proc_map *m, struct ctl_file *f,
+		    struct headers *h)
 {
 	struct ctl_module *have = module_find(p, f, h, m);
 	struct ctl_module fresh = { .file = f,
@@ -276,13 +286,15 @@ bool ctl_modules_look(struct ctl_process *p)
 	return drop_absent(p) || changed;
 }
 
-/* ---- libraries that come later ------------------------------------------------------------------- */
+/* ---- libraries that come later
+ * ------------------------------------------------------------------- */
 
 /*
  * Are there files that are not the program itself or its loader? Those may come and go; so
  * may the C library, when the program's signals have to be followed.
  */
-static bool may_come_later(const struct ctl_process *p, const struct proc_map *program, const struct proc_map *loader)
+static bool may_come_later(const struct ctl_process *p, const struct proc_map *program,
+			   const struct proc_map *loader)
 {
 	if (p->needs_hooks)
 		return true;
@@ -291,7 +303,8 @@ static bool may_come_later(const struct ctl_process *p, const struct proc_map *p
 		bool fixed = false;
 
 		vec_each(m, &p->modules)
-			fixed |= m->file == f && ((program && m->inode == program->inode) || m->inode == loader->inode);
+			fixed |= m->file == f && ((program && m->inode == program->inode) ||
+						  m->inode == loader->inode);
 		if (!fixed)
 			return true;
 	}
@@ -313,7 +326,8 @@ static uint64_t notification_of(const struct ctl_process *p, const struct proc_m
 	struct elf_file *f;
 	struct headers h;
 
-	if (!read_headers(p, loader->start, &h) || elf_open(p->session->elf, path_in_root(p, loader), &f))
+	if (!read_headers(p, loader->start, &h) ||
+	    elf_open(p->session->elf, path_in_root(p, loader), &f))
 		return 0;
 	symbol = elf_symbol_find(f, FOLLOWED);
 	return symbol ? h.bias + symbol->address : 0;
@@ -322,7 +336,8 @@ static uint64_t notification_of(const struct ctl_process *p, const struct proc_m
 static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 {
 	uint8_t code[64];
-	struct patch_body body = { .handler = ctl_runtime_address(p, "rt_module_event"), .site_number = NO_SITE };
+	struct patch_body body = { .handler = ctl_runtime_address(p, "rt_module_event"),
+				   .site_number = NO_SITE };
 	struct patch_request r = { .address = at,
 				   .code = code,
 				   .code_address = at,
@@ -343,8 +358,10 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 
 void ctl_modules_follow(struct ctl_process *p)
 {
-	const struct proc_map *loader = proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_BASE));
-	const struct proc_map *program = proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_ENTRY));
+	const struct proc_map *loader = proc_maps_find(&p->maps,
+						       proc_auxiliary(p->proc->pid, AT_BASE));
+	const struct proc_map *program = proc_maps_find(&p->maps,
+							proc_auxiliary(p->proc->pid, AT_ENTRY));
 	struct error *e = NULL;
 	uint64_t at;
 
@@ -356,13 +373,14 @@ void ctl_modules_follow(struct ctl_process *p)
 	if (at && !e)
 		return;
 	p->follow.wanted = false;
-	ctl_warn(p->session, "libraries that process %d loads later are not seen: %s", (int)p->proc->pid,
-		 e ? error_text(e) : "its loader has no " FOLLOWED);
+	ctl_warn(p->session, "libraries that process %d loads later are not seen: %s",
+		 (int)p->proc->pid, e ? error_text(e) : "its loader has no " FOLLOWED);
 }
 
 static struct error *answer(struct ctl_process *p, uint64_t sequence)
 {
-	return ctl_process_write(p, offsetof(struct abi_process, module_served), &sequence, sizeof sequence);
+	return ctl_process_write(p, offsetof(struct abi_process, module_served), &sequence,
+				 sizeof sequence);
 }
 
 struct error *ctl_modules_serve(struct ctl_process *p)
@@ -371,7 +389,8 @@ struct error *ctl_modules_serve(struct ctl_process *p)
 	struct error *e;
 
 	if (!p->follow.armed ||
-	    !ctl_process_read(p, offsetof(struct abi_process, module_sequence), state, sizeof state) ||
+	    !ctl_process_read(p, offsetof(struct abi_process, module_sequence), state,
+			      sizeof state) ||
 	    state[0] == state[1])
 		return NULL;
 	e = ctl_maps_refresh(p);
@@ -380,7 +399,7 @@ struct error *ctl_modules_serve(struct ctl_process *p)
 	if (e && e->code == ERROR_NO_PROCESS)
 		return NULL;
 	if (e)
-		ctl_warn(p->session, "libraries loaded by process %d are not probed: %s", (int)p->proc->pid,
-			 error_text(e));
+		ctl_warn(p->session, "libraries loaded by process %d are not probed: %s",
+			 (int)p->proc->pid, error_text(e));
 	return answer(p, state[0]);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shared region: laid out from the bundle, sparse, one memfd for all processes of the session. */
+/* The shared region: laid out from the bundle, sparse, one memfd for all processes of the session.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -61,11 +62,14 @@ static struct error *map_region(struct ctl_session *s, const struct abi_region *
 	if (s->region_fd < 0)
 		return error_errno(errno, "cannot make shared memory");
 	if (ftruncate(s->region_fd, (off_t)head->size))
-		return error_errno(errno, "cannot make %lu MiB of shared memory", (unsigned long)(head->size >> 20));
-	s->region = mmap(NULL, head->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, s->region_fd, 0);
+		return error_errno(errno, "cannot make %lu MiB of shared memory",
+				   (unsigned long)(head->size >> 20));
+	s->region = mmap(NULL, head->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+			 s->region_fd, 0);
 	if (s->region == MAP_FAILED) {
 		s->region = NULL;
-		return error_errno(errno, "cannot map %lu MiB of shared memory", (unsigned long)(head->size >> 20));
+		return error_errno(errno, "cannot map %lu MiB of shared memory",
+				   (unsigned long)(head->size >> 20));
 	}
 	s->region_size = head->size;
 	*s->region = *head;
@@ -74,7 +78,9 @@ static struct error *map_region(struct ctl_session *s, const struct abi_region *
 
 struct error *ctl_region_create(struct ctl_session *s)
 {
-	struct abi_region head = { .magic = ABI_MAGIC, .version = ABI_VERSION, .state = ABI_STATE_STARTING };
+	struct abi_region head = { .magic = ABI_MAGIC,
+				   .version = ABI_VERSION,
+				   .state = ABI_STATE_STARTING };
 	struct error *e;
 
 	lay_out_slots(s, &head);
@@ -103,7 +109,8 @@ void ctl_region_destroy(struct ctl_session *s)
 
 struct abi_slot *ctl_slot(const struct ctl_session *s, uint32_t number)
 {
-	return (void *)((char *)s->region + s->region->slots_offset + number * s->region->slot_size);
+	return (void *)((char *)s->region + s->region->slots_offset +
+			number * s->region->slot_size);
 }
 
 uint32_t ctl_slots_used(const struct ctl_session *s)
@@ -117,6 +124,7 @@ void ctl_state_set(struct ctl_session *s, uint32_t state)
 	uint32_t now = __atomic_load_n(&s->region->state, __ATOMIC_ACQUIRE);
 
 	while (now != ABI_STATE_ERROR &&
-	       !__atomic_compare_exchange_n(&s->region->state, &now, state, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+	       !__atomic_compare_exchange_n(&s->region->state, &now, state, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_ACQUIRE))
 		;
 }

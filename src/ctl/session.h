@@ -107,9 +107,12 @@ struct ctl_session {
 	int64_t end_time; /* -T; 0 none */
 	int64_t start_tsc, start_time; /* a first sample for the clock */
 	int64_t clock_checked; /* when the bases were last corrected */
+	int64_t dead_checked; /* when locks of dead threads were last looked for */
 	/* output */
 	struct buf output;
 	struct ctl_cursor *cursors;
+	uint8_t *record; /* the one being printed; record_cap bytes */
+	size_t record_cap;
 	VEC(pid_t) commands; /* system() in the background */
 	bool output_failed, corrupt_told;
 	struct arena *scratch; /* for one plan at a time */
@@ -229,9 +232,15 @@ int64_t ctl_timers_next(const struct ctl_session *s); /* INT64_MAX: none */
 
 /* Formats what is finished, in order of time; `all`: without a watermark. Returns the number of records. */
 uint64_t ctl_collect(struct ctl_session *s, bool all);
+void ctl_collect_close(struct ctl_session *s);
+/* Gives back the locks of threads that died; `all`: nobody runs handlers any more. */
+void ctl_release_dead(struct ctl_session *s, bool all);
+/* ctl_collect() from inside a handler of the tool whose ring is full. */
+void ctl_collect_own(struct ctl_session *s);
 void ctl_flush(struct ctl_session *s);
-/* Reaps background commands; `wait`: until none is left. */
-void ctl_commands_reap(struct ctl_session *s, bool wait);
+/* Reaps background commands that have ended; _finish gives the others a moment. */
+void ctl_commands_reap(struct ctl_session *s);
+void ctl_commands_finish(struct ctl_session *s);
 void ctl_warn(struct ctl_session *s, const char *fmt, ...) BASE_PRINTF(2, 3);
 void ctl_verbose(struct ctl_session *s, int level, const char *fmt, ...) BASE_PRINTF(3, 4);
 

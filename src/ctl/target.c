@@ -113,7 +113,8 @@ static void cut_out_stack(struct ranges *r, const struct ctl_process *p)
 {
 	for (uint32_t i = 0; i < p->maps.n; i++)
 		if (strcmp(p->maps.p[i].path, "[stack]") == 0)
-			cut_out(r, p->maps.p[i].start - base_min(p->maps.p[i].start, STACK_ROOM), HIGHEST);
+			cut_out(r, p->maps.p[i].start - base_min(p->maps.p[i].start, STACK_ROOM),
+				HIGHEST);
 }
 
 static struct ranges free_ranges(const struct ctl_process *p)
@@ -145,7 +146,8 @@ static bool fits(const struct ranges *r, uint64_t at, uint64_t size)
 
 static struct patch_range program_range(const struct ctl_process *p)
 {
-	const struct proc_map *entry = proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_ENTRY));
+	const struct proc_map *entry = proc_maps_find(&p->maps,
+						      proc_auxiliary(p->proc->pid, AT_ENTRY));
 	struct patch_range out = { 0, 0 };
 
 	for (uint32_t i = 0; entry && i < p->maps.n; i++) {
@@ -222,7 +224,8 @@ void ctl_target_refresh_space(struct ctl_process *p)
 	patch_space_set_free(p->space, r.list.p, r.list.n);
 }
 
-/* ---- building ---------------------------------------------------------------------------------- */
+/* ---- building ----------------------------------------------------------------------------------
+ */
 
 static struct error *create_code(struct ctl_process *p)
 {
@@ -231,9 +234,11 @@ static struct error *create_code(struct ctl_process *p)
 	snprintf(name, sizeof name, "spile:code:%d", (int)getpid());
 	if (p->code_fd < 0)
 		p->code_fd = memfd_create(name, MFD_CLOEXEC);
-	if (p->code_fd < 0 || ftruncate(p->code_fd, 0) || ftruncate(p->code_fd, (off_t)p->place.fixed_size))
+	if (p->code_fd < 0 || ftruncate(p->code_fd, 0) ||
+	    ftruncate(p->code_fd, (off_t)p->place.fixed_size))
 		return error_errno(errno, "cannot make memory for code");
-	p->view = mmap(NULL, p->place.fixed_size, PROT_READ | PROT_WRITE, MAP_SHARED, p->code_fd, 0);
+	p->view = mmap(NULL, p->place.fixed_size, PROT_READ | PROT_WRITE, MAP_SHARED, p->code_fd,
+		       0);
 	if (p->view == MAP_FAILED) {
 		p->view = NULL;
 		return error_errno(errno, "cannot map memory for code");
@@ -298,7 +303,8 @@ void ctl_target_reset(struct ctl_process *p)
 	p->n_unplaced = 0;
 	p->unplaced = NULL;
 	memset(p->rungs, 0, sizeof p->rungs);
-	/* The code of an exec'ed image is gone; a new file leaves the old one to forked children. */
+	/* The code of an exec'ed image is gone; a new file leaves the old one to forked children.
+	 */
 	if (p->code_fd >= 0)
 		close(p->code_fd);
 	p->code_fd = -1;
@@ -317,13 +323,14 @@ void ctl_process_close(struct ctl_process *p)
 	proc_close(p->proc);
 }
 
-/* ---- mapping ---------------------------------------------------------------------------------------- */
+/* ---- mapping
+ * ---------------------------------------------------------------------------------------- */
 
 static struct error *advise(struct ctl_process *p, uint64_t at, uint64_t size, int advice)
 {
 	int64_t result;
-	struct error *e = proc_remote_call(p->proc, SYS_madvise, (const uint64_t[6]){ at, size, (uint64_t)advice },
-					   &result);
+	struct error *e = proc_remote_call(
+		p->proc, SYS_madvise, (const uint64_t[6]){ at, size, (uint64_t)advice }, &result);
 
 	if (!e && result < 0)
 		e = error_errno((int)-result, "madvise fails in process %d", (int)p->proc->pid);
@@ -349,7 +356,8 @@ static struct error *map_data(struct ctl_process *p, int remote_region)
 {
 	const struct ctl_place *at = &p->place;
 	uint64_t got;
-	struct error *e = proc_remote_map(p->proc, at->process, PROCESS_SIZE, PROT_READ | PROT_WRITE,
+	struct error *e = proc_remote_map(p->proc, at->process, PROCESS_SIZE,
+					  PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS | FIXED, -1, 0, &got);
 
 	if (!e)
@@ -357,8 +365,9 @@ static struct error *map_data(struct ctl_process *p, int remote_region)
 	if (!e)
 		e = init_process_page(p);
 	if (!e)
-		e = proc_remote_map(p->proc, at->region, p->session->region_size, PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_NORESERVE | FIXED, remote_region, 0, &got);
+		e = proc_remote_map(p->proc, at->region, p->session->region_size,
+				    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | FIXED,
+				    remote_region, 0, &got);
 	if (!e)
 		e = advise(p, at->region, p->session->region_size, MADV_DONTDUMP);
 	return e;
@@ -376,13 +385,14 @@ struct error *ctl_target_place(struct ctl_process *p)
 	p->placed = true;
 	e = map_data(p, remote[0]);
 	if (!e)
-		e = proc_remote_map(p->proc, p->place.image, p->place.fixed_size, PROT_READ | PROT_EXEC,
-				    MAP_SHARED | FIXED, remote[1], 0, &got);
+		e = proc_remote_map(p->proc, p->place.image, p->place.fixed_size,
+				    PROT_READ | PROT_EXEC, MAP_SHARED | FIXED, remote[1], 0, &got);
 	last = proc_remote_close(p->proc, remote[0]);
 	return e ? e : last;
 }
 
-/* ---- trampolines --------------------------------------------------------------------------------------- */
+/* ---- trampolines
+ * --------------------------------------------------------------------------------------- */
 
 static int by_page_address(const void *a, const void *b)
 {
@@ -415,12 +425,14 @@ static struct error *map_run(struct ctl_process *p, struct patch_page **run, uin
 		if (e)
 			return e;
 	}
-	e = proc_remote_map(p->proc, run[0]->address, size, PROT_READ | PROT_EXEC, MAP_SHARED | FIXED, p->remote_code,
-			    offset, &got);
+	e = proc_remote_map(p->proc, run[0]->address, size, PROT_READ | PROT_EXEC,
+			    MAP_SHARED | FIXED, p->remote_code, offset, &got);
 	if (e)
 		return e;
-	vec_push(p->arena, &p->mapped, (struct patch_range){ run[0]->address, run[0]->address + size });
-	vec_push(p->arena, &p->inherited, (struct patch_range){ run[0]->address, run[0]->address + size });
+	vec_push(p->arena, &p->mapped,
+		 (struct patch_range){ run[0]->address, run[0]->address + size });
+	vec_push(p->arena, &p->inherited,
+		 (struct patch_range){ run[0]->address, run[0]->address + size });
 	return NULL;
 }
 
@@ -468,7 +480,8 @@ struct error *ctl_target_close_files(struct ctl_process *p)
 	return fd < 0 ? NULL : proc_remote_close(p->proc, fd);
 }
 
-/* ---- taking it away ---------------------------------------------------------------------------------------- */
+/* ---- taking it away
+ * ---------------------------------------------------------------------------------------- */
 
 struct error *ctl_target_remove(struct ctl_process *p)
 {
@@ -483,8 +496,8 @@ struct error *ctl_target_remove(struct ctl_process *p)
 	}
 	next = proc_remote_unmap(p->proc, p->place.image, p->place.fixed_size);
 	e = e ? e : next;
-	next = proc_remote_unmap(p->proc, p->place.process, p->place.region + p->session->region_size -
-								    p->place.process);
+	next = proc_remote_unmap(p->proc, p->place.process,
+				 p->place.region + p->session->region_size - p->place.process);
 	p->placed = false;
 	p->mapped.n = 0;
 	return e ? e : next;
@@ -500,14 +513,16 @@ bool ctl_target_owns(const struct ctl_process *p, uint64_t address)
 	return false;
 }
 
-/* ---- the process page ---------------------------------------------------------------------------------------- */
+/* ---- the process page
+ * ---------------------------------------------------------------------------------------- */
 
 bool ctl_process_read(const struct ctl_process *p, uint32_t offset, void *to, size_t n)
 {
 	return proc_read(p->proc, p->place.process + offset, to, n) == n;
 }
 
-struct error *ctl_process_write(const struct ctl_process *p, uint32_t offset, const void *from, size_t n)
+struct error *ctl_process_write(const struct ctl_process *p, uint32_t offset, const void *from,
+				size_t n)
 {
 	return proc_write(p->proc, p->place.process + offset, from, n);
 }

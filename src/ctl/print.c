@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What records say: text for the output, errors, warnings, commands. */
+#include "ctl/print.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "runtime/format.h"
+
+#define FLUSH_AT (64u << 10) /* bytes of text */
+#define FINISH_NAP 1000000 /* ns */
+#define FINISH_NAPS 1000 /* for background commands at the end */
+
+extern char **environ;
+
+/* ---- text ----------------------------------------------------------------------------- */
+
+void ctl_flush(struct ctl_session *s)
+{
+	struct buf *b = &s->output;
+	FILE *out = s->options->out;
+
+	if (b->n && !s->output_failed)
+		s->output_failed = fwrite(b->p, 1, b->n, out) != b->n || fflush(out);
+	b->n = 0;
+}
+
+static void write_text(void *to, const char *bytes, uint64_t length)
+{
+	buf_add(to, bytes, length);
+}
+
+/* Messages come behind the text that was printed before them. */
+static void message(struct ctl_session *s, const char *head, const char *text, size_t n)
+{
+	ctl_flush(s);
+	fprintf(s->options->err, "%s%.*s\n", head, (int)n, text);
+	fflush(s->options->err);
+}
+
+/* Once for each text. */
+static void warn_text(struct ctl_session *s, const char *text, size_t n)
+{
+	const char *key = arena_strndup(s->arena, text, n);
+
+	if (s->options->quiet || map_find(s->warned, key))
+		return;
+	map_put(s->warned, key, s);
+	message(s, "WARNING: ", text, n);
+}
+
+void ctl_warn(struct ctl_session *s, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = arena_vprintf(s->arena, fmt, ap);
+	va_end(ap);
+	warn_text(s, text, strlen(text));
+}
+
+void ctl_verbose(struct ctl_session *s, int level, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	if (s->options->verbose < level)
+		return;
+	va_start(ap, fmt);
+	text = arena_vprintf(s->arena, fmt, ap);
+	va_end(ap);
+	message(s, "", text, strlen(text));
+}
+
+/* ---- commands ----------------------------------------------------------------------------- */
+
+static void set_signals(posix_spawnattr_t *attributes)
+{
+	static const int ours[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+				    SIGCHLD, SIGPIPE, SIGSEGV, SIGBUS };
+	sigset_t defaults, none;
+
+	sigemptyset(&none);
+	sigemptyset(&defaults);
+	for (size_t i = 0; i < base_count(ours); i++)
+		sigaddset(&defaults, ours[i]);
+	posix_spawnattr_setsigdefault(attributes, &defaults);
+	posix_spawnattr_setsigmask(attributes, &none);
+	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+}
+
+static void start_command(struct ctl_session *s, const struct abi_string *text)
+{
+	char *words[] = { (char *)"sh", (char *)"-c",
+			  arena_strndup(s->arena, text->text, text->length), NULL };
+	posix_spawnattr_t attributes;
+	pid_t pid;
+	int bad;
+
+	ctl_flush(s);
+	if (posix_spawnattr_init(&attributes))
+		base_oom();
+	set_signals(&attributes);
+	bad = posix_spawn(&pid, "/bin/sh", NULL, &attributes, words, environ);
+	posix_spawnattr_destroy(&attributes);
+	if (bad)
+		ctl_warn(s, "cannot run \"%s\": %s", words[2], strerror(bad));
+	else
+		vec_push(s->arena, &s->commands, pid);
+}
+
+void ctl_commands_reap(struct ctl_session *s)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < s->commands.n; i++)
+		if (waitpid(s->commands.p[i], NULL, WNOHANG) == 0)
+			s->commands.p[kept++] = s->commands.p[i];
+	s->commands.n = kept;
+}
+
+void ctl_commands_finish(struct ctl_session *s)
+{
+	for (uint32_t i = 0; i < FINISH_NAPS && s->commands.n; i++) {
+		ctl_commands_reap(s);
+		if (s->commands.n)
+			nanosleep(&(struct timespec){ 0, FINISH_NAP }, NULL);
+	}
+}
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+static void print_error(struct ctl_session *s, const struct abi_string *text, uint32_t where)
+{
+	const struct bundle *b = s->bundle;
+	const char *near = where < b->positions.n ? b->positions.p[where] : NULL;
+	const char *line = arena_printf(s->arena, "%.*s%s%s", (int)text->length, text->text,
+					near && *near ? " near " : "", near ? near : "");
+
+	message(s, "ERROR: ", line, strlen(line));
+}
+
+static bool print_format(struct ctl_session *s, const struct abi_record *r)
+{
+	const struct bundle *b = s->bundle;
+
+	if (r->format >= b->formats.n)
+		return false;
+	return rt_format_record((const void *)(b->code + b->formats.p[r->format]), r, write_text,
+				&s->output);
+}
+
+static bool print_string(struct ctl_session *s, const struct abi_record *r)
+{
+	uint32_t where = UINT32_MAX;
+	const struct abi_string *text = rt_record_text(r, &where);
+
+	if (!text)
+		return false;
+	switch (r->kind) {
+	case ABI_RECORD_ERROR:
+		print_error(s, text, where);
+		break;
+	case ABI_RECORD_WARN:
+		warn_text(s, text->text, text->length);
+		break;
+	case ABI_RECORD_SYSTEM:
+		start_command(s, text);
+		break;
+	default:
+		buf_add(&s->output, text->text, text->length);
+		break;
+	}
+	return true;
+}
+
+/* A copy that no target can change. */
+static const struct abi_record *keep(struct ctl_session *s, const struct abi_record *r,
+				     uint32_t size)
+{
+	struct abi_record *copy;
+
+	if (size > s->record_cap) {
+		free(s->record);
+		s->record_cap = base_max((size_t)size * 2, (size_t)4096);
+		s->record = malloc(s->record_cap);
+		if (!s->record)
+			base_oom();
+	}
+	memcpy(s->record, r, size);
+	copy = (void *)s->record;
+	copy->size = size;
+	return copy;
+}
+
+void ctl_print_record(struct ctl_session *s, const struct abi_record *r, uint32_t size)
+{
+	const struct abi_record *copy = keep(s, r, size);
+	bool good;
+
+	switch (copy->kind) {
+	case ABI_RECORD_PRINT:
+		good = print_format(s, copy);
+		break;
+	case ABI_RECORD_HIST:
+		good = rt_format_hist_record(copy, RT_HIST_WIDTH, RT_HIST_ELISION, write_text,
+					     &s->output);
+		break;
+	case ABI_RECORD_ERROR:
+	case ABI_RECORD_WARN:
+	case ABI_RECORD_TEXT:
+	case ABI_RECORD_SYSTEM:
+		good = print_string(s, copy);
+		break;
+	default:
+		good = false;
+		break;
+	}
+	s->dropped += !good;
+	if (s->output.n >= FLUSH_AT)
+		ctl_flush(s);
+}

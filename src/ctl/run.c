@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session from beginning to end.
+ *
+ *	open	start the target (stopped behind exec) or find the process
+ *	begin	region, tool's copy of the code, begin handlers
+ *	arm	one stop window per process
+ *	run	the loop
+ *	leave	disarm and remove; the target runs on, or has ended
+ *	end	shards folded, end or error handlers, the rest of the output
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl/session.h"
+
+extern const uint8_t runtime_image_start[], runtime_image_end[];
+
+/* ---- open ------------------------------------------------------------------------------ */
+
+static struct error *open_target(struct ctl_session *s, const sigset_t *mask)
+{
+	const struct ctl_options *o = s->options;
+	struct proc_launch l = { .words = o->command, .mask = mask };
+	struct proc *proc;
+	struct error *e;
+
+	if (!o->command && !o->pid)
+		return NULL;
+	e = o->command ? proc_launch(s->arena, &l, &proc)
+		       : proc_open(s->arena, (pid_t)o->pid, &proc);
+	if (e)
+		return e;
+	s->target = ctl_process_create(s, proc);
+	s->target->is_target = true;
+	s->target->launched = o->command != NULL;
+	return NULL;
+}
+
+static bool is_known(const struct ctl_session *s, uint32_t pid)
+{
+	vec_each(p, &s->processes)
+		if ((uint32_t)(*p)->proc->pid == pid)
+			return true;
+	return false;
+}
+
+/* Processes that probe points name by number. */
+static struct error *open_named(struct ctl_session *s)
+{
+	vec_each(probe, &s->bundle->probes)
+	{
+		struct proc *proc;
+		struct error *e;
+
+		if (!probe->pid || probe->event != CTL_SITE || is_known(s, probe->pid))
+			continue;
+		e = proc_open(s->arena, (pid_t)probe->pid, &proc);
+		if (e)
+			return e;
+		ctl_process_create(s, proc);
+	}
+	return NULL;
+}
+
+static struct error *prepare(struct ctl_session *s)
+{
+	struct error *e = ctl_runtime_parse(s->arena, runtime_image_start,
+					    (size_t)(runtime_image_end - runtime_image_start),
+					    &s->runtime);
+
+	if (!e)
+		e = ctl_region_create(s);
+	if (!e)
+		e = ctl_tool_place(s);
+	if (!e)
+		ctl_clock_calibrate(s);
+	return e;
+}
+
+/* ---- arm --------------------------------------------------------------------------------- */
+
+static bool goes_on(const struct ctl_session *s)
+{
+	return s->region->state == ABI_STATE_RUNNING && !s->region->request_exit &&
+	       !ctl_signals_count();
+}
+
+static struct error *arm_all(struct ctl_session *s)
+{
+	vec_each(p, &s->processes)
+	{
+		struct error *e;
+
+		/* Without sites for it there is nothing to do in the process. */
+		if (!s->bundle->sites.n)
+			break;
+		e = ctl_attach(*p);
+		if (e)
+			return e;
+	}
+	return NULL;
+}
+
+static struct error *let_run(struct ctl_session *s)
+{
+	vec_each(p, &s->processes)
+	{
+		struct error *e = proc_release((*p)->proc);
+
+		if (e && e->code != ERROR_NO_PROCESS)
+			return e;
+	}
+	return NULL;
+}
+
+/* A failed session leaves no half-started program behind. */
+static void give_up(struct ctl_session *s)
+{
+	vec_each(p, &s->processes)
+	{
+		struct error *e = ctl_leave(*p);
+
+		if (e)
+			ctl_warn(s, "%s", error_text(e));
+		if ((*p)->launched && !proc_has_ended((*p)->proc)) {
+			kill((*p)->proc->pid, SIGKILL);
+			waitpid((*p)->proc->pid, NULL, __WALL);
+		}
+	}
+}
+
+/* ---- end ---------------------------------------------------------------------------------- */
+
+static void leave_all(struct ctl_session *s)
+{
+	bool placed = false;
+
+	ctl_state_set(s, ABI_STATE_EXITING);
+	vec_each(p, &s->processes)
+	{
+		struct error *e = NULL;
+
+		placed |= (*p)->code_fd >= 0;
+		e = ctl_leave(*p);
+		if (e)
+			ctl_warn(s, "%s%s%s", error_text(e), e->hint ? ": " : "",
+				 e->hint ? e->hint : "");
+	}
+	if (placed)
+		ctl_leave_children(s);
+}
+
+static void tell_counts(struct ctl_session *s)
+{
+	const struct abi_region *r = s->region;
+	uint64_t skipped = r->skipped + r->sites_skipped_no_slot, dropped = s->dropped, nested = 0;
+	uint32_t n = ctl_slots_used(s);
+
+	for (uint32_t i = 0; i < n; i++) {
+		dropped += ctl_slot(s, i)->dropped;
+		nested += ctl_slot(s, i)->skipped_nested;
+	}
+	if (r->errors || skipped)
+		ctl_warn(s, "Number of errors: %u, skipped probes: %lu", r->errors,
+			 (unsigned long)skipped);
+	if (r->sites_skipped_no_slot)
+		ctl_warn(s, "%lu hits came from threads beyond the %u that a session follows",
+			 (unsigned long)r->sites_skipped_no_slot, r->slot_count);
+	if (dropped)
+		ctl_warn(s,
+			 "There were %lu transport failures: records lost because a thread's ring "
+			 "was full",
+			 (unsigned long)dropped);
+	if (nested && s->options->timing)
+		ctl_verbose(s, 0, "skipped probes: %lu reentrant", (unsigned long)nested);
+}
+
+/* The target's own end, as a part of ours. */
+static int tell_child(struct ctl_session *s)
+{
+	const struct ctl_process *t = s->target;
+	int status;
+
+	if (!t || !t->launched || !proc_has_ended(t->proc) || s->interrupted)
+		return 0;
+	status = t->proc->status;
+	if (WIFSIGNALED(status))
+		ctl_warn(s, "Child process exited with signal %d (SIG%s)", WTERMSIG(status),
+			 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?");
+	else if (WEXITSTATUS(status))
+		ctl_warn(s, "Child process exited with status %d", WEXITSTATUS(status));
+	return status != 0;
+}
+
+static int finish(struct ctl_session *s)
+{
+	bool failed;
+
+	leave_all(s);
+	failed = s->region->state == ABI_STATE_ERROR;
+	ctl_release_dead(s, true);
+	ctl_tool_collapse(s);
+	ctl_tool_run_all(s, failed ? CTL_ERROR : CTL_END);
+	ctl_collect(s, true);
+	ctl_flush(s);
+	failed |= s->region->state == ABI_STATE_ERROR;
+	tell_counts(s);
+	ctl_commands_finish(s);
+	return tell_child(s) || failed;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static struct error *run(struct ctl_session *s, int *status)
+{
+	struct error *e = NULL;
+
+	ctl_tool_run_all(s, CTL_BEGIN);
+	ctl_collect(s, false);
+	ctl_flush(s);
+	ctl_state_set(s, ABI_STATE_RUNNING);
+	s->region->collapsed = 0;
+	if (goes_on(s))
+		e = arm_all(s);
+	if (!e)
+		e = let_run(s);
+	if (e)
+		return e;
+	ctl_timers_start(s);
+	if (goes_on(s))
+		ctl_loop(s);
+	*status = finish(s);
+	return NULL;
+}
+
+static void session_init(struct ctl_session *s, const struct ctl_options *o)
+{
+	*s = (struct ctl_session){
+		.options = o, .bundle = o->bundle, .arena = o->arena, .region_fd = -1
+	};
+	s->tool.fd = -1;
+	s->scratch = arena_create();
+	s->elf = elf_cache_create(s->arena);
+	s->warned = map_create(s->arena);
+	s->start_ticks = proc_start_ticks(getpid());
+	buf_init(&s->output, s->arena);
+	ctl_clock_start(s);
+	ctl_files_sort(s);
+}
+
+static void session_close(struct ctl_session *s)
+{
+	vec_each(p, &s->processes)
+		ctl_process_close(*p);
+	ctl_collect_close(s);
+	free(s->record);
+	ctl_tool_remove(s);
+	ctl_region_destroy(s);
+	elf_cache_destroy(s->elf);
+	arena_destroy(s->scratch);
+}
+
+struct error *ctl_run(const struct ctl_options *o, int *status)
+{
+	struct ctl_session s;
+	struct error *e;
+	sigset_t mask;
+
+	*status = 1;
+	session_init(&s, o);
+	ctl_signals_block(&mask);
+	e = open_target(&s, &mask);
+	if (!e)
+		e = open_named(&s);
+	if (!e)
+		e = prepare(&s);
+	if (!e) {
+		ctl_signals_take(&s);
+		e = run(&s, status);
+	}
+	if (e)
+		give_up(&s);
+	ctl_signals_give_back(&mask);
+	session_close(&s);
+	return e;
+}
+
+struct error *ctl_cleanup(struct arena *a, uint32_t pid)
+{
+	(void)a;
+	return error_new(ERROR_UNSUPPORTED, "nothing can be cleaned up in process %u yet", pid);
+}

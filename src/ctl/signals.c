@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signals to the tool.
+ *
+ * The first two of INT, TERM and HUP begin an orderly end, the third ends the tool
+ * at once, as QUIT does; what is in targets then stays there, but does nothing
+ * any more.  All of them wait while a stop window is open: a process that is
+ * left in the middle of a remote call would die.
+ */
+#include <signal.h>
+#include <unistd.h>
+
+#include "ctl/session.h"
+
+#define ENOUGH 3
+
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+static const int all[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGPIPE };
+
+static struct abi_region *region; /* for the handlers */
+static volatile sig_atomic_t count;
+static volatile sig_atomic_t from_terminal;
+static struct sigaction before_all[base_count(all)];
+
+static void wake(void)
+{
+	if (region)
+		__atomic_add_fetch(&region->event, 1, __ATOMIC_SEQ_CST);
+}
+
+static _Noreturn void end_at_once(void)
+{
+	if (region)
+		__atomic_store_n(&region->state, ABI_STATE_EXITING, __ATOMIC_SEQ_CST);
+	_exit(1);
+}
+
+static void on_ending(int sig, siginfo_t *info, void *context)
+{
+	(void)sig, (void)context;
+	from_terminal = info->si_code > 0;
+	if (++count >= ENOUGH)
+		end_at_once();
+	wake();
+}
+
+static void on_quit(int sig, siginfo_t *info, void *context)
+{
+	(void)sig, (void)info, (void)context;
+	end_at_once();
+}
+
+static void on_child(int sig, siginfo_t *info, void *context)
+{
+	(void)sig, (void)info, (void)context;
+	wake();
+}
+
+static sigset_t window_set(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < base_count(ending); i++)
+		sigaddset(&set, ending[i]);
+	sigaddset(&set, SIGQUIT);
+	return set;
+}
+
+void ctl_signals_block(sigset_t *before)
+{
+	sigset_t set = window_set();
+
+	sigprocmask(SIG_BLOCK, &set, before);
+}
+
+/* A signal that whoever started us has ignored stays ignored. */
+static void take(size_t i, void (*handler)(int, siginfo_t *, void *))
+{
+	struct sigaction a = { .sa_flags = SA_SIGINFO };
+
+	a.sa_sigaction = handler;
+	sigaction(all[i], NULL, &before_all[i]);
+	if (all[i] == SIGCHLD || before_all[i].sa_handler != SIG_IGN)
+		sigaction(all[i], &a, NULL);
+}
+
+void ctl_signals_take(struct ctl_session *s)
+{
+	sigset_t set = window_set();
+
+	region = s->region;
+	count = from_terminal = 0;
+	for (size_t i = 0; i < base_count(all); i++) {
+		if (all[i] == SIGPIPE) {
+			sigaction(SIGPIPE, NULL, &before_all[i]);
+			signal(SIGPIPE, SIG_IGN);
+		} else {
+			take(i, all[i] == SIGCHLD   ? on_child
+				: all[i] == SIGQUIT ? on_quit
+						    : on_ending);
+		}
+	}
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void ctl_signals_give_back(const sigset_t *before)
+{
+	for (size_t i = 0; region && i < base_count(all); i++)
+		sigaction(all[i], &before_all[i], NULL);
+	region = NULL;
+	sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+int ctl_signals_count(void)
+{
+	return count;
+}
+
+bool ctl_signals_from_terminal(void)
+{
+	return from_terminal;
+}
+
+void ctl_window_open(void)
+{
+	sigset_t set = window_set();
+
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void ctl_window_close(void)
+{
+	sigset_t set = window_set();
+
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
