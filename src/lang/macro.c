@@ -212,16 +212,21 @@ static void say_redefined(struct preprocessor *pp, const struct macro *old, cons
 	diag_note(pp->options->diags, d, old->span, "macro '@%s' first defined here", old->name);
 }
 
-static void define(struct preprocessor *pp, const struct token *at)
+/* At @define inside of a body: the rest of the body is given up. */
+static void refuse_definition(struct preprocessor *pp, struct token *t)
+{
+	complain(pp, t, "'@define' forbidden inside macro body");
+	top(pp)->at = top(pp)->tokens->list.n;
+	lang_silence(t);
+}
+
+static void define(struct preprocessor *pp)
 {
 	struct macro *m = arena_new(pp->macros->arena, struct macro), *old;
-	bool forbidden = pp->frames.n > 0;
 	struct token name;
 
 	m->is_library = pp->defines_library;
-	if (forbidden)
-		complain(pp, at, "'@define' forbidden inside macro body");
-	if (!read_definition(pp, m, &name) || forbidden)
+	if (!read_definition(pp, m, &name))
 		return;
 	old = map_find(pp->macros->by_name, m->name);
 	if (strcmp(m->name, "define") == 0) {
@@ -368,9 +373,14 @@ void lang_macro_next(struct preprocessor *pp, struct token *t)
 		lang_raw_next(pp, t);
 		if (t->kind != TOKEN_AT)
 			return;
-		if (strcmp(t->text, "@define") == 0)
-			define(pp, t);
-		else if (!expand(pp, t))
+		if (strcmp(t->text, "@define") == 0) {
+			if (pp->frames.n) {
+				refuse_definition(pp, t);
+				return;
+			}
+			define(pp);
+		} else if (!expand(pp, t)) {
 			return;
+		}
 	}
 }

@@ -369,7 +369,7 @@ static void take_alias_name(struct parser *p, struct probe_decl *d, struct point
 	if (points->list.n != 1)
 		lang_fail(p, "expected probe point specifier");
 	if (name->optional || name->sufficient)
-		lang_fail(p, "probe point alias name cannot be optional nor sufficient");
+		lang_fail_point(p, name, "probe point alias name cannot be optional nor sufficient");
 	if (lang_peek_is(p, PUNCT2('+', '=')))
 		d->is_epilogue_alias = true;
 	lang_take(p);

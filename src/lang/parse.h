@@ -55,6 +55,10 @@ _Noreturn void lang_fail_tag(struct parser *p, enum diag_tag tag, const char *me
 /* "at:" this token */
 _Noreturn void lang_fail_at(struct parser *p, const struct token *at, const char *message);
 
+/* "at:" the first component */
+_Noreturn void lang_fail_point(struct parser *p, const struct probe_point *point,
+			       const char *message);
+
 void lang_enter(struct parser *p);
 static inline void lang_leave(struct parser *p)
 {

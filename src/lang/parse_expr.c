@@ -196,7 +196,7 @@ static struct expr *parse_in(struct parser *p)
 	struct expr_list keys = { 0 };
 	struct expr *e;
 
-	if (lang_peek_is(p, PUNCT1('[')))
+	if (!p->histogram && lang_peek_is(p, PUNCT1('[')))
 		return parse_bracketed(p);
 	e = parse_comparison(p);
 	if (!lang_peek_keyword(p, KEYWORD_IN))

@@ -103,12 +103,22 @@ static bool is_marked(const struct probe_point *point)
 	return point->optional || point->sufficient || point->condition;
 }
 
+void lang_fail_point(struct parser *p, const struct probe_point *point, const char *message)
+{
+	const struct point_component *c = &point->components.p[0];
+	struct token t = { .kind = TOKEN_IDENTIFIER, .span = c->span, .text = c->name };
+
+	t.length = (uint32_t)strlen(c->name);
+	lang_fail_at(p, &t, message);
+}
+
 /* Marks belong to the end: none may be inside a group that goes on. */
 static void refuse_marks(struct parser *p, const struct point_list *points)
 {
 	vec_each(it, &points->list)
 		if (is_marked(*it))
-			lang_fail(p, "'?', '!' or condition must only be specified in suffix");
+			lang_fail_point(p, *it,
+					"'?', '!' or condition must only be specified in suffix");
 }
 
 static void mark_condition(struct parser *p, struct point_list *points)
@@ -127,17 +137,25 @@ static void mark_condition(struct parser *p, struct point_list *points)
 	}
 }
 
+/* At ? or ! . */
+static void mark_points(struct parser *p, struct point_list *points, bool sufficient)
+{
+	vec_each(it, &points->list) {
+		if ((*it)->optional)
+			lang_fail(p, "'?' or '!' respecified");
+		(*it)->optional = true;
+		(*it)->sufficient = sufficient;
+	}
+	lang_take(p);
+}
+
 /* ["?" | "!"] ["if" "(" e ")"] */
 static void parse_marks(struct parser *p, struct point_list *points)
 {
 	bool optional = lang_peek_is(p, PUNCT1('?')), sufficient = lang_peek_is(p, PUNCT1('!'));
 
 	if (optional || sufficient)
-		lang_take(p);
-	vec_each(it, &points->list) {
-		(*it)->optional |= optional || sufficient;
-		(*it)->sufficient |= sufficient;
-	}
+		mark_points(p, points, sufficient);
 	if (lang_accept_keyword(p, KEYWORD_IF))
 		mark_condition(p, points);
 }

@@ -239,6 +239,20 @@ static struct expr *parse_number_argument(struct parser *p)
 	return e;
 }
 
+/* A script or target variable, bare. */
+static struct expr *parse_variable(struct parser *p)
+{
+	const struct token *t = lang_expect_name(p);
+	bool target = t->text[0] == '$';
+	struct expr *e = value_start(p, target ? EXPR_TARGET : EXPR_SYMBOL);
+
+	if (target)
+		e->target.name = t->text;
+	else
+		e->symbol.name = t->text;
+	return e;
+}
+
 static struct expr *parse_shaped(struct parser *p, char shape)
 {
 	switch (shape) {
@@ -251,7 +265,7 @@ static struct expr *parse_shaped(struct parser *p, char shape)
 	case 'l':
 		return parse_text_argument(p, "expected literal string", true);
 	case 'y':
-		return lang_parse_value(p);
+		return parse_variable(p);
 	default:
 		return lang_parse_expr(p);
 	}

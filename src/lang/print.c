@@ -239,7 +239,7 @@ static void print_probe(struct buf *to, const struct probe_decl *d)
 	buf_adds(to, "probe ");
 	vec_each(it, &d->names) {
 		print_point(to, *it, true);
-		buf_adds(to, d->is_epilogue_alias ? " += " : " = ");
+		buf_adds(to, d->is_epilogue_alias && it + 1 == d->names.p + d->names.n ? " += " : " = ");
 	}
 	vec_each(it, &d->points) {
 		if (it != d->points.p)

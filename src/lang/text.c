@@ -158,7 +158,7 @@ const char *lang_token_text(const struct lang_options *o, const struct token *t)
 struct diag *lang_token_diag(const struct lang_options *o, enum diag_tag tag, const char *how,
 			     const struct token *t, const char *message)
 {
-	struct diag *d = diag_add(o->diags, tag, t->span, "%s\n%12s: %s", message, how,
+	struct diag *d = diag_add(o->diags, tag, t->span, "%s\n%11s: %s", message, how,
 				  lang_token_text(o, t));
 
 	for (const struct expansion *e = t->from; e; e = e->outer)
