@@ -21,7 +21,8 @@ uint32_t bundle_runtime_symbol(struct bundle *b, const char *name)
 	return b->runtime_symbols.n - 1;
 }
 
-static void init_string(const struct bundle *b, const struct bundle_global *g, struct abi_string *to)
+static void init_string(const struct bundle *b, const struct bundle_global *g,
+			struct abi_string *to)
 {
 	uint32_t length = g->init_string ? g->init_length : 0;
 

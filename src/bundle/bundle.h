@@ -64,7 +64,7 @@ struct bundle_reloc {
 enum bundle_variant { VARIANT_ENTRY, VARIANT_GENERIC, VARIANT_TOOL, VARIANT_COUNT };
 
 struct bundle_handler {
-	/* per variant: kind 0 absent, 1 full (offset in code), 2 inline (index in inlines), 3 nothing to do */
+	/* kind 0 absent, 1 full (offset in code), 2 inline (index in inlines), 3 nothing to do */
 	struct {
 		uint32_t kind, at;
 	} variant[VARIANT_COUNT];

@@ -93,10 +93,11 @@ static bool string_ok(const struct bundle *b, uint32_t at)
 static const char *check_sites(const struct bundle *b)
 {
 	vec_each(s, &b->sites) {
-		if (!s->module || s->probe >= b->probes.n || s->handler >= b->handlers.n || s->flags > LAST_FLAG)
+		if (!s->module || s->probe >= b->probes.n || s->handler >= b->handlers.n ||
+		    s->flags > LAST_FLAG)
 			return "bad site";
-		if (!string_ok(b, s->point) || !string_ok(b, s->function) || !string_ok(b, s->name) ||
-		    !string_ok(b, s->provider))
+		if (!string_ok(b, s->point) || !string_ok(b, s->function) ||
+		    !string_ok(b, s->name) || !string_ok(b, s->provider))
 			return "bad text of a site";
 	}
 	return NULL;
@@ -134,8 +135,9 @@ static const char *check_formats(const struct bundle *b)
 
 static bool map_ok(const struct bundle *b, const struct abi_map *m, uint64_t size)
 {
-	return is_power_of_two(m->buckets) && m->n_keys <= ABI_MAX_KEYS && m->value_kind <= ABI_VALUE_STAT &&
-	       m->max_string == b->max_string && m->value_offset < m->entry_size && m->entry_size % 8 == 0 &&
+	return is_power_of_two(m->buckets) && m->n_keys <= ABI_MAX_KEYS &&
+	       m->value_kind <= ABI_VALUE_STAT && m->max_string == b->max_string &&
+	       m->value_offset < m->entry_size && m->entry_size % 8 == 0 &&
 	       sizeof *m + (uint64_t)m->buckets * 4 <= m->entries_offset &&
 	       inside(m->entries_offset, (uint64_t)m->capacity * m->entry_size, size);
 }
@@ -146,24 +148,28 @@ static bool global_ok(const struct bundle *b, const struct bundle_global *g)
 	uint64_t end = b->globals_offset + b->globals_size;
 	bool sharded = l->share == ABI_SHARE_SHARDED;
 
-	if (!g->name || l->share > ABI_SHARE_SHARDED || l->kind > ABI_VALUE_STAT || l->lock || l->size < 8 ||
-	    g->n_keys > ABI_MAX_KEYS)
+	if (!g->name || l->share > ABI_SHARE_SHARDED || l->kind > ABI_VALUE_STAT || l->lock ||
+	    l->size < 8 || g->n_keys > ABI_MAX_KEYS)
 		return false;
-	if (!inside(l->base_offset, l->size, end) || l->base_offset < b->globals_offset || l->base_offset % 8)
+	if (!inside(l->base_offset, l->size, end) || l->base_offset < b->globals_offset ||
+	    l->base_offset % 8)
 		return false;
-	if (sharded && (!inside(l->merged_offset, l->size, end) || l->merged_offset < b->globals_offset ||
-			l->shard_offset < ABI_SLOT_HEAD || l->merged_offset % 8 || l->shard_offset % 8 ||
-			!inside(l->shard_offset - ABI_SLOT_HEAD, l->size, b->shards_size)))
+	if (sharded &&
+	    (!inside(l->merged_offset, l->size, end) || l->merged_offset < b->globals_offset ||
+	     l->shard_offset < ABI_SLOT_HEAD || l->merged_offset % 8 || l->shard_offset % 8 ||
+	     !inside(l->shard_offset - ABI_SLOT_HEAD, l->size, b->shards_size)))
 		return false;
-	if (!l->is_map && l->kind == ABI_VALUE_STRING && l->size < ABI_STRING_HEAD + (uint64_t)b->max_string)
+	if (!l->is_map && l->kind == ABI_VALUE_STRING &&
+	    l->size < ABI_STRING_HEAD + (uint64_t)b->max_string)
 		return false;
 	return !l->is_map || map_ok(b, &g->map, l->size);
 }
 
 static const char *check_globals(const struct bundle *b)
 {
-	if (b->globals_offset < ABI_PAGE || b->globals_offset % 64 || b->globals_offset > REGION_MOST ||
-	    b->globals_size > REGION_MOST || b->shards_size > REGION_MOST || b->frame_size > REGION_MOST ||
+	if (b->globals_offset < ABI_PAGE || b->globals_offset % 64 ||
+	    b->globals_offset > REGION_MOST || b->globals_size > REGION_MOST ||
+	    b->shards_size > REGION_MOST || b->frame_size > REGION_MOST ||
 	    b->stack_size > REGION_MOST || b->max_string < 1 || b->max_string > STRING_MOST)
 		return "bad sizes";
 	if ((uint64_t)b->globals.n * sizeof(struct abi_global) > b->globals_size)

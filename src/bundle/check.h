@@ -5,7 +5,7 @@
 
 #include "bundle/bundle.h"
 
-/* NULL, or what is wrong: an index, offset or size that would make a user of the bundle go astray. */
+/* NULL, or what is wrong: an index, offset or size that would lead a user of the bundle astray. */
 const char *bundle_check(const struct bundle *b);
 
 #endif

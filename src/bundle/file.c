@@ -157,18 +157,18 @@ static void move_global(struct transfer *t, struct bundle_global *g)
 }
 
 /* An array of items that take at least `least` bytes each; loaded ones go to the bundle's arena. */
-#define MOVE_ARRAY(t, v, least, mover)                                         \
-	do {                                                                   \
-		uint32_t count = (v)->n;                                       \
-		MOVE(t, count);                                                \
-		if ((t)->loading && count > (t)->left / (least))               \
-			count = 0, (t)->failed = true;                         \
-		if ((t)->loading) {                                            \
+#define MOVE_ARRAY(t, v, least, mover)                                            \
+	do {                                                                      \
+		uint32_t count = (v)->n;                                          \
+		MOVE(t, count);                                                   \
+		if ((t)->loading && count > (t)->left / (least))                  \
+			count = 0, (t)->failed = true;                            \
+		if ((t)->loading) {                                               \
 			(v)->p = arena_alloc((t)->arena, count * sizeof *(v)->p); \
-			(v)->n = (v)->cap = count;                             \
-		}                                                              \
-		for (uint32_t at = 0; at < count; at++)                        \
-			mover(t, &(v)->p[at]);                                 \
+			(v)->n = (v)->cap = count;                                \
+		}                                                                 \
+		for (uint32_t at = 0; at < count; at++)                           \
+			mover(t, &(v)->p[at]);                                    \
 	} while (0)
 
 static void move_inline(struct transfer *t, struct bundle_inline *i)
@@ -227,7 +227,7 @@ struct error *bundle_save(const struct bundle *b, const char *path)
 {
 	struct arena *scratch = arena_create();
 	struct transfer t = { .arena = scratch };
-	struct bundle copy = *b; /* saving changes nothing, but moves through the same pointers as loading */
+	struct bundle copy = *b; /* not changed, but moved through like one being loaded */
 	struct head h = { .magic = FILE_MAGIC, .format = FILE_FORMAT, .abi = ABI_VERSION };
 	struct error *e;
 
@@ -240,13 +240,15 @@ struct error *bundle_save(const struct bundle *b, const char *path)
 	return e;
 }
 
-static struct error *check_head(const struct head *h, const char *path, const void *payload, size_t size)
+static struct error *check_head(const struct head *h, const char *path, const void *payload,
+				size_t size)
 {
 	if (h->magic != FILE_MAGIC)
 		return error_new(ERROR_BAD_FILE, "%s is not a bundle", path);
 	if (h->format != FILE_FORMAT || h->abi != ABI_VERSION)
-		return error_hint(error_new(ERROR_BAD_FILE, "%s was made by another version of spile", path),
-				  "translate the script again");
+		return error_hint(
+			error_new(ERROR_BAD_FILE, "%s was made by another version of spile", path),
+			"translate the script again");
 	if (h->size != size || h->hash != base_hash(payload, size))
 		return error_new(ERROR_BAD_FILE, "%s is damaged", path);
 	return NULL;

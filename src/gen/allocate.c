@@ -70,7 +70,8 @@ static bool allowed(const struct gen_machine *m, bool spans, uint32_t machine)
 	return false;
 }
 
-static uint32_t find_free(const struct scan *s, const struct gen_machine *m, uint32_t reg, bool spans)
+static uint32_t find_free(const struct scan *s, const struct gen_machine *m, uint32_t reg,
+			  bool spans)
 {
 	uint32_t hint = s->hints[reg];
 
@@ -129,7 +130,9 @@ static const uint32_t *find_hints(struct arena *a, const struct gen_plan *p)
 	for (uint32_t r = 0; r < p->f->n_registers; r++) {
 		const struct ir_ins *w = p->writer[r];
 
-		hints[r] = w && (w->op == IR_MOV || (w->op >= IR_ADD && w->op <= IR_NOT)) ? w->a : FREE;
+		hints[r] = FREE;
+		if (w && (w->op == IR_MOV || (w->op >= IR_ADD && w->op <= IR_NOT)))
+			hints[r] = w->a;
 	}
 	return hints;
 }
@@ -144,7 +147,8 @@ static int compare_keys(const void *a, const void *b)
 
 static bool needs_place(const struct gen_plan *p, uint32_t reg)
 {
-	return p->places[reg].kind == PLACE_NONE && p->reads[reg] && p->intervals[reg].start != UINT32_MAX;
+	return p->places[reg].kind == PLACE_NONE && p->reads[reg] &&
+	       p->intervals[reg].start != UINT32_MAX;
 }
 
 void gen_plan_allocate(struct gen_plan *p, const struct gen_machine *m)

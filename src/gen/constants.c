@@ -23,7 +23,8 @@ static uint32_t add_bytes(struct gen *g, const void *p, size_t n)
 
 static uint32_t add_string(struct gen *g, const char *text, size_t length)
 {
-	struct abi_string head = { .length = (uint32_t)base_min(length, (size_t)g->limits->max_string - 1) };
+	size_t most = g->limits->max_string - 1;
+	struct abi_string head = { .length = (uint32_t)base_min(length, most) };
 	uint32_t at = add_bytes(g, &head, ABI_STRING_HEAD);
 
 	code_bytes(g->code, text, head.length);
@@ -49,9 +50,12 @@ uint32_t gen_text(struct gen *g, const char *text, size_t length)
 
 static struct abi_format_part encode_part(const struct format_part *from)
 {
-	struct abi_format_part to = { .conversion = (uint8_t)(from->conversion == 'i' ? 'd' : from->conversion),
-				      .flag = (uint8_t)from->flag, .width = from->width,
-				      .precision = from->precision };
+	struct abi_format_part to = {
+		.conversion = (uint8_t)(from->conversion == 'i' ? 'd' : from->conversion),
+		.flag = (uint8_t)from->flag,
+		.width = from->width,
+		.precision = from->precision
+	};
 
 	to.bits = (uint16_t)((from->star_width ? ABI_FORMAT_STAR_WIDTH : 0) |
 			     (from->star_precision ? ABI_FORMAT_STAR_PRECISION : 0) |
@@ -62,7 +66,9 @@ static struct abi_format_part encode_part(const struct format_part *from)
 
 static uint32_t add_format(struct gen *g, const struct ir_format *f)
 {
-	struct abi_format head = { .n_parts = f->n_parts, .n_args = f->n_args, .string_args = f->string_args };
+	struct abi_format head = { .n_parts = f->n_parts,
+				   .n_args = f->n_args,
+				   .string_args = f->string_args };
 	uint32_t at = add_bytes(g, &head, sizeof head);
 	uint32_t text = (uint32_t)(sizeof head + f->n_parts * sizeof(struct abi_format_part));
 
@@ -90,7 +96,8 @@ static void add_locks(struct gen *g)
 	for (uint32_t i = 0; i < g->m->functions.n; i++) {
 		const struct ir_function *f = g->m->functions.p[i];
 
-		g->locks[i] = f->locks.n ? add_bytes(g, f->locks.p, f->locks.n * sizeof *f->locks.p) : 0;
+		g->locks[i] =
+			f->locks.n ? add_bytes(g, f->locks.p, f->locks.n * sizeof *f->locks.p) : 0;
 	}
 }
 

@@ -116,8 +116,8 @@ static void see_call(struct gen_facts *f, const struct runtime_fact *known)
 
 static void see(struct gen_facts *f, const struct map *runtime, const struct ir_ins *ins)
 {
-	f->effects |= ins->op == IR_STORE || ins->op == IR_SHARDADD || ins->op == IR_CALL || ins->op == IR_CALLF ||
-		      ins->op == IR_BUDGET;
+	f->effects |= ins->op == IR_STORE || ins->op == IR_SHARDADD || ins->op == IR_CALL ||
+		      ins->op == IR_CALLF || ins->op == IR_BUDGET;
 	f->site |= ins->op == IR_SITE;
 	if (ins->op == IR_CALL)
 		see_call(f, map_find(runtime, ins->name));
@@ -186,7 +186,7 @@ static void walk_chain(struct chain *c, uint32_t function)
 	c->state[function] = 2;
 }
 
-/* With recursion, MAXNESTING bounds the chain: as many of the largest frame, behind the largest handler. */
+/* With recursion, MAXNESTING bounds the chain: so many of the largest frame, and the handler. */
 static void bound_recursion(struct gen *g)
 {
 	uint64_t largest = 0;

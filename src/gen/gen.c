@@ -45,7 +45,9 @@ static void take_code(struct gen *g)
 
 struct bundle *gen_bundle(struct arena *a, const struct ir_module *m, const struct gen_limits *l)
 {
-	struct gen g = { .arena = a, .m = m, .limits = l, .b = bundle_create(a), .code = code_create(a) };
+	struct gen g = {
+		.arena = a, .m = m, .limits = l, .b = bundle_create(a), .code = code_create(a)
+	};
 
 	take_limits(g.b, m, l);
 	gen_facts(&g);

@@ -23,21 +23,27 @@ uint32_t gen_string_size(const struct gen *g)
 
 static uint32_t stat_buckets(const struct ir_global *from)
 {
-	uint64_t span, steps;
+	uint64_t span, steps = 0;
 
 	if (from->keep & ABI_KEEP_LOG)
 		return ABI_LOG_BUCKETS;
 	if (!(from->keep & ABI_KEEP_LINEAR))
 		return 0;
 	span = (uint64_t)from->high - (uint64_t)from->low;
-	steps = from->step > 0 ? span / (uint64_t)from->step + (span % (uint64_t)from->step != 0) : 0;
-	return (uint32_t)base_min(steps, (uint64_t)1 << 20) + 3; /* both ends inclusive, below, above */
+	if (from->step > 0)
+		steps = span / (uint64_t)from->step + (span % (uint64_t)from->step != 0);
+	/* both ends inclusive, below, above */
+	return (uint32_t)base_min(steps, (uint64_t)1 << 20) + 3;
 }
 
 static struct abi_stat_desc describe_stat(const struct ir_global *from)
 {
-	return (struct abi_stat_desc){ .keep = from->keep, .buckets = stat_buckets(from), .low = from->low,
-				       .high = from->high, .step = from->step, .shift = from->shift };
+	return (struct abi_stat_desc){ .keep = from->keep,
+				       .buckets = stat_buckets(from),
+				       .low = from->low,
+				       .high = from->high,
+				       .step = from->step,
+				       .shift = from->shift };
 }
 
 static uint64_t value_size(const struct gen *g, const struct ir_global *from)
@@ -69,13 +75,19 @@ static uint64_t describe_map(const struct gen *g, const struct ir_global *from, 
 
 	for (uint32_t i = 0; i < from->n_keys; i++)
 		at += from->string_keys >> i & 1 ? gen_string_size(g) : 8;
-	*m = (struct abi_map){ .capacity = (uint32_t)capacity, .buckets = (uint32_t)power_of_two(capacity * 2),
-			       .entry_size = at + (uint32_t)value_size(g, from), .value_offset = at,
-			       .value_kind = from->value_kind, .n_keys = from->n_keys,
-			       .string_keys = from->string_keys, .wraps = from->wraps,
-			       .max_string = g->limits->max_string, .declared = from->declared_size,
+	*m = (struct abi_map){ .capacity = (uint32_t)capacity,
+			       .buckets = (uint32_t)power_of_two(capacity * 2),
+			       .entry_size = at + (uint32_t)value_size(g, from),
+			       .value_offset = at,
+			       .value_kind = from->value_kind,
+			       .n_keys = from->n_keys,
+			       .string_keys = from->string_keys,
+			       .wraps = from->wraps,
+			       .max_string = g->limits->max_string,
+			       .declared = from->declared_size,
 			       .stat = describe_stat(from) };
-	m->entries_offset = (uint32_t)base_align(sizeof *m + (uint64_t)m->buckets * 4, (uint64_t)LINE);
+	m->entries_offset =
+		(uint32_t)base_align(sizeof *m + (uint64_t)m->buckets * 4, (uint64_t)LINE);
 	return m->entries_offset + (capacity + 1) * m->entry_size;
 }
 
@@ -89,15 +101,18 @@ static uint64_t take(uint64_t *at, uint64_t size, uint64_t align)
 
 static void add_global(struct gen *g, const struct ir_global *from, uint64_t *at)
 {
-	struct bundle_global to = { .name = arena_strdup(g->arena, from->name), .init_long = from->init_long,
-				    .n_keys = from->n_keys, .string_keys = from->string_keys };
+	struct bundle_global to = { .name = arena_strdup(g->arena, from->name),
+				    .init_long = from->init_long,
+				    .n_keys = from->n_keys,
+				    .string_keys = from->string_keys };
 	struct abi_global *l = &to.layout;
 
 	l->share = from->share;
 	l->kind = from->value_kind;
 	l->is_map = from->is_map;
 	l->stat = describe_stat(from);
-	l->size = base_align(from->is_map ? describe_map(g, from, &to.map) : value_size(g, from), (uint64_t)8);
+	l->size = base_align(from->is_map ? describe_map(g, from, &to.map) : value_size(g, from),
+			     (uint64_t)8);
 	l->base_offset = take(at, l->size, LINE);
 	if (l->share == ABI_SHARE_SHARDED) {
 		l->merged_offset = take(at, l->size, LINE);
@@ -132,7 +147,8 @@ static void place_frames(struct gen *g)
 	for (uint32_t i = 0; i < g->m->functions.n; i++)
 		deepest = base_max(deepest, g->facts[i].path_frame);
 	g->check_frames = deepest > FRAMES_MOST;
-	g->b->frame_size = base_align(base_max(base_min(deepest, FRAMES_MOST), FRAMES_LEAST), (uint64_t)ABI_PAGE);
+	g->b->frame_size = base_align(base_max(base_min(deepest, FRAMES_MOST), FRAMES_LEAST),
+				      (uint64_t)ABI_PAGE);
 }
 
 void gen_layout(struct gen *g)

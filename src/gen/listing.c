@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text of the code for -p4: every instruction, with names for what relocations and constants stand for. */
+/* The text of the code for -p4: instructions, with names for relocations and constants. */
 #include "gen/private.h"
 
 #include "x86/x86.h"
@@ -46,11 +46,13 @@ static void name_constants(struct listing *l)
 	for (uint32_t i = 0; i < g->m->globals.n; i++)
 		if (g->statdescs[i])
 			name_constant(l, g->statdescs[i],
-				      arena_printf(g->arena, "statistics of %s", g->m->globals.p[i].name));
+				      arena_printf(g->arena, "statistics of %s",
+						   g->m->globals.p[i].name));
 	for (uint32_t i = 0; i < g->m->functions.n; i++)
 		if (g->locks[i])
-			name_constant(l, g->locks[i],
-				      arena_printf(g->arena, "locks of %s", g->m->functions.p[i]->name));
+			name_constant(
+				l, g->locks[i],
+				arena_printf(g->arena, "locks of %s", g->m->functions.p[i]->name));
 }
 
 static const char *global_at(const struct gen *g, uint64_t offset)
@@ -88,17 +90,21 @@ static const char *label_at(const struct gen *g, uint64_t at)
 	return NULL;
 }
 
-static void list_instruction(struct listing *l, const struct x86_ins *ins, const struct bundle_reloc *r)
+static void list_instruction(struct listing *l, const struct x86_ins *ins,
+			     const struct bundle_reloc *r)
 {
 	const char *target = ins->class == X86_CALL ? label_at(l->g, ins->target) : NULL;
-	const char *constant = ins->rip_relative ? map_find_u64(l->constants, ins->rip_target) : NULL;
+	const char *constant =
+		ins->rip_relative ? map_find_u64(l->constants, ins->rip_target) : NULL;
 	char text[128];
 
 	x86_format(ins, text, sizeof text);
 	if (r && r->kind == RELOC_RUNTIME_REL32)
-		buf_addf(&l->out, "%6x  call %s\n", (unsigned)ins->address, describe_reloc(l->g, r));
+		buf_addf(&l->out, "%6x  call %s\n", (unsigned)ins->address,
+			 describe_reloc(l->g, r));
 	else if (r)
-		buf_addf(&l->out, "%6x  %s  # %s\n", (unsigned)ins->address, text, describe_reloc(l->g, r));
+		buf_addf(&l->out, "%6x  %s  # %s\n", (unsigned)ins->address, text,
+			 describe_reloc(l->g, r));
 	else if (target)
 		buf_addf(&l->out, "%6x  call <%s>\n", (unsigned)ins->address, target);
 	else if (constant)
@@ -137,7 +143,8 @@ static void list_text(struct listing *l, const struct text *t, bool labelled)
 		while (r < t->n_relocs && t->relocs[r].offset < at)
 			r++;
 		reloc = r < t->n_relocs ? &t->relocs[r] : NULL;
-		for (; labelled && label < l->g->labels.n && l->g->labels.p[label].offset == at; label++)
+		for (; labelled && label < l->g->labels.n && l->g->labels.p[label].offset == at;
+		     label++)
 			buf_addf(&l->out, "\n%s:\n", l->g->labels.p[label].name);
 		if (reloc && reloc->offset == at) {
 			at += list_literal(l, at, reloc);
@@ -147,7 +154,8 @@ static void list_text(struct listing *l, const struct text *t, bool labelled)
 		} else {
 			if (!is_padding(&ins))
 				list_instruction(l, &ins,
-						 reloc && reloc->offset < at + ins.length ? reloc : NULL);
+						 reloc && reloc->offset < at + ins.length ? reloc :
+											    NULL);
 			at += ins.length;
 		}
 	}
@@ -156,7 +164,8 @@ static void list_text(struct listing *l, const struct text *t, bool labelled)
 void gen_listing(struct gen *g)
 {
 	struct listing l = { .g = g };
-	struct text text = { g->b->code, g->b->text_offset, g->b->code_size, g->b->relocs.p, g->b->relocs.n };
+	struct text text = { g->b->code, g->b->text_offset, g->b->code_size, g->b->relocs.p,
+			     g->b->relocs.n };
 
 	buf_init(&l.out, g->arena);
 	name_constants(&l);

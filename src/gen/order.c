@@ -152,16 +152,17 @@ static void count(struct arena *a, struct gen_plan *p)
 
 static bool is_cheap(const struct ir_ins *ins)
 {
-	return ins->op == IR_CONST || ins->op == IR_STRING || ins->op == IR_FRAME || ins->op == IR_GLOBAL ||
-	       ins->op == IR_SHARD || ins->op == IR_STATDESC || ins->op == IR_FORMAT || ins->op == IR_LOCKS ||
-	       ins->op == IR_TARGET;
+	return ins->op == IR_CONST || ins->op == IR_STRING || ins->op == IR_FRAME ||
+	       ins->op == IR_GLOBAL || ins->op == IR_SHARD || ins->op == IR_STATDESC ||
+	       ins->op == IR_FORMAT || ins->op == IR_LOCKS || ins->op == IR_TARGET;
 }
 
 static bool emits_nothing(const struct gen_plan *p, const struct ir_ins *ins)
 {
 	uint32_t d = gen_written(ins);
 
-	return d != IR_NONE && gen_is_pure(ins) && (p->places[d].kind == PLACE_VALUE || p->reads[d] == 0);
+	return d != IR_NONE && gen_is_pure(ins) &&
+	       (p->places[d].kind == PLACE_VALUE || p->reads[d] == 0);
 }
 
 static uint32_t next_emitted(const struct gen_plan *p, const struct ir_block *b, uint32_t at)
@@ -181,20 +182,22 @@ static bool is_update_op(uint32_t op)
 	return op == IR_ADD || op == IR_SUB || op == IR_AND || op == IR_OR || op == IR_XOR;
 }
 
-bool gen_find_update(const struct gen_plan *p, const struct ir_block *b, uint32_t at, struct gen_update *out)
+bool gen_find_update(const struct gen_plan *p, const struct ir_block *b, uint32_t at,
+		     struct gen_update *out)
 {
 	const struct ir_ins *load = &b->ins.p[at], *op, *store;
 	uint32_t second = next_emitted(p, b, at), third;
 
-	if (load->op != IR_LOAD || load->size != 8 || !is_temporary(p, load->d) || second >= b->ins.n)
+	if (load->op != IR_LOAD || load->size != 8 || !is_temporary(p, load->d) ||
+	    second >= b->ins.n)
 		return false;
 	op = &b->ins.p[second];
 	third = next_emitted(p, b, second);
 	if (!is_update_op(op->op) || !is_temporary(p, op->d) || third >= b->ins.n)
 		return false;
 	store = &b->ins.p[third];
-	if (store->op != IR_STORE || store->size != 8 || store->a != load->a || store->i != load->i ||
-	    store->b != op->d || store->a == op->d)
+	if (store->op != IR_STORE || store->size != 8 || store->a != load->a ||
+	    store->i != load->i || store->b != op->d || store->a == op->d)
 		return false;
 	*out = (struct gen_update){ load, op, store, op->b, third };
 	if (op->a == load->d)
@@ -238,7 +241,8 @@ void gen_plan_order(struct arena *a, const struct ir_function *f, struct gen_pla
 	count(a, p);
 	for (uint32_t r = f->n_parameters; r < f->n_registers; r++)
 		if (p->writes[r] == 1 && p->reads[r] && is_cheap(p->writer[r]))
-			p->places[r] = (struct gen_place){ .kind = PLACE_VALUE, .value = p->writer[r] };
+			p->places[r] =
+				(struct gen_place){ .kind = PLACE_VALUE, .value = p->writer[r] };
 	for (uint32_t i = 0; i < p->n_order; i++)
 		fuse_block(p, &f->blocks.p[p->order[i]]);
 }

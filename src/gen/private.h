@@ -44,7 +44,7 @@ struct gen_machine {
 	uint32_t n_caller_saved, n_callee_saved;
 };
 
-/* First and last moment of a register's life; two moments per instruction: 2k reads, 2k + 1 writes. */
+/* First and last moment of a register's life; instruction k reads at 2k and writes at 2k + 1. */
 struct gen_interval {
 	uint32_t start, end;
 };
@@ -90,7 +90,8 @@ struct gen_update {
 	uint32_t operand; /* z */
 	uint32_t last; /* index of the store */
 };
-bool gen_find_update(const struct gen_plan *p, const struct ir_block *b, uint32_t at, struct gen_update *out);
+bool gen_find_update(const struct gen_plan *p, const struct ir_block *b, uint32_t at,
+		     struct gen_update *out);
 /* The comparison at index `at` feeds only the branch behind it. */
 bool gen_feeds_branch(const struct gen_plan *p, const struct ir_block *b, uint32_t at);
 
@@ -134,7 +135,7 @@ uint32_t gen_string_size(const struct gen *g);
 void gen_layout(struct gen *g);
 /* Literals, formats, lock lists, descriptions, at the front of the code. */
 void gen_constants(struct gen *g);
-/* Offset of an abi_string in the code, made if new; 0 for NULL. Only while constants are being made. */
+/* Offset of an abi_string in the code, made if new; 0 for NULL. Only while constants are made. */
 uint32_t gen_text(struct gen *g, const char *text, size_t length);
 /* bundle.probes and sites, without their handlers' code. */
 void gen_probes(struct gen *g);

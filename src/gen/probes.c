@@ -37,10 +37,15 @@ static void want(struct gen *g, uint32_t handler, enum bundle_variant v)
 static void add_site(struct gen *g, const struct sema_site *from, uint32_t probe, uint32_t handler)
 {
 	bool is_mark = from->flags & SITE_MARK;
-	struct bundle_site s = { .module = copy_text(g, from->module), .build_id = copy_text(g, from->build_id),
-				 .address = from->address, .function_start = from->function_start,
-				 .function_end = from->function_end, .semaphore = from->semaphore,
-				 .flags = from->flags, .probe = probe, .handler = handler };
+	struct bundle_site s = { .module = copy_text(g, from->module),
+				 .build_id = copy_text(g, from->build_id),
+				 .address = from->address,
+				 .function_start = from->function_start,
+				 .function_end = from->function_end,
+				 .semaphore = from->semaphore,
+				 .flags = from->flags,
+				 .probe = probe,
+				 .handler = handler };
 
 	s.point = text_of(g, from->point);
 	s.function = text_of(g, from->function);
@@ -55,9 +60,12 @@ static void add_probe(struct gen *g, const struct ir_probe *from)
 	const struct sema_probe *p = from->probe;
 	const struct sema_point *point = p->point;
 	uint32_t handler = handler_of(g, from->function), number = g->b->probes.n;
-	struct bundle_probe to = { .event = (uint32_t)point->event, .handler = handler,
-				   .sequence = point->sequence, .interval_ns = point->interval_ns,
-				   .randomize_ns = point->randomize_ns, .pid = point->pid,
+	struct bundle_probe to = { .event = (uint32_t)point->event,
+				   .handler = handler,
+				   .sequence = point->sequence,
+				   .interval_ns = point->interval_ns,
+				   .randomize_ns = point->randomize_ns,
+				   .pid = point->pid,
 				   .target_only = point->target_only };
 
 	to.name = arena_strdup(g->arena, p->name ? p->name : "");

@@ -12,11 +12,17 @@
 static const uint8_t caller_saved[] = { ABI_R8, ABI_R9, ABI_R10, ABI_R11, ABI_RSI, ABI_RDI };
 static const uint8_t callee_saved[] = { ABI_RBX, ABI_RBP, ABI_R12, ABI_R13 };
 static const struct gen_machine full_machine = {
-	caller_saved, callee_saved, base_count(caller_saved), base_count(callee_saved),
+	caller_saved,
+	callee_saved,
+	base_count(caller_saved),
+	base_count(callee_saved),
 };
 static const uint8_t inline_registers[] = { ABI_RSI, ABI_RDI, ABI_R8 };
 static const struct gen_machine inline_machine = {
-	inline_registers, NULL, base_count(inline_registers), 0,
+	inline_registers,
+	NULL,
+	base_count(inline_registers),
+	0,
 };
 
 /* ---- units ---------------------------------------------------------------------------- */
@@ -25,8 +31,12 @@ void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form 
 {
 	bool is_inline = form == FORM_INLINE;
 
-	*u = (struct unit){ .g = g, .c = g->code, .f = g->m->functions.p[function], .function = function,
-			    .form = form, .generic = generic };
+	*u = (struct unit){ .g = g,
+			    .c = g->code,
+			    .f = g->m->functions.p[function],
+			    .function = function,
+			    .form = form,
+			    .generic = generic };
 	u->slot = is_inline ? ABI_RAX : ABI_R14;
 	u->scratch = is_inline ? ABI_RDX : ABI_RAX;
 	u->scratch2 = ABI_RCX;
@@ -49,7 +59,7 @@ static void run_round(struct unit *u, void (*round)(struct unit *u), uint32_t sa
 	round(u);
 }
 
-/* The first round supposes that all registers are changed; what then was not need not be saved in the next. */
+/* The first round supposes that all registers are changed; the next saves those that were. */
 void unit_emit(struct unit *u, void (*round)(struct unit *u))
 {
 	uint32_t calls = u->g->calls.n;
@@ -133,7 +143,8 @@ static void function_round(struct unit *u)
 	push_registers(u, kept);
 	if (framed) {
 		code_rm(u->c, X_LOAD, ABI_R15, SLOT_MEMBER(u, frame));
-		code_alu_number_mem(u->c, EXT_ADD, OP_W, SLOT_MEMBER(u, frame), (int32_t)u->f->frame_size);
+		code_alu_number_mem(u->c, EXT_ADD, OP_W, SLOT_MEMBER(u, frame),
+				    (int32_t)u->f->frame_size);
 	}
 	unit_parameters(u);
 	unit_blocks(u, false);
@@ -169,12 +180,15 @@ static void tool_round(struct unit *u)
 	unit_stubs(u);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them -------------------------------------------------------------------- */
 
-static uint32_t emit_code(struct gen *g, uint32_t function, enum unit_form form, bool generic, const char *name)
+static uint32_t emit_code(struct gen *g, uint32_t function, enum unit_form form, bool generic,
+			  const char *name)
 {
 	void (*const rounds[])(struct unit *) = {
-		[FORM_FUNCTION] = function_round, [FORM_TOOL] = tool_round, [FORM_SITE] = unit_site_round,
+		[FORM_FUNCTION] = function_round,
+		[FORM_TOOL] = tool_round,
+		[FORM_SITE] = unit_site_round,
 	};
 	struct unit u;
 	uint32_t at;
@@ -189,10 +203,12 @@ static uint32_t emit_code(struct gen *g, uint32_t function, enum unit_form form,
 	return at;
 }
 
-static void emit_variant(struct gen *g, uint32_t function, struct bundle_handler *h, enum bundle_variant v)
+static void emit_variant(struct gen *g, uint32_t function, struct bundle_handler *h,
+			 enum bundle_variant v)
 {
 	static const char *const names[] = { "entry", "generic", "tool" };
-	const char *name = arena_printf(g->arena, "%s (%s)", g->m->functions.p[function]->name, names[v]);
+	const char *name =
+		arena_printf(g->arena, "%s (%s)", g->m->functions.p[function]->name, names[v]);
 	enum unit_form form = v == VARIANT_TOOL ? FORM_TOOL : FORM_SITE;
 	bool generic = v == VARIANT_GENERIC;
 	struct bundle_inline in;

@@ -116,7 +116,8 @@ static void check_frame(struct unit *u, uint32_t callee, uint32_t stub)
 	code_rm(u->c, X_LOAD, ABI_RAX, SLOT_MEMBER(u, frame));
 	code_rr(u->c, X_SUB, u->slot, ABI_RAX);
 	code_rm(u->c, X_LOAD, ABI_RCX, SLOT_MEMBER(u, region));
-	code_rm(u->c, OP_W | 0x2b, ABI_RAX, code_at(ABI_RCX, offsetof(struct abi_region, frame_offset)));
+	code_rm(u->c, OP_W | 0x2b, ABI_RAX,
+		code_at(ABI_RCX, offsetof(struct abi_region, frame_offset)));
 	code_alu_number(u->c, EXT_ADD, ABI_RAX, (int32_t)g->m->functions.p[callee]->frame_size);
 	code_alu_number(u->c, EXT_CMP, ABI_RAX, (int32_t)g->b->frame_size);
 	code_jcc(u->c, CC_A, stub);
@@ -148,9 +149,8 @@ uint32_t unit_outgoing(const struct ir_function *f)
 
 	vec_each(b, &f->blocks)
 		vec_each(ins, &b->ins) {
-			uint32_t n = ins->op == IR_CALL ? ins->n_args + 1 : ins->op == IR_CALLF ? ins->n_args : 0;
-
-			most = base_max(most, n);
+			if (ins->op == IR_CALL || ins->op == IR_CALLF)
+				most = base_max(most, ins->n_args + (ins->op == IR_CALL));
 		}
 	return most > ARGUMENTS ? (most - (uint32_t)ARGUMENTS) * 8 : 0;
 }
@@ -160,7 +160,8 @@ uint32_t unit_outgoing(const struct ir_function *f)
 static void take_from_stack(struct unit *u, uint32_t parameter)
 {
 	const struct gen_place *p = &u->plan.places[parameter];
-	int64_t at = (int64_t)u->frame + 8 * (int64_t)u->pushed + 8 + 8 * (int64_t)(parameter - ARGUMENTS);
+	int64_t at = (int64_t)u->frame + 8 * (int64_t)u->pushed + 8 +
+		     8 * (int64_t)(parameter - ARGUMENTS);
 	uint32_t to = unit_define(u, parameter);
 
 	if (p->kind == PLACE_NONE)

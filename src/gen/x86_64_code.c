@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Encoding of the few instructions that gen needs; formats from the AMD64 manual, volume 3, chapter 1. */
+/* Encoding of the few instructions that gen needs (AMD64 manual, volume 3, chapter 1). */
 #include "gen/x86_64_code.h"
 
 #include <string.h>
@@ -269,7 +269,7 @@ void code_multiply_number_mem(struct code *c, uint32_t to, struct code_mem from,
 	code_bytes(c, &v, small ? 1 : 4);
 }
 
-/* Base rbp or r13 needs a displacement; rsp and r12 cannot be the index, but rsp is never allocated. */
+/* Base rbp or r13 needs a displacement; rsp, which cannot be an index, is never allocated. */
 void code_lea_sum(struct code *c, uint32_t to, uint32_t a, uint32_t b)
 {
 	bool displaced = (a & 7) == 5;
@@ -303,7 +303,8 @@ void code_pop(struct code *c, uint32_t reg)
 void code_reloc(struct code *c, uint32_t kind, uint32_t symbol, int64_t addend)
 {
 	vec_push(c->arena, &c->relocs,
-		 (struct bundle_reloc){ .kind = kind, .offset = c->n, .symbol = symbol, .addend = addend });
+		 (struct bundle_reloc){
+			 .kind = kind, .offset = c->n, .symbol = symbol, .addend = addend });
 }
 
 void code_address(struct code *c, uint32_t to, uint32_t kind, int64_t addend)

@@ -47,7 +47,8 @@ enum { EXT_ADD = 0, EXT_OR = 1, EXT_AND = 4, EXT_SUB = 5, EXT_XOR = 6, EXT_CMP =
 enum { EXT_SHL = 4, EXT_SHR = 5, EXT_SAR = 7 };
 enum { EXT_NOT = 2, EXT_NEG = 3, EXT_IDIV = 7 };
 /* Condition codes. */
-enum { CC_O = 0, CC_B = 2, CC_E = 4, CC_NE = 5, CC_A = 7, CC_S = 8, CC_L = 12, CC_GE = 13, CC_LE = 14, CC_G = 15 };
+enum { CC_B = 2, CC_E = 4, CC_NE = 5, CC_A = 7, CC_S = 8 };
+enum { CC_L = 12, CC_GE = 13, CC_LE = 14, CC_G = 15 };
 
 #define CODE_RIP 16u /* as a base: disp is an offset in the code */
 
@@ -123,7 +124,8 @@ void code_push(struct code *c, uint32_t reg);
 void code_pop(struct code *c, uint32_t reg);
 
 /* ---- with relocations */
-void code_reloc(struct code *c, uint32_t kind, uint32_t symbol, int64_t addend); /* at the current offset */
+/* At the current offset. */
+void code_reloc(struct code *c, uint32_t kind, uint32_t symbol, int64_t addend);
 /* movabs with a relocated address */
 void code_address(struct code *c, uint32_t to, uint32_t kind, int64_t addend);
 void code_call_runtime(struct code *c, uint32_t symbol);

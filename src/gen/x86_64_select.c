@@ -28,7 +28,8 @@ static bool register_of(const struct unit *u, uint32_t v, uint32_t *reg)
 	return u->plan.places[v].kind == PLACE_REGISTER;
 }
 
-static void emit_arithmetic_number(struct unit *u, const struct ir_ins *ins, uint32_t a, int32_t number)
+static void emit_arithmetic_number(struct unit *u, const struct ir_ins *ins, uint32_t a,
+				   int32_t number)
 {
 	uint32_t d = unit_define(u, ins->d), reg;
 
@@ -93,7 +94,7 @@ static void emit_multiply(struct unit *u, const struct ir_ins *ins)
 	unit_defined(u, ins->d, d);
 }
 
-/* idiv faults on INT64_MIN / -1, so a divisor of -1 goes another way: the quotient negated, remainder 0. */
+/* idiv faults on INT64_MIN / -1, so -1 as divisor goes another way: quotient -a, remainder 0. */
 static void emit_divide(struct unit *u, const struct ir_ins *ins)
 {
 	uint32_t done = code_label(u->c), divide = code_label(u->c), divisor;
@@ -121,7 +122,9 @@ static void emit_divide(struct unit *u, const struct ir_ins *ins)
 }
 
 static const uint32_t shift_ext[IR_OP_COUNT] = {
-	[IR_SHL] = EXT_SHL, [IR_SAR] = EXT_SAR, [IR_SHR] = EXT_SHR,
+	[IR_SHL] = EXT_SHL,
+	[IR_SAR] = EXT_SAR,
+	[IR_SHR] = EXT_SHR,
 };
 
 static void emit_shift(struct unit *u, const struct ir_ins *ins)
@@ -168,7 +171,7 @@ static void emit_extend(struct unit *u, const struct ir_ins *ins)
 	static const struct {
 		int64_t bytes;
 		uint32_t op;
-	} ways[] = { { 1, X_MOVSX8 }, { 2, X_MOVSX16 }, { 4, X_MOVSX32 },
+	} ways[] = { { 1, X_MOVSX8 },  { 2, X_MOVSX16 },  { 4, X_MOVSX32 },
 		     { -1, X_MOVZX8 }, { -2, X_MOVZX16 }, { -4, X_LOAD32 } };
 	uint32_t a = unit_use(u, ins->a, u->scratch), d = unit_define(u, ins->d);
 
@@ -313,10 +316,15 @@ static void emit_load(struct unit *u, const struct ir_ins *ins)
 	unit_defined(u, ins->d, d);
 }
 
+static uint32_t store_op(uint32_t size)
+{
+	return size == 1 ? X_MOV8 : size == 2 ? X_MOV16 : size == 4 ? X_MOV32 : X_MOV;
+}
+
 static void emit_store(struct unit *u, const struct ir_ins *ins)
 {
 	struct code_mem to = unit_address(u, ins->a, ins->i, u->scratch);
-	uint32_t op = ins->size == 1 ? X_MOV8 : ins->size == 2 ? X_MOV16 : ins->size == 4 ? X_MOV32 : X_MOV;
+	uint32_t op = store_op(ins->size);
 	int64_t number;
 
 	if (unit_constant(u, ins->b, &number) && (ins->size < 8 || number == (int32_t)number))
@@ -326,7 +334,8 @@ static void emit_store(struct unit *u, const struct ir_ins *ins)
 }
 
 /* A member of a structure whose address is a member of the slot. */
-static void emit_through_slot(struct unit *u, const struct ir_ins *ins, size_t pointer, uint32_t size)
+static void emit_through_slot(struct unit *u, const struct ir_ins *ins, size_t pointer,
+			      uint32_t size)
 {
 	uint32_t d = unit_define(u, ins->d);
 
@@ -353,7 +362,7 @@ static void emit_slot(struct unit *u, const struct ir_ins *ins)
 	unit_defined(u, ins->d, d);
 }
 
-/* `op $number, m` or `op reg, m`: one instruction, so that nothing can come between on this thread. */
+/* `op $number, m` or `op reg, m`: one instruction, so that no signal can come between. */
 static void change_memory(struct unit *u, uint32_t op, struct code_mem m, uint32_t by)
 {
 	int32_t number;
@@ -391,20 +400,20 @@ static void emit_cheap(struct unit *u, const struct ir_ins *ins)
 /* ---- blocks --------------------------------------------------------------------------------- */
 
 static emitter *const emitters[IR_OP_COUNT] = {
-	[IR_CONST] = emit_cheap, [IR_STRING] = emit_cheap, [IR_MOV] = emit_move,
+	[IR_CONST] = emit_cheap,    [IR_STRING] = emit_cheap,	[IR_MOV] = emit_move,
 	[IR_ADD] = emit_arithmetic, [IR_SUB] = emit_arithmetic, [IR_MUL] = emit_multiply,
-	[IR_DIV] = emit_divide, [IR_MOD] = emit_divide, [IR_AND] = emit_arithmetic,
-	[IR_OR] = emit_arithmetic, [IR_XOR] = emit_arithmetic, [IR_SHL] = emit_shift,
-	[IR_SAR] = emit_shift, [IR_SHR] = emit_shift, [IR_NEG] = emit_unary,
-	[IR_NOT] = emit_unary, [IR_EQ] = emit_compare, [IR_NE] = emit_compare,
-	[IR_LT] = emit_compare, [IR_LE] = emit_compare, [IR_GT] = emit_compare,
-	[IR_GE] = emit_compare, [IR_EXTEND] = emit_extend, [IR_FRAME] = emit_cheap,
-	[IR_TARGET] = emit_cheap, [IR_SITE] = emit_site, [IR_SLOT] = emit_slot,
-	[IR_REGION] = emit_region, [IR_GLOBAL] = emit_cheap, [IR_SHARD] = emit_cheap,
-	[IR_STATDESC] = emit_cheap, [IR_FORMAT] = emit_cheap, [IR_LOCKS] = emit_cheap,
-	[IR_LOAD] = emit_load, [IR_STORE] = emit_store, [IR_SHARDADD] = emit_shard_add,
-	[IR_CALL] = unit_call, [IR_CALLF] = unit_callf, [IR_CHECK] = emit_check,
-	[IR_BUDGET] = emit_budget, [IR_JUMP] = emit_jump, [IR_BRANCH] = emit_branch,
+	[IR_DIV] = emit_divide,	    [IR_MOD] = emit_divide,	[IR_AND] = emit_arithmetic,
+	[IR_OR] = emit_arithmetic,  [IR_XOR] = emit_arithmetic, [IR_SHL] = emit_shift,
+	[IR_SAR] = emit_shift,	    [IR_SHR] = emit_shift,	[IR_NEG] = emit_unary,
+	[IR_NOT] = emit_unary,	    [IR_EQ] = emit_compare,	[IR_NE] = emit_compare,
+	[IR_LT] = emit_compare,	    [IR_LE] = emit_compare,	[IR_GT] = emit_compare,
+	[IR_GE] = emit_compare,	    [IR_EXTEND] = emit_extend,	[IR_FRAME] = emit_cheap,
+	[IR_TARGET] = emit_cheap,   [IR_SITE] = emit_site,	[IR_SLOT] = emit_slot,
+	[IR_REGION] = emit_region,  [IR_GLOBAL] = emit_cheap,	[IR_SHARD] = emit_cheap,
+	[IR_STATDESC] = emit_cheap, [IR_FORMAT] = emit_cheap,	[IR_LOCKS] = emit_cheap,
+	[IR_LOAD] = emit_load,	    [IR_STORE] = emit_store,	[IR_SHARDADD] = emit_shard_add,
+	[IR_CALL] = unit_call,	    [IR_CALLF] = unit_callf,	[IR_CHECK] = emit_check,
+	[IR_BUDGET] = emit_budget,  [IR_JUMP] = emit_jump,	[IR_BRANCH] = emit_branch,
 	[IR_RETURN] = emit_return,
 };
 

@@ -30,7 +30,10 @@ static struct entry_stack entry_stack(const struct unit *u)
 	int32_t at = u->generic ? 8 : 0;
 
 	return (struct entry_stack){
-		.flags = 0, .rcx = at, .rax = at + 8, .number = at + 24,
+		.flags = 0,
+		.rcx = at,
+		.rax = at + 8,
+		.number = at + 24,
 		.target = u->generic ? BUNDLE_SP_ADJUST_GENERIC : BUNDLE_SP_ADJUST_ENTRY,
 	};
 }
@@ -107,7 +110,9 @@ static void keep_registers(struct unit *u)
 	const struct {
 		uint32_t reg, op;
 		int32_t at;
-	} edges[] = { { ABI_RAX, X_LOAD, s.rax }, { ABI_RCX, X_LOAD, s.rcx }, { ABI_RSP, X_LEA, s.target } };
+	} edges[] = { { ABI_RAX, X_LOAD, s.rax },
+		      { ABI_RCX, X_LOAD, s.rcx },
+		      { ABI_RSP, X_LEA, s.target } };
 
 	for (uint32_t r = 0; r < 16; r++)
 		if (keep & BIT(r) & ~(BIT(ABI_RAX) | BIT(ABI_RCX) | BIT(ABI_RSP)))
@@ -171,7 +176,8 @@ static void pop_edges(struct unit *u)
 {
 	if (u->generic) {
 		code_pop(u->c, ABI_RAX);
-		code_bytes(u->c, "\x04\x7f\x9e", 3); /* add $0x7f,%al: overflow again; sahf: the others */
+		/* add $0x7f,%al: overflow as it was; sahf: the others */
+		code_bytes(u->c, "\x04\x7f\x9e", 3);
 	}
 	code_pop(u->c, ABI_RCX);
 	code_pop(u->c, ABI_RAX);
@@ -188,7 +194,8 @@ static void push_edges(struct unit *u)
 	}
 }
 
-static void rare_ways(struct unit *u, uint32_t leave, uint32_t miss, uint32_t found, uint32_t busy, uint32_t run)
+static void rare_ways(struct unit *u, uint32_t leave, uint32_t miss, uint32_t found, uint32_t busy,
+		      uint32_t run)
 {
 	struct code *c = u->c;
 

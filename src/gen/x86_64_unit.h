@@ -43,7 +43,7 @@ struct unit {
 	enum unit_form form;
 	bool generic;
 	uint32_t slot, scratch, scratch2;
-	/* machine registers changed in this round, and those to be saved: of the round before, all at first */
+	/* machine registers: changed in this round; to be saved, known from the round before */
 	uint32_t used, save;
 	uint32_t outgoing, frame; /* bytes */
 	uint32_t pushed; /* registers, in function and tool form */
@@ -55,9 +55,9 @@ struct unit {
 };
 
 #define BIT(r) (1u << (r))
-#define CALLER_SAVED                                                           \
-	(BIT(ABI_RAX) | BIT(ABI_RCX) | BIT(ABI_RDX) | BIT(ABI_RSI) | BIT(ABI_RDI) | BIT(ABI_R8) | BIT(ABI_R9) | \
-	 BIT(ABI_R10) | BIT(ABI_R11))
+#define CALLER_SAVED                                                                              \
+	(BIT(ABI_RAX) | BIT(ABI_RCX) | BIT(ABI_RDX) | BIT(ABI_RSI) | BIT(ABI_RDI) | BIT(ABI_R8) | \
+	 BIT(ABI_R9) | BIT(ABI_R10) | BIT(ABI_R11))
 #define SLOT_MEMBER(u, member) code_at((u)->slot, (int64_t)offsetof(struct abi_slot, member))
 #define REGISTER_AT(r) ((int64_t)(offsetof(struct abi_slot, registers) + 8 * (size_t)(r)))
 
@@ -77,7 +77,8 @@ struct code_mem unit_address(struct unit *u, uint32_t v, int64_t offset, uint32_
 struct code_mem unit_shard(struct unit *u, uint32_t global, int64_t offset, uint32_t scratch);
 
 /* ---- instructions (x86_64_select.c), calls (x86_64_call.c) */
-void unit_blocks(struct unit *u, bool cold); /* hot ones in front of the epilogue, cold ones behind */
+/* Hot blocks are laid out in front of the epilogue, cold ones behind. */
+void unit_blocks(struct unit *u, bool cold);
 void unit_call(struct unit *u, const struct ir_ins *ins);
 void unit_callf(struct unit *u, const struct ir_ins *ins);
 void unit_parameters(struct unit *u);
@@ -88,7 +89,7 @@ void unit_emit_raise(struct gen *g);
 
 /* ---- forms */
 void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form form, bool generic);
-/* Stores what a handler's body expects in the slot: budget, depth, no error, first free frame byte. */
+/* Stores what a handler's body expects in the slot: budget, depth, frame, no error. */
 void unit_prepare_slot(struct unit *u);
 /* Emits round after round until saved registers and branches have settled. */
 void unit_emit(struct unit *u, void (*round)(struct unit *u));

@@ -81,7 +81,8 @@ void unit_materialize(struct unit *u, const struct ir_ins *ins, uint32_t to)
 	else if (ins->op == IR_FRAME)
 		code_rm(u->c, X_LEA, to, code_at(ABI_R15, ins->i));
 	else if (ins->op == IR_GLOBAL)
-		code_address(u->c, to, RELOC_REGION_ABS64, (int64_t)g->b->globals.p[ins->i].layout.base_offset);
+		code_address(u->c, to, RELOC_REGION_ABS64,
+			     (int64_t)g->b->globals.p[ins->i].layout.base_offset);
 	else if (ins->op == IR_SHARD)
 		load_shard(u, (uint32_t)ins->i, to);
 	else if (ins->op == IR_TARGET)

@@ -32,9 +32,11 @@ static void add_code(struct bundle *b)
 	memcpy(b->code + 72, "abc", 3);
 	vec_push(b->arena, &b->formats, 32);
 	vec_push(b->arena, &b->relocs,
-		 (struct bundle_reloc){ .kind = RELOC_RUNTIME_REL32, .offset = 100,
+		 (struct bundle_reloc){ .kind = RELOC_RUNTIME_REL32,
+					.offset = 100,
 					.symbol = bundle_runtime_symbol(b, "rt_print") });
-	vec_push(b->arena, &b->relocs, (struct bundle_reloc){ .kind = RELOC_TABLE_ABS64, .addend = 16 });
+	vec_push(b->arena, &b->relocs,
+		 (struct bundle_reloc){ .kind = RELOC_TABLE_ABS64, .addend = 16 });
 }
 
 static void add_handlers(struct bundle *b)
@@ -47,15 +49,23 @@ static void add_handlers(struct bundle *b)
 	h.variant[VARIANT_GENERIC].at = 112;
 	vec_push(b->arena, &b->handlers, h);
 	vec_push(b->arena, &in.relocs,
-		 (struct bundle_reloc){ .kind = RELOC_RUNTIME_ABS64, .offset = 1,
+		 (struct bundle_reloc){ .kind = RELOC_RUNTIME_ABS64,
+					.offset = 1,
 					.symbol = bundle_runtime_symbol(b, "rt_slot_miss") });
 	vec_push(b->arena, &b->inlines, in);
 	vec_push(b->arena, &b->probes,
-		 (struct bundle_probe){ .event = 5, .name = "process.mark(\"x\")", .point = "", .sequence = -4,
+		 (struct bundle_probe){ .event = 5,
+					.name = "process.mark(\"x\")",
+					.point = "",
+					.sequence = -4,
 					.target_only = true });
 	vec_push(b->arena, &b->sites,
-		 (struct bundle_site){ .module = "/bin/x", .build_id = "abcd", .address = 0x1234, .flags = 3,
-				       .point = 8, .name = 8 });
+		 (struct bundle_site){ .module = "/bin/x",
+				       .build_id = "abcd",
+				       .address = 0x1234,
+				       .flags = 3,
+				       .point = 8,
+				       .name = 8 });
 	vec_push(b->arena, &b->positions, "identifier 'x' at t.stp:1:2");
 }
 
@@ -65,12 +75,22 @@ static void add_globals(struct bundle *b)
 	struct bundle_global map = { .name = "m", .n_keys = 1 };
 
 	b->max_string = 64;
-	text.layout = (struct abi_global){ .share = ABI_SHARE_LOCKED, .kind = ABI_VALUE_STRING, .size = 72,
+	text.layout = (struct abi_global){ .share = ABI_SHARE_LOCKED,
+					   .kind = ABI_VALUE_STRING,
+					   .size = 72,
 					   .base_offset = 4096 + 512 };
-	map.map = (struct abi_map){ .capacity = 4, .buckets = 8, .entry_size = 32, .value_offset = 24,
-				    .n_keys = 1, .entries_offset = 256, .max_string = 64 };
-	map.layout = (struct abi_global){ .share = ABI_SHARE_SHARDED, .is_map = 1, .size = 448,
-					  .base_offset = 4096 + 1024, .merged_offset = 4096 + 2048,
+	map.map = (struct abi_map){ .capacity = 4,
+				    .buckets = 8,
+				    .entry_size = 32,
+				    .value_offset = 24,
+				    .n_keys = 1,
+				    .entries_offset = 256,
+				    .max_string = 64 };
+	map.layout = (struct abi_global){ .share = ABI_SHARE_SHARDED,
+					  .is_map = 1,
+					  .size = 448,
+					  .base_offset = 4096 + 1024,
+					  .merged_offset = 4096 + 2048,
 					  .shard_offset = ABI_SLOT_HEAD };
 	vec_push(b->arena, &b->globals, text);
 	vec_push(b->arena, &b->globals, map);
@@ -141,7 +161,8 @@ static void test_round_trip(void **state)
 	assert_memory_equal(back->globals.p[0].init_string, "ab\0c", 4);
 	assert_true(back->probes.p[0].target_only);
 	assert_int_equal(back->probes.p[0].sequence, -4);
-	assert_string_equal(back->runtime_symbols.p[back->inlines.p[0].relocs.p[0].symbol], "rt_slot_miss");
+	assert_string_equal(back->runtime_symbols.p[back->inlines.p[0].relocs.p[0].symbol],
+			    "rt_slot_miss");
 	assert_string_equal(back->listing, b->listing);
 	assert_null(bundle_save(back, again));
 	first = slurp(a, path, &n);
@@ -264,8 +285,9 @@ static void test_symbols(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_damage), cmocka_unit_test(test_forged),
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_global_init), cmocka_unit_test(test_symbols),
+		cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_forged),	    cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_global_init), cmocka_unit_test(test_symbols),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,12 +18,14 @@ static void *map(size_t size, void *near)
 			return at;
 	}
 	base_assert(!near);
-	near = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	near = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		    -1, 0);
 	base_assert(near != MAP_FAILED);
 	return near;
 }
 
-static uint64_t target_of(const struct process *p, const struct bundle_reloc *r, process_symbol *symbol)
+static uint64_t target_of(const struct process *p, const struct bundle_reloc *r,
+			  process_symbol *symbol)
 {
 	uint64_t base = 0;
 
@@ -49,8 +51,8 @@ static uint64_t target_of(const struct process *p, const struct bundle_reloc *r,
 	return base + (uint64_t)r->addend;
 }
 
-static void relocate(const struct process *p, uint8_t *bytes, const struct bundle_reloc *relocs, uint32_t n,
-		     process_symbol *symbol)
+static void relocate(const struct process *p, uint8_t *bytes, const struct bundle_reloc *relocs,
+		     uint32_t n, process_symbol *symbol)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t target = target_of(p, &relocs[i], symbol);
@@ -162,10 +164,11 @@ static void put_full(struct process *p, uint32_t at, bool generic, uint32_t numb
 		put(p, "\x48\x8d\x64\x24\x08", 5); /* lea 8(%rsp),%rsp */
 }
 
-void *process_trampoline(struct process *p, uint32_t handler, enum bundle_variant v, uint32_t number, void *resume,
-			 process_symbol *symbol)
+void *process_trampoline(struct process *p, uint32_t handler, enum bundle_variant v,
+			 uint32_t number, void *resume, process_symbol *symbol)
 {
-	uint32_t kind = p->b->handlers.p[handler].variant[v].kind, at = p->b->handlers.p[handler].variant[v].at;
+	uint32_t kind = p->b->handlers.p[handler].variant[v].kind,
+		 at = p->b->handlers.p[handler].variant[v].at;
 	uint8_t *start = p->trampoline;
 
 	if (kind == BUNDLE_FULL) {
@@ -239,7 +242,12 @@ static const void *view_string(void *user, uint32_t index)
 struct ir_machine process_machine(struct process *p, process_symbol *symbol)
 {
 	view = (struct view){ p, symbol };
-	return (struct ir_machine){ .slot = p->slot, .runtime = view_runtime, .global = view_global,
-				    .shard = view_shard, .statdesc = view_statdesc, .format = view_format,
-				    .string = view_string, .user = &view };
+	return (struct ir_machine){ .slot = p->slot,
+				    .runtime = view_runtime,
+				    .global = view_global,
+				    .shard = view_shard,
+				    .statdesc = view_statdesc,
+				    .format = view_format,
+				    .string = view_string,
+				    .user = &view };
 }

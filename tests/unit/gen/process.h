@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A target process in miniature, inside the test: region, one slot, table, sites and executable code of a bundle. */
+/* A target process in miniature, inside the test: region, one slot, table, sites, code. */
 #ifndef TEST_GEN_PROCESS_H
 #define TEST_GEN_PROCESS_H
 
@@ -31,9 +31,9 @@ void process_unload(struct process *p);
 void process_reset(struct process *p);
 /* Enters or removes the calling thread's slot in the table. */
 void process_register(struct process *p, bool present);
-/* A trampoline that runs the handler as if at site `number` and goes on at `resume`; NULL: nothing to run. */
-void *process_trampoline(struct process *p, uint32_t handler, enum bundle_variant v, uint32_t number, void *resume,
-			 process_symbol *symbol);
+/* Runs the handler as if at site `number` and goes on at `resume`; NULL: nothing to run. */
+void *process_trampoline(struct process *p, uint32_t handler, enum bundle_variant v,
+			 uint32_t number, void *resume, process_symbol *symbol);
 /* The interpreter's view of it. */
 struct ir_machine process_machine(struct process *p, process_symbol *symbol);
 

@@ -49,7 +49,11 @@ static struct ir_ins *put(struct maker *k, uint32_t op)
 	struct ir_block *b = &k->f->blocks.p[k->block];
 
 	vec_push(k->arena, &b->ins,
-		 (struct ir_ins){ .op = (uint8_t)op, .d = IR_NONE, .a = IR_NONE, .b = IR_NONE, .t = IR_NONE,
+		 (struct ir_ins){ .op = (uint8_t)op,
+				  .d = IR_NONE,
+				  .a = IR_NONE,
+				  .b = IR_NONE,
+				  .t = IR_NONE,
 				  .f = IR_NONE });
 	return &b->ins.p[b->ins.n - 1];
 }
@@ -72,11 +76,31 @@ static uint32_t pool(struct maker *k)
 
 static int64_t number(struct maker *k)
 {
-	static const int64_t edges[] = { 0, 1, -1, 2, 7, 8, 63, 64, 127, 128, -128, -129, 255, 4096, INT32_MAX,
-					 INT32_MIN, (int64_t)INT32_MAX + 1, (int64_t)INT32_MIN - 1, UINT32_MAX,
-					 INT64_MAX, INT64_MIN, 0x123456789abcdef };
+	static const int64_t edges[] = { 0,
+					 1,
+					 -1,
+					 2,
+					 7,
+					 8,
+					 63,
+					 64,
+					 127,
+					 128,
+					 -128,
+					 -129,
+					 255,
+					 4096,
+					 INT32_MAX,
+					 INT32_MIN,
+					 (int64_t)INT32_MAX + 1,
+					 (int64_t)INT32_MIN - 1,
+					 UINT32_MAX,
+					 INT64_MAX,
+					 INT64_MIN,
+					 0x123456789abcdef };
 
-	return below(k, 4) ? edges[below(k, base_count(edges))] : (int64_t)(next(k) << below(k, 12));
+	return below(k, 4) ? edges[below(k, base_count(edges))] :
+			     (int64_t)(next(k) << below(k, 12));
 }
 
 static uint32_t put_number(struct maker *k, uint32_t op, int64_t i)
@@ -140,8 +164,9 @@ static void put_budget(struct maker *k)
 
 static void say_arithmetic(struct maker *k)
 {
-	static const uint8_t ops[] = { IR_ADD, IR_SUB, IR_MUL, IR_AND, IR_OR, IR_XOR, IR_SHL, IR_SAR, IR_SHR,
-				       IR_EQ, IR_NE, IR_LT, IR_LE, IR_GT, IR_GE };
+	static const uint8_t ops[] = { IR_ADD, IR_SUB, IR_MUL, IR_AND, IR_OR,
+				       IR_XOR, IR_SHL, IR_SAR, IR_SHR, IR_EQ,
+				       IR_NE,  IR_LT,  IR_LE,  IR_GT,  IR_GE };
 	uint32_t a = operand(k), b = operand(k);
 
 	put_binary(k, ops[below(k, base_count(ops))], pool(k), a, b);
@@ -257,7 +282,8 @@ static void say_context(struct maker *k)
 {
 	static const uint32_t slot_members[] = { offsetof(struct abi_slot, actions),
 						 offsetof(struct abi_slot, returning) };
-	uint32_t kind = below(k, 6), at = slot_members[below(k, 2)], d = pool(k), which = below(k, ABI_REGISTERS);
+	uint32_t kind = below(k, 6), at = slot_members[below(k, 2)], d = pool(k),
+		 which = below(k, ABI_REGISTERS);
 	struct ir_ins *ins;
 
 	if (k->o->small && kind != 5)
@@ -283,7 +309,8 @@ static void say_constant_data(struct maker *k)
 
 	if (k->o->small)
 		return;
-	a = below(k, 2) ? put_number(k, IR_FORMAT, below(k, FORMATS)) : put_number(k, IR_STATDESC, GLOBAL_STAT);
+	a = below(k, 2) ? put_number(k, IR_FORMAT, below(k, FORMATS)) :
+			  put_number(k, IR_STATDESC, GLOBAL_STAT);
 	put_load(k, pool(k), a, 4 * below(k, 4), 4);
 }
 
@@ -351,7 +378,8 @@ static uint32_t put_condition(struct maker *k)
 
 static void say_if(struct maker *k)
 {
-	uint32_t yes = new_block(k, below(k, 4) == 0), no = new_block(k, false), join = new_block(k, false);
+	uint32_t yes = new_block(k, below(k, 4) == 0), no = new_block(k, false),
+		 join = new_block(k, false);
 
 	put_branch(k, put_condition(k), yes, no);
 	k->block = yes;
@@ -410,9 +438,9 @@ static void say_try(struct maker *k)
 static void say_statement(struct maker *k)
 {
 	static void (*const plain[])(struct maker *) = {
-		say_arithmetic, say_arithmetic, say_arithmetic, say_unary, say_division, say_number, say_memory,
-		say_memory, say_update, say_shard_add, say_context, say_constant_data, say_call, say_call,
-		say_script_call,
+		say_arithmetic, say_arithmetic,	   say_arithmetic, say_unary,  say_division,
+		say_number,	say_memory,	   say_memory,	   say_update, say_shard_add,
+		say_context,	say_constant_data, say_call,	   say_call,   say_script_call,
 	};
 	static void (*const nested[])(struct maker *) = { say_if, say_if, say_loop, say_try };
 
@@ -504,14 +532,22 @@ static struct ir_function *new_function(struct maker *k, const char *name, bool 
 static void add_globals(struct maker *k)
 {
 	static const struct ir_global globals[GLOBALS] = {
-		[GLOBAL_DUMP] = { .name = "dump", .share = ABI_SHARE_LOCKED, .value_kind = ABI_VALUE_STRING,
-				  .init_string = "some text", .init_length = 9 },
+		[GLOBAL_DUMP] = { .name = "dump",
+				  .share = ABI_SHARE_LOCKED,
+				  .value_kind = ABI_VALUE_STRING,
+				  .init_string = "some text",
+				  .init_length = 9 },
 		[GLOBAL_LONG] = { .name = "long", .share = ABI_SHARE_LOCKED, .init_long = -5 },
 		[GLOBAL_SHARD_A] = { .name = "a", .share = ABI_SHARE_SHARDED },
 		[GLOBAL_SHARD_B] = { .name = "b", .share = ABI_SHARE_SHARDED, .init_long = 3 },
-		[GLOBAL_STAT] = { .name = "stat", .share = ABI_SHARE_SHARDED, .value_kind = ABI_VALUE_STAT,
-				  .keep = ABI_KEEP_COUNT | ABI_KEEP_SUM | ABI_KEEP_LINEAR, .low = 0, .high = 100,
-				  .step = 10, .shift = 2 },
+		[GLOBAL_STAT] = { .name = "stat",
+				  .share = ABI_SHARE_SHARDED,
+				  .value_kind = ABI_VALUE_STAT,
+				  .keep = ABI_KEEP_COUNT | ABI_KEEP_SUM | ABI_KEEP_LINEAR,
+				  .low = 0,
+				  .high = 100,
+				  .step = 10,
+				  .shift = 2 },
 	};
 
 	for (uint32_t i = 0; i < GLOBALS; i++)
@@ -527,13 +563,15 @@ static void add_constants(struct maker *k)
 	for (uint32_t i = 0; i < STRINGS; i++) {
 		char *text = arena_printf(k->arena, "literal %u", i);
 
-		vec_push(k->arena, &k->m->strings, (struct ir_string){ text, (uint32_t)strlen(text) });
+		vec_push(k->arena, &k->m->strings,
+			 (struct ir_string){ text, (uint32_t)strlen(text) });
 		vec_push(k->arena, &k->m->positions, "somewhere");
 	}
 	k->m->formats = arena_array(k->arena, struct ir_format, FORMATS);
 	k->m->n_formats = k->m->cap_formats = FORMATS;
 	for (uint32_t i = 0; i < FORMATS; i++)
-		k->m->formats[i] = (struct ir_format){ .parts = parts, .n_parts = 1 + i % 2, .n_args = i % 2 };
+		k->m->formats[i] =
+			(struct ir_format){ .parts = parts, .n_parts = 1 + i % 2, .n_args = i % 2 };
 }
 
 static void add_probe(struct maker *k)
@@ -548,8 +586,11 @@ static void add_probe(struct maker *k)
 	for (uint32_t i = 0; k->o->target && i < RANDOM_SITES; i++) {
 		struct sema_site *site = arena_new(k->arena, struct sema_site);
 
-		*site = (struct sema_site){ .module = "/bin/random", .address = 0x1000 + i, .point = "random.site",
-					    .flags = i % 2 ? SITE_MARK : SITE_ENTRY, .function = "random" };
+		*site = (struct sema_site){ .module = "/bin/random",
+					    .address = 0x1000 + i,
+					    .point = "random.site",
+					    .flags = i % 2 ? SITE_MARK : SITE_ENTRY,
+					    .function = "random" };
 		vec_push(k->arena, &probe->sites, site);
 	}
 	vec_push(k->arena, &k->m->probes, (struct ir_probe){ probe, k->m->functions.n - 1 });
@@ -557,7 +598,9 @@ static void add_probe(struct maker *k)
 
 struct ir_module *random_module(struct arena *a, const struct random_options *o)
 {
-	struct maker k = { .arena = a, .o = o, .m = arena_new(a, struct ir_module),
+	struct maker k = { .arena = a,
+			   .o = o,
+			   .m = arena_new(a, struct ir_module),
 			   .state = (o->seed + 1) * 0x9e3779b97f4a7c15ull };
 
 	k.m->arena = a;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random modules that verify and end: structured control flow, budgets in every loop and function. */
+/* Random modules that verify and end: there are budgets in every loop and function. */
 #ifndef TEST_GEN_RANDOM_IR_H
 #define TEST_GEN_RANDOM_IR_H
 

@@ -13,10 +13,12 @@ uint64_t stub_miss_slot, stub_busy_answer;
 struct forms_registers forms_in, forms_out;
 
 /* What a call may change, changed: code that relies on one of them is found out. */
-#define SPOIL_REGISTERS()                                                                                   \
-	__asm__ volatile("mov $0x5501, %%ecx; mov $0x5502, %%edx; mov $0x5503, %%esi; mov $0x5504, %%edi;" \
-			 "mov $0x5505, %%r8d; mov $0x5506, %%r9d; mov $0x5507, %%r10d; mov $0x5508, %%r11d" \
-			 ::: "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc")
+#define SPOIL_REGISTERS()                                                                         \
+	__asm__ volatile(                                                                         \
+		"mov $0x5501, %%ecx; mov $0x5502, %%edx; mov $0x5503, %%esi; mov $0x5504, %%edi;" \
+		"mov $0x5505, %%r8d; mov $0x5506, %%r9d; mov $0x5507, %%r10d; mov $0x5508, "      \
+		"%%r11d" ::                                                                       \
+			: "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc")
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -30,7 +32,8 @@ static int64_t trace(struct abi_slot *s, uint64_t tag, const int64_t *args, uint
 	volatile char aligned[16] __attribute__((aligned(16)));
 	uint64_t h = mix(STUB_TRACE(s), tag);
 
-	base_assert((uintptr_t)aligned % 16 == 0 && (uintptr_t)__builtin_frame_address(0) % 16 == 0);
+	base_assert((uintptr_t)aligned % 16 == 0 &&
+		    (uintptr_t)__builtin_frame_address(0) % 16 == 0);
 	for (uint32_t i = 0; i < n; i++)
 		h = mix(h, (uint64_t)args[i]);
 	STUB_TRACE(s) = h;
@@ -39,12 +42,12 @@ static int64_t trace(struct abi_slot *s, uint64_t tag, const int64_t *args, uint
 	return (int64_t)(h >> (h % 60));
 }
 
-#define CALL(n, parameters, ...)                                                         \
-	static int64_t call##n(struct abi_slot *s parameters)                            \
-	{                                                                                \
+#define CALL(n, parameters, ...)                                                          \
+	static int64_t call##n(struct abi_slot *s parameters)                             \
+	{                                                                                 \
 		int64_t args[] = { 0, ##__VA_ARGS__ }, result = trace(s, n, args + 1, n); \
-		SPOIL_REGISTERS();                                                       \
-		return result;                                                           \
+		SPOIL_REGISTERS();                                                        \
+		return result;                                                            \
 	}
 #define P(x) , int64_t x
 CALL(0, )
@@ -112,13 +115,23 @@ static const struct {
 	const char *name;
 	void *address;
 } symbols[] = {
-	{ "test_call0", (void *)call0 }, { "test_call1", (void *)call1 }, { "test_call2", (void *)call2 },
-	{ "test_call3", (void *)call3 }, { "test_call4", (void *)call4 }, { "test_call5", (void *)call5 },
-	{ "test_call6", (void *)call6 }, { "test_call7", (void *)call7 }, { "test_call8", (void *)call8 },
-	{ "test_string", (void *)call_string }, { "test_locks", (void *)call_locks },
-	{ "test_catch", (void *)call_catch }, { "rt_raise", (void *)raise_error },
-	{ "rt_handler_end", (void *)handler_end }, { "rt_pid", (void *)pid },
-	{ "rt_slot_miss", (void *)stub_slot_miss }, { "rt_slot_busy", (void *)stub_slot_busy },
+	{ "test_call0", (void *)call0 },
+	{ "test_call1", (void *)call1 },
+	{ "test_call2", (void *)call2 },
+	{ "test_call3", (void *)call3 },
+	{ "test_call4", (void *)call4 },
+	{ "test_call5", (void *)call5 },
+	{ "test_call6", (void *)call6 },
+	{ "test_call7", (void *)call7 },
+	{ "test_call8", (void *)call8 },
+	{ "test_string", (void *)call_string },
+	{ "test_locks", (void *)call_locks },
+	{ "test_catch", (void *)call_catch },
+	{ "rt_raise", (void *)raise_error },
+	{ "rt_handler_end", (void *)handler_end },
+	{ "rt_pid", (void *)pid },
+	{ "rt_slot_miss", (void *)stub_slot_miss },
+	{ "rt_slot_busy", (void *)stub_slot_busy },
 };
 
 void *stub_symbol(const char *name)

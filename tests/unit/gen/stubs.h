@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A runtime for tests of gen: it hashes what it is called with, so that unlike calls leave unlike traces. */
+/* A runtime for tests of gen: it hashes its arguments, so that unlike calls leave unlike traces. */
 #ifndef TEST_GEN_STUBS_H
 #define TEST_GEN_STUBS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Generated code does what the interpreter does, for random modules in tool form; SPILE_LONG=1 for many more. */
+/* Generated code does what the interpreter does, for random modules; SPILE_LONG=1 for many more. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,8 +15,11 @@
 /* Budgets are small, so that many runs exceed them. */
 static struct gen_limits limits_of(uint64_t seed)
 {
-	return (struct gen_limits){ .max_string = 512, .max_map_entries = 64, .max_nesting = seed % 5,
-				    .max_action = (int64_t)(seed * seed % 211), .max_errors = 1 };
+	return (struct gen_limits){ .max_string = 512,
+				    .max_map_entries = 64,
+				    .max_nesting = seed % 5,
+				    .max_action = (int64_t)(seed * seed % 211),
+				    .max_errors = 1 };
 }
 
 /* What a run leaves behind. */
@@ -35,8 +38,12 @@ static void take_outcome(struct arena *a, const struct process *p, struct outcom
 	uint64_t globals = r->globals_offset, head = r->slots_offset, end = head + r->stack_offset;
 	struct abi_slot *s = p->slot;
 
-	*out = (struct outcome){ .size = end - globals, .trace = STUB_TRACE(s), .actions = s->actions,
-				 .error = s->error, .where = s->where, .depth = s->depth };
+	*out = (struct outcome){ .size = end - globals,
+				 .trace = STUB_TRACE(s),
+				 .actions = s->actions,
+				 .error = s->error,
+				 .where = s->where,
+				 .depth = s->depth };
 	out->memory = arena_dup(a, (const char *)r + globals, out->size);
 	memset(out->memory + (head - globals), 0, ABI_SLOT_HEAD);
 }
@@ -44,8 +51,8 @@ static void take_outcome(struct arena *a, const struct process *p, struct outcom
 static void run_native(const struct process *p, uint32_t handler)
 {
 	const struct bundle_handler *h = &p->b->handlers.p[handler];
-	void (*run)(struct abi_slot *) = (void (*)(struct abi_slot *))(void *)(p->code +
-										 h->variant[VARIANT_TOOL].at);
+	void (*run)(struct abi_slot *) =
+		(void (*)(struct abi_slot *))(void *)(p->code + h->variant[VARIANT_TOOL].at);
 
 	if (h->variant[VARIANT_TOOL].kind == BUNDLE_FULL)
 		run(p->slot);
@@ -53,8 +60,9 @@ static void run_native(const struct process *p, uint32_t handler)
 
 static bool same(const struct outcome *x, const struct outcome *y)
 {
-	return x->trace == y->trace && x->actions == y->actions && x->error == y->error && x->where == y->where &&
-	       x->depth == y->depth && memcmp(x->memory, y->memory, x->size) == 0;
+	return x->trace == y->trace && x->actions == y->actions && x->error == y->error &&
+	       x->where == y->where && x->depth == y->depth &&
+	       memcmp(x->memory, y->memory, x->size) == 0;
 }
 
 static void compare(uint64_t seed, bool optimized)
@@ -83,7 +91,8 @@ static void compare(uint64_t seed, bool optimized)
 	run_native(&p, 0);
 	take_outcome(a, &p, &got);
 	if (!same(&expected, &got))
-		fail_msg("seed %lu%s: the outcomes differ", (unsigned long)seed, optimized ? ", optimized" : "");
+		fail_msg("seed %lu%s: the outcomes differ", (unsigned long)seed,
+			 optimized ? ", optimized" : "");
 	process_unload(&p);
 	arena_destroy(a);
 }

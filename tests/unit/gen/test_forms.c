@@ -22,7 +22,11 @@
 static uint8_t target_stack[65536] __attribute__((aligned(16)));
 
 static const struct gen_limits limits = {
-	.max_string = 512, .max_map_entries = 64, .max_nesting = 4, .max_action = 300, .max_errors = 1,
+	.max_string = 512,
+	.max_map_entries = 64,
+	.max_nesting = 4,
+	.max_action = 300,
+	.max_errors = 1,
 };
 
 static void prepare_sites(struct process *p)
@@ -54,11 +58,13 @@ static void check_registers(uint64_t seed, bool generic)
 			fail_msg("seed %lu: register %u: %lx, was %lx", (unsigned long)seed, r,
 				 (unsigned long)forms_out.r[r], (unsigned long)forms_in.r[r]);
 	if (generic && (forms_in.flags & ARITHMETIC) != (forms_out.flags & ARITHMETIC))
-		fail_msg("seed %lu: flags %lx, were %lx", (unsigned long)seed, (unsigned long)forms_out.flags,
-			 (unsigned long)forms_in.flags);
-	for (const uint8_t *at = generic ? sp - RED_ZONE : sp; at < target_stack + sizeof target_stack; at++)
+		fail_msg("seed %lu: flags %lx, were %lx", (unsigned long)seed,
+			 (unsigned long)forms_out.flags, (unsigned long)forms_in.flags);
+	for (const uint8_t *at = generic ? sp - RED_ZONE : sp;
+	     at < target_stack + sizeof target_stack; at++)
 		if (*at != 0xa5)
-			fail_msg("seed %lu: stack changed at rsp%+ld", (unsigned long)seed, (long)(at - sp));
+			fail_msg("seed %lu: stack changed at rsp%+ld", (unsigned long)seed,
+				 (long)(at - sp));
 }
 
 /* What the interpreter is to see as the state of the target. */
@@ -81,13 +87,16 @@ static void take_outcome(struct arena *a, const struct process *p, struct outcom
 	const struct abi_region *r = p->region;
 	uint64_t globals = r->globals_offset, head = r->slots_offset;
 
-	*out = (struct outcome){ .size = head + r->stack_offset - globals, .trace = STUB_TRACE(p->slot),
-				 .error = p->slot->error, .where = p->slot->where };
+	*out = (struct outcome){ .size = head + r->stack_offset - globals,
+				 .trace = STUB_TRACE(p->slot),
+				 .error = p->slot->error,
+				 .where = p->slot->where };
 	out->memory = arena_dup(a, (const char *)r + globals, out->size);
 	memset(out->memory + (head - globals), 0, ABI_SLOT_HEAD);
 }
 
-static void compare(uint64_t seed, const struct random_options *o, enum bundle_variant v, uint32_t *inlined)
+static void compare(uint64_t seed, const struct random_options *o, enum bundle_variant v,
+		    uint32_t *inlined)
 {
 	struct arena *a = arena_create();
 	struct ir_module *m = random_module(a, o);
@@ -111,8 +120,8 @@ static void compare(uint64_t seed, const struct random_options *o, enum bundle_v
 		check_registers(seed, v == VARIANT_GENERIC);
 	}
 	take_outcome(a, &p, &got);
-	if (expected.trace != got.trace || expected.error != got.error || expected.where != got.where ||
-	    memcmp(expected.memory, got.memory, got.size) != 0)
+	if (expected.trace != got.trace || expected.error != got.error ||
+	    expected.where != got.where || memcmp(expected.memory, got.memory, got.size) != 0)
 		fail_msg("seed %lu: the outcomes differ", (unsigned long)seed);
 	assert_int_equal(p.slot->busy, 0);
 	*inlined += p.b->handlers.p[0].variant[v].kind == BUNDLE_INLINE;
@@ -161,12 +170,15 @@ static void set_up(struct case_ *c, bool small, enum bundle_variant v)
 
 	c->a = arena_create();
 	prepare_registers(5);
-	process_load(&c->p, gen_bundle(c->a, small ? counter_module(c->a) : random_module(c->a, &o), &limits),
-		     stub_symbol);
+	process_load(
+		&c->p,
+		gen_bundle(c->a, small ? counter_module(c->a) : random_module(c->a, &o), &limits),
+		stub_symbol);
 	prepare_sites(&c->p);
 	c->trampoline = process_trampoline(&c->p, 0, v, NUMBER, (void *)forms_resume, stub_symbol);
 	assert_non_null(c->trampoline);
-	assert_int_equal(c->p.b->handlers.p[0].variant[v].kind, small ? BUNDLE_INLINE : BUNDLE_FULL);
+	assert_int_equal(c->p.b->handlers.p[0].variant[v].kind,
+			 small ? BUNDLE_INLINE : BUNDLE_FULL);
 	memset(&stub_counts, 0, sizeof stub_counts);
 }
 
@@ -188,7 +200,8 @@ static bool has_run(const struct process *p)
 		changed |= shards[i] != 0;
 	for (uint32_t i = 0; i < p->b->globals.n; i++)
 		bundle_global_init(p->b, i, fresh);
-	changed |= memcmp((const char *)r + r->globals_offset, fresh + r->globals_offset, p->b->globals_size) != 0;
+	changed |= memcmp((const char *)r + r->globals_offset, fresh + r->globals_offset,
+			  p->b->globals_size) != 0;
 	arena_destroy(a);
 	return changed;
 }
@@ -279,14 +292,15 @@ static void test_not_running(void **state)
 	tear_down(&c);
 }
 
-/* What the runtime and ctl count on: where the target's rsp is, and that handlers which print come to their end. */
+/* What runtime and ctl count on: where the target's rsp is, that handlers come to their end. */
 static void test_contract(void **state)
 {
 	struct case_ c;
 
 	(void)state;
 	for (uint32_t v = VARIANT_ENTRY; v <= VARIANT_GENERIC; v++) {
-		int64_t adjust = v == VARIANT_ENTRY ? BUNDLE_SP_ADJUST_ENTRY : BUNDLE_SP_ADJUST_GENERIC;
+		int64_t adjust =
+			v == VARIANT_ENTRY ? BUNDLE_SP_ADJUST_ENTRY : BUNDLE_SP_ADJUST_GENERIC;
 
 		set_up(&c, false, v);
 		process_register(&c.p, true);
@@ -303,9 +317,10 @@ static void test_contract(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_full), cmocka_unit_test(test_inline), cmocka_unit_test(test_miss),
-		cmocka_unit_test(test_no_slot), cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_not_running), cmocka_unit_test(test_contract),
+		cmocka_unit_test(test_full),	 cmocka_unit_test(test_inline),
+		cmocka_unit_test(test_miss),	 cmocka_unit_test(test_no_slot),
+		cmocka_unit_test(test_busy),	 cmocka_unit_test(test_not_running),
+		cmocka_unit_test(test_contract),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
