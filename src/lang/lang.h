@@ -261,6 +261,7 @@ struct lang_variable {
 	int64_t variance_shift;
 	bool is_read, is_written;
 	struct span type_span; /* where the type was first inferred */
+	struct span arity_span; /* where the arity was first inferred */
 };
 
 struct point_component {

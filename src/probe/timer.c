@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* timer.s(N) to timer.ns(N), with .randomize(M), and timer.hz(N): they run in the tool. */
+#include "probe/probe.h"
+
+#include <string.h>
+
+#define SECOND INT64_C(1000000000)
+#define SHORTEST INT64_C(100000) /* ns: 100 us */
+#define LONGEST (INT64_C(86400) * SECOND) /* a day */
+
+struct unit {
+	const char *name;
+	int64_t ns;
+};
+
+static const struct unit units[] = {
+	{ "s", SECOND },     { "sec", SECOND }, { "ms", 1000000 }, { "msec", 1000000 },
+	{ "us", 1000 },	     { "usec", 1000 },	{ "ns", 1 },	   { "nsec", 1 },
+};
+
+static const char *const types[] = {
+	"timer.s(number)", "timer.s(number).randomize(number)",
+	"timer.sec(number)", "timer.sec(number).randomize(number)",
+	"timer.ms(number)", "timer.ms(number).randomize(number)",
+	"timer.msec(number)", "timer.msec(number).randomize(number)",
+	"timer.us(number)", "timer.us(number).randomize(number)",
+	"timer.usec(number)", "timer.usec(number).randomize(number)",
+	"timer.ns(number)", "timer.ns(number).randomize(number)",
+	"timer.nsec(number)", "timer.nsec(number).randomize(number)",
+	"timer.hz(number)", NULL,
+};
+
+static bool fail(struct sema_resolver *r, const struct probe_point *p, uint32_t i, const char *text)
+{
+	if (!r->quiet)
+		diag_add(r->diags, DIAG_PROBE_POINT, p->components.p[i].span, "%s", text);
+	return false;
+}
+
+/* NULL for hz. */
+static const struct unit *unit_find(const char *name)
+{
+	for (size_t i = 0; i < base_count(units); i++)
+		if (strcmp(units[i].name, name) == 0)
+			return &units[i];
+	return NULL;
+}
+
+static bool interval(struct sema_resolver *r, const struct probe_point *p, const struct unit *u, int64_t n,
+		     struct sema_point *out)
+{
+	int64_t least = base_max(SHORTEST / u->ns, INT64_C(1)), most = LONGEST / u->ns, random = 0;
+
+	if (n < least || n > most)
+		return fail(r, p, 1,
+			    arena_printf(r->arena, "interval value out of range (%lld, %lld)", (long long)least,
+					 (long long)most));
+	if (p->components.n > 2 && !sema_number_argument(r, p, 2, &random))
+		return false;
+	if (random < 0 || random > n)
+		return fail(r, p, 2, "randomization value out of range");
+	out->interval_ns = n * u->ns;
+	out->randomize_ns = random * u->ns;
+	return true;
+}
+
+static bool frequency(struct sema_resolver *r, const struct probe_point *p, int64_t n, struct sema_point *out)
+{
+	if (n <= 0)
+		return fail(r, p, 1, "frequency must be greater than 0");
+	out->interval_ns = SECOND / n + (SECOND % n != 0);
+	if (out->interval_ns < SHORTEST)
+		return fail(r, p, 1, "interval value out of range (100000, 86400000000000)");
+	return true;
+}
+
+static bool timer_resolve(struct sema_resolver *r, const struct probe_point *p)
+{
+	struct sema_point timing = { 0 }, *point;
+	const struct unit *u;
+	int64_t n;
+
+	if (!sema_point_match(r, p, types) || !sema_number_argument(r, p, 1, &n))
+		return false;
+	u = unit_find(p->components.p[1].name);
+	if (u ? !interval(r, p, u, n, &timing) : !frequency(r, p, n, &timing))
+		return false;
+	point = sema_point_add(r, EVENT_TIMER, CONTEXT_TOOL, lang_point_text(r->arena, p, false));
+	point->interval_ns = timing.interval_ns;
+	point->randomize_ns = timing.randomize_ns;
+	point->type = "hrtimer";
+	return true;
+}
+
+extern const struct sema_provider probe_timer_provider;
+const struct sema_provider probe_timer_provider = {
+	.root = "timer",
+	.resolve = timer_resolve,
+	.types = types,
+};

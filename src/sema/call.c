@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which function a call means, and the functions that calls pull in.
+ *
+ * Functions of one name and arity form a chain by priority.  The head is
+ * called; the rest matters when a body says `next`.
+ */
+#include "sema/private.h"
+
+#include <string.h>
+
+/* ---- instances ------------------------------------------------------------------------- */
+
+static struct lang_variable *parameter_new(struct sema *s, const struct lang_variable *of, uint32_t index)
+{
+	struct lang_variable *v = arena_dup(s->arena, of, sizeof *v);
+
+	v->kind = VARIABLE_PARAMETER;
+	v->index = index;
+	v->arity = 0;
+	return v;
+}
+
+static struct stmt *body_of(struct sema *s, const struct function_decl *d)
+{
+	if (d->body)
+		return lang_clone_stmt(s->arena, d->body);
+	sema_error(s, DIAG_EMBEDDED, d->span, "embedded C function '%s' is not supported in this version", d->name);
+	return lang_stmt_new(s->arena, STMT_EMPTY, d->span);
+}
+
+static struct sema_function *function_new(struct sema *s, struct function_decl *d)
+{
+	struct sema_function *f = arena_new(s->arena, struct sema_function);
+
+	f->name = d->name;
+	f->span = d->span;
+	f->decl = d;
+	f->type = d->type;
+	f->n_parameters = d->parameters.n;
+	f->parameters = arena_array(s->arena, struct lang_variable *, d->parameters.n);
+	for (uint32_t i = 0; i < d->parameters.n; i++)
+		f->parameters[i] = parameter_new(s, d->parameters.p[i], i);
+	f->body = body_of(s, d);
+	return f;
+}
+
+/* The twin of d for this probe, or the one that serves all. */
+static struct sema_function *instance_get(struct sema *s, struct function_decl *d, struct sema_probe *probe)
+{
+	static const struct sema_place nowhere;
+	struct sema_probe *of = sema_function_is_contextual(s, d) ? probe : NULL;
+	const char *key = arena_printf(s->arena, "%p %p", (void *)d, (void *)of);
+	struct sema_function *f = map_find(s->instances, key);
+	struct sema_place place = s->place ? *s->place : nowhere;
+
+	if (f)
+		return f;
+	f = function_new(s, d);
+	map_put(s->instances, key, f);
+	vec_push(s->arena, &s->program->functions, f);
+	sema_library_use(s, d->file);
+	place.sema = s;
+	sema_parameters_bind(f);
+	sema_targets_resolve(&place, &f->body, d->file);
+	sema_names_bind(s, &f->body, d->file, of);
+	sema_function_locals_bind(s, f);
+	return f;
+}
+
+/* ---- chains ------------------------------------------------------------------------------- */
+
+static bool find_next(struct lang_walker *w, struct stmt **t)
+{
+	if ((*t)->kind == STMT_NEXT)
+		*(bool *)w->user = true;
+	return true;
+}
+
+static bool says_next(const struct sema_function *f)
+{
+	struct stmt *body = f->body;
+	bool found = false;
+	struct lang_walker w = { .user = &found, .stmt = find_next };
+
+	lang_walk_stmt(&w, &body);
+	return found;
+}
+
+static struct sema_function *chain_get(struct sema *s, const sema_function_decls *l, struct sema_probe *probe)
+{
+	struct sema_function *head = instance_get(s, l->p[0], probe), *f = head;
+
+	for (uint32_t i = 1; i < l->n; i++) {
+		if (l->p[i]->file->source->is_library && !says_next(f))
+			break;
+		f->next_overload = instance_get(s, l->p[i], probe);
+		f = f->next_overload;
+	}
+	return head;
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+static int builtin_arity(const char *name)
+{
+	const struct sema_builtin *b;
+
+	for (uint32_t i = 0; (b = sema_builtin_at(i)) != NULL; i++)
+		if (strcmp(b->name, name) == 0)
+			return b->n_parameters;
+	return -1;
+}
+
+static void say_unresolved(struct sema *s, const struct expr *call, const struct lang_file *file)
+{
+	const struct function_decl *d = sema_index_any_function(s, call->call.name, file);
+	int arity = d ? (int)d->parameters.n : builtin_arity(call->call.name);
+	struct diag *diag;
+
+	if (arity < 0) {
+		sema_error(s, DIAG_FUNCTION_UNKNOWN, call->token, "unresolved function %s%s", call->call.name,
+			   sema_index_similar_function(s, call->call.name));
+		return;
+	}
+	diag = sema_error(s, DIAG_ARITY, call->token, "arity mismatch found (function '%s' takes %d args)",
+			  call->call.name, arity);
+	if (d)
+		sema_note(s, diag, d->span, "declared here");
+}
+
+void sema_call_resolve(struct sema *s, struct expr *call, const struct lang_file *file, struct sema_probe *probe)
+{
+	uint32_t n = call->call.args.list.n;
+	sema_function_decls l;
+
+	if (call->call.function || call->call.builtin)
+		return;
+	l = sema_index_functions(s, call->call.name, n, file);
+	if (l.n)
+		call->call.function = chain_get(s, &l, probe);
+	else
+		call->call.builtin = sema_builtin_find(call->call.name, n);
+	if (call->call.builtin && call->call.builtin->flags & BUILTIN_GURU && !s->options->guru)
+		sema_error(s, DIAG_GURU, call->token, "function may not be used unless -g is specified");
+	if (!call->call.function && !call->call.builtin)
+		say_unresolved(s, call, file);
+}
+
+/* ---- recursion -------------------------------------------------------------------------------- */
+
+struct reach {
+	struct lang_walker walker;
+	struct sema *sema;
+	struct map *seen;
+	VEC(struct sema_function *) list;
+};
+
+static bool reach_call(struct lang_walker *w, struct expr **e)
+{
+	struct reach *r = w->user;
+
+	if ((*e)->kind != EXPR_CALL)
+		return true;
+	for (struct sema_function *f = (*e)->call.function; f; f = f->next_overload) {
+		if (map_find_u64(r->seen, (uintptr_t)f))
+			continue;
+		map_put_u64(r->seen, (uintptr_t)f, f);
+		vec_push(r->sema->arena, &r->list, f);
+	}
+	return true;
+}
+
+static bool reaches_itself(struct sema *s, struct sema_function *f)
+{
+	struct reach r = { .sema = s, .seen = map_create(s->arena) };
+
+	r.walker = (struct lang_walker){ .user = &r, .expr = reach_call };
+	lang_walk_stmt(&r.walker, &f->body);
+	for (uint32_t i = 0; i < r.list.n; i++) {
+		if (r.list.p[i] == f)
+			return true;
+		lang_walk_stmt(&r.walker, &r.list.p[i]->body);
+	}
+	return false;
+}
+
+void sema_recursion_find(struct sema *s)
+{
+	vec_each(f, &s->program->functions)
+		(*f)->is_recursive = reaches_itself(s, *f);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From leaves to probes.
+ *
+ * The body of a probe is composed from the outside in: every alias on the way
+ * puts its block in front (`=`) or behind (`+=`, and the epilogue of `=`) what
+ * is there already, and all share one scope of locals:
+ *
+ *	inner alias { } outer alias { } script { } outer epilogue { }
+ *
+ * Sites at which the body finds its variables alike share one probe.
+ */
+#include "sema/private.h"
+
+#include <string.h>
+
+struct segment {
+	struct stmt *body;
+	const struct lang_file *file;
+};
+
+typedef VEC(struct segment) segment_list;
+typedef VEC(struct sema_site *) site_list;
+
+/* ---- composition ------------------------------------------------------------------------ */
+
+static void insert_front(struct arena *a, segment_list *l, struct segment s)
+{
+	vec_push(a, l, s);
+	memmove(l->p + 1, l->p, (l->n - 1) * sizeof *l->p);
+	l->p[0] = s;
+}
+
+/* Outer levels first. */
+static void collect_segments(struct arena *a, const struct sema_level *l, segment_list *out)
+{
+	struct probe_decl *d = l->decl;
+
+	if (l->outer)
+		collect_segments(a, l->outer, out);
+	if (d->body && d->is_alias && !d->is_epilogue_alias)
+		insert_front(a, out, (struct segment){ d->body, d->file });
+	else if (d->body)
+		vec_push(a, out, (struct segment){ d->body, d->file });
+	if (d->epilogue)
+		vec_push(a, out, (struct segment){ d->epilogue, d->file });
+}
+
+static const struct sema_level *outermost(const struct sema_level *l)
+{
+	while (l->outer)
+		l = l->outer;
+	return l;
+}
+
+static void write_points(struct sema *s, struct buf *b, const struct probe_decl *d, const char *separator)
+{
+	vec_each(p, &d->points)
+		buf_addf(b, "%s%s", p == d->points.p ? "" : separator, lang_point_text(s->arena, *p, true));
+}
+
+static const char *derivation_text(struct sema *s, const struct sema_level *l)
+{
+	struct buf b;
+
+	buf_init(&b, s->arena);
+	for (; l->outer; l = l->outer) {
+		vec_each(n, &l->decl->names)
+			buf_addf(&b, "%s %s ", lang_point_text(s->arena, *n, false),
+				 l->decl->is_epilogue_alias ? "+=" : "=");
+		write_points(s, &b, l->decl, ", ");
+		buf_adds(&b, " <- ");
+	}
+	write_points(s, &b, l->decl, ",");
+	return buf_str(&b);
+}
+
+/* ---- conditions ----------------------------------------------------------------------------- */
+
+static struct expr *both(struct sema *s, struct expr *a, struct expr *b)
+{
+	struct expr *e;
+
+	if (!a || !b)
+		return a ? a : b;
+	e = lang_expr_new(s->arena, EXPR_BINARY, a->span);
+	e->token = a->token;
+	e->binary.op = OP_LOGICAL_AND;
+	e->binary.left = a;
+	e->binary.right = b;
+	return e;
+}
+
+static struct expr *conditions(struct sema *s, const struct sema_level *l)
+{
+	struct expr *all = NULL, *one;
+
+	for (; l; l = l->outer) {
+		if (!l->point->condition)
+			continue;
+		one = lang_clone_expr(s->arena, l->point->condition);
+		sema_condition_bind(s, &one, l->decl->file);
+		all = both(s, one, all);
+	}
+	return all;
+}
+
+/* ---- one probe -------------------------------------------------------------------------------- */
+
+static struct stmt *compose(struct sema *s, const struct sema_place *place, const segment_list *segments)
+{
+	struct stmt *block = lang_stmt_new(s->arena, STMT_BLOCK, place->probe->span);
+
+	vec_each(segment, segments) {
+		struct stmt *body = lang_clone_stmt(s->arena, segment->body);
+
+		sema_targets_resolve(place, &body, segment->file);
+		sema_names_bind(s, &body, segment->file, place->probe);
+		vec_push(s->arena, &block->block.list, body);
+	}
+	return block;
+}
+
+static void derive_probe(struct sema *s, const struct sema_leaf *leaf, const segment_list *segments,
+			 const site_list *sites)
+{
+	const struct sema_level *outer = outermost(leaf->level);
+	struct sema_probe *p = arena_new(s->arena, struct sema_probe);
+	struct sema_place place = { s, leaf->point, sites->n ? sites->p[0] : NULL, leaf->provider, p };
+
+	p->span = outer->decl->span;
+	p->point = leaf->point;
+	p->name = outer->name;
+	p->alias = leaf->level->outer ? outer->name : NULL;
+	p->derivation = derivation_text(s, leaf->level);
+	vec_each(site, sites)
+		vec_push(s->arena, &p->sites, *site);
+	s->place = &place;
+	p->body = compose(s, &place, segments);
+	p->condition = conditions(s, leaf->level);
+	sema_locals_bind(s, p);
+	s->place = NULL;
+	vec_push(s->arena, &s->program->probes, p);
+}
+
+/* ---- sites that are alike ------------------------------------------------------------------------ */
+
+static const char *signature(struct sema *s, const struct sema_leaf *leaf, const segment_list *segments,
+			     const struct sema_site *site)
+{
+	struct sema_place place = { s, leaf->point, site, leaf->provider, NULL };
+	struct buf b;
+
+	buf_init(&b, s->arena);
+	vec_each(segment, segments)
+		buf_adds(&b, sema_targets_signature(&place, segment->body, segment->file));
+	return buf_str(&b);
+}
+
+static void derive_groups(struct sema *s, const struct sema_leaf *leaf, const segment_list *segments)
+{
+	struct map *groups = map_create(s->arena);
+	const char *key;
+	void *group;
+
+	vec_each(site, &leaf->point->sites) {
+		site_list *l;
+
+		key = signature(s, leaf, segments, *site);
+		l = map_find(groups, key);
+		if (!l) {
+			l = arena_new(s->arena, site_list);
+			map_put(groups, key, l);
+		}
+		vec_push(s->arena, l, *site);
+	}
+	for (uint32_t it = 0; map_next(groups, &it, &key, &group);)
+		derive_probe(s, leaf, segments, group);
+}
+
+static void derive_leaf(struct sema *s, const struct sema_leaf *leaf)
+{
+	segment_list segments = { 0 };
+	site_list all = { leaf->point->sites.p, leaf->point->sites.n, leaf->point->sites.n };
+
+	collect_segments(s->arena, leaf->level, &segments);
+	if (all.n > 1 && *signature(s, leaf, &segments, all.p[0]))
+		derive_groups(s, leaf, &segments);
+	else
+		derive_probe(s, leaf, &segments, &all);
+}
+
+/* Library files that bodies use add leaves while this runs. */
+void sema_leaves_derive(struct sema *s)
+{
+	for (uint32_t i = 0; i < s->leaves.n; i++) {
+		struct sema_leaf leaf = s->leaves.p[i];
+
+		derive_leaf(s, &leaf);
+	}
+}

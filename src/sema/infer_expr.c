@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Types of expressions. `want` is what the surroundings need, UNKNOWN if they do not care. */
+#include "sema/private.h"
+
+/* e is of type `found`, whatever the surroundings want. */
+static void settle(struct sema_infer *i, struct expr *e, enum lang_type found, enum lang_type want)
+{
+	e->type = found;
+	if (want != TYPE_UNKNOWN && found != want)
+		sema_infer_mismatch(i, e, want, found);
+}
+
+/* Two operands of one type, which may be known from either. */
+static enum lang_type infer_pair(struct sema_infer *i, struct expr *e, struct expr *x, struct expr *y,
+				 enum lang_type want)
+{
+	sema_infer_expr(i, x, want);
+	sema_infer_expr(i, y, want);
+	if (x->type == TYPE_UNKNOWN && y->type != TYPE_UNKNOWN) {
+		sema_infer_expr(i, x, y->type);
+	} else if (y->type == TYPE_UNKNOWN && x->type != TYPE_UNKNOWN) {
+		sema_infer_expr(i, y, x->type);
+	} else if (x->type != y->type && !i->failed) {
+		i->failed = true;
+		sema_error(i->sema, DIAG_TYPE_MISMATCH, e->token,
+			   "type mismatch: left and right sides don't agree (%s vs %s)", lang_type_name(x->type),
+			   lang_type_name(y->type));
+	}
+	return x->type;
+}
+
+/* One complaint about a variable is enough. */
+static void give_up(struct sema_infer *i, struct expr *symbol)
+{
+	sema_infer_unresolved(i, symbol->token);
+	if (i->last)
+		symbol->symbol.variable->type = TYPE_LONG;
+}
+
+static void infer_symbol(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	sema_infer_scalar(i, e);
+	e->type = sema_infer_symbol(i, e, want);
+	if (e->type == TYPE_UNKNOWN)
+		give_up(i, e);
+}
+
+static void infer_hist(struct sema_infer *i, struct expr *e)
+{
+	sema_infer_expr(i, e->hist.of, TYPE_STATS);
+	e->type = TYPE_STATS;
+}
+
+static void infer_index(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	struct expr *base = e->index.base;
+
+	if (base->kind == EXPR_HIST) {
+		infer_hist(i, base);
+		vec_each(k, &e->index.keys.list)
+			if (*k)
+				sema_infer_expr(i, *k, TYPE_LONG);
+		settle(i, e, TYPE_LONG, want);
+		return;
+	}
+	sema_infer_keys(i, base, &e->index.keys);
+	e->type = base->type = sema_infer_symbol(i, base, want);
+	if (e->type == TYPE_UNKNOWN)
+		give_up(i, base);
+}
+
+static bool is_comparison(enum lang_op op)
+{
+	return op >= OP_EQ && op <= OP_GE;
+}
+
+static void infer_binary(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	enum lang_type operand = e->binary.op == OP_CONCAT ? TYPE_STRING : TYPE_LONG;
+
+	if (is_comparison(e->binary.op)) {
+		if (infer_pair(i, e, e->binary.left, e->binary.right, TYPE_UNKNOWN) == TYPE_UNKNOWN)
+			sema_infer_unresolved(i, e->binary.left->token);
+		settle(i, e, TYPE_LONG, want);
+		return;
+	}
+	sema_infer_expr(i, e->binary.left, operand);
+	sema_infer_expr(i, e->binary.right, operand);
+	settle(i, e, operand, want);
+}
+
+static void infer_ternary(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	sema_infer_expr(i, e->ternary.condition, TYPE_LONG);
+	e->type = infer_pair(i, e, e->ternary.yes, e->ternary.no, want);
+}
+
+/* ---- assignments --------------------------------------------------------------------------- */
+
+static bool is_place(const struct expr *e)
+{
+	return e->kind == EXPR_SYMBOL || (e->kind == EXPR_INDEX && e->index.base->kind == EXPR_SYMBOL);
+}
+
+static bool need_place(struct sema_infer *i, const struct expr *e, struct span operator)
+{
+	if (is_place(e))
+		return true;
+	i->failed = true;
+	sema_error(i->sema, DIAG_LVALUE, operator, "Expecting lvalue for assignment");
+	return false;
+}
+
+static void infer_plain(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	struct expr *left = e->assign.left, *right = e->assign.right;
+
+	sema_infer_expr(i, left, want);
+	sema_infer_expr(i, right, TYPE_UNKNOWN);
+	if (right->type == TYPE_UNKNOWN)
+		sema_infer_expr(i, right, left->type);
+	else if (right->type == TYPE_STATS)
+		sema_infer_mismatch(i, right, left->type == TYPE_STRING ? TYPE_STRING : TYPE_LONG, TYPE_STATS);
+	else
+		sema_infer_expr(i, left, right->type);
+	e->type = left->type;
+}
+
+static void infer_assign(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	enum lang_type operand = e->assign.op == OP_CONCAT ? TYPE_STRING : TYPE_LONG;
+
+	if (!need_place(i, e->assign.left, e->token))
+		return;
+	if (e->assign.op == OP_ASSIGN) {
+		infer_plain(i, e, want);
+		return;
+	}
+	sema_infer_expr(i, e->assign.left, e->assign.op == OP_AGGREGATE ? TYPE_STATS : operand);
+	sema_infer_expr(i, e->assign.right, operand);
+	settle(i, e, operand, want);
+}
+
+static void infer_step(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	if (!need_place(i, e->step.operand, e->token))
+		return;
+	sema_infer_expr(i, e->step.operand, TYPE_LONG);
+	settle(i, e, TYPE_LONG, want);
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static void infer_parameter(struct sema_infer *i, struct lang_variable *v, struct expr *arg)
+{
+	sema_infer_expr(i, arg, v->type);
+	if (arg->type == TYPE_STATS) {
+		sema_infer_mismatch(i, arg, v->type == TYPE_UNKNOWN ? TYPE_LONG : v->type, TYPE_STATS);
+		return;
+	}
+	if (v->type != TYPE_UNKNOWN || arg->type == TYPE_UNKNOWN)
+		return;
+	v->type = arg->type;
+	v->type_span = arg->token;
+	i->changed = true;
+}
+
+static void learn_result(struct sema_infer *i, struct sema_function *f, enum lang_type type)
+{
+	if (f->type != TYPE_UNKNOWN || type == TYPE_UNKNOWN)
+		return;
+	f->type = type;
+	i->changed = true;
+}
+
+/* All of a chain take and give the same types. */
+static void infer_script_call(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	struct sema_function *head = e->call.function;
+
+	for (struct sema_function *f = head; f; f = f->next_overload) {
+		for (uint32_t k = 0; k < f->n_parameters; k++)
+			infer_parameter(i, f->parameters[k], e->call.args.list.p[k]);
+		learn_result(i, head, f->type);
+		if (f->type != TYPE_UNKNOWN && head->type != f->type && !i->failed) {
+			i->failed = true;
+			sema_error(i->sema, DIAG_FUNCTION_CONFLICT, f->span,
+				   "type mismatch: overloaded functions of one arity give %s and %s",
+				   lang_type_name(head->type), lang_type_name(f->type));
+		}
+	}
+	learn_result(i, head, want);
+	for (struct sema_function *f = head; f; f = f->next_overload)
+		learn_result(i, f, head->type);
+	e->type = head->type;
+}
+
+static void infer_call(struct sema_infer *i, struct expr *e, enum lang_type want, bool used)
+{
+	const struct sema_builtin *b = e->call.builtin;
+
+	if (b) {
+		for (uint32_t k = 0; k < b->n_parameters; k++)
+			sema_infer_expr(i, e->call.args.list.p[k], b->parameters[k]);
+		e->type = b->type;
+	} else {
+		infer_script_call(i, e, want);
+	}
+	if (e->type == TYPE_UNKNOWN && used)
+		sema_infer_unresolved(i, e->token);
+	else if (want != TYPE_UNKNOWN && e->type != TYPE_UNKNOWN && e->type != want)
+		sema_infer_mismatch(i, e, want, e->type);
+}
+
+/* ---- printing ---------------------------------------------------------------------------------- */
+
+static bool takes_string(char conversion)
+{
+	return conversion == 's';
+}
+
+/* False when the format has more directives than there are arguments, or fewer. */
+static bool infer_format(struct sema_infer *i, struct expr *e)
+{
+	uint32_t next = 0, n = e->print.args.list.n;
+	struct expr **args = e->print.args.list.p;
+
+	for (uint32_t k = 0; k < e->print.n_parts; k++) {
+		const struct format_part *p = &e->print.parts[k];
+		uint32_t stars = (uint32_t)p->star_width + p->star_precision;
+
+		if (!p->conversion)
+			continue;
+		for (; stars; stars--)
+			if (next < n)
+				sema_infer_expr(i, args[next++], TYPE_LONG);
+			else
+				return false;
+		if (next == n)
+			return false;
+		sema_infer_expr(i, args[next++], takes_string(p->conversion) ? TYPE_STRING : TYPE_LONG);
+	}
+	return next == n;
+}
+
+static void infer_printed(struct sema_infer *i, struct expr *e)
+{
+	if (e->kind == EXPR_HIST) {
+		infer_hist(i, e);
+		return;
+	}
+	sema_infer_expr(i, e, TYPE_UNKNOWN);
+	if (e->type == TYPE_STATS) {
+		i->failed = true;
+		sema_error(i->sema, DIAG_STATISTIC, e->token, "invalid type stats");
+	}
+}
+
+static void infer_print(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	if (e->print.print == PRINT_PRINTF) {
+		if (!infer_format(i, e) && !i->failed) {
+			i->failed = true;
+			sema_error(i->sema, DIAG_FORMAT, e->token,
+				   "Wrong number of args to formatted print operator");
+		}
+	} else {
+		vec_each(a, &e->print.args.list)
+			if (e->print.print == PRINT_CHAR)
+				sema_infer_expr(i, *a, TYPE_LONG);
+			else
+				infer_printed(i, *a);
+	}
+	settle(i, e, e->print.to_string ? TYPE_STRING : TYPE_LONG, want);
+}
+
+/* ---- all kinds ------------------------------------------------------------------------------------ */
+
+/* Exhaustive over the kinds of expressions. */
+static void infer(struct sema_infer *i, struct expr *e, enum lang_type want, bool used)
+{
+	switch (e->kind) {
+	case EXPR_NUMBER:
+		settle(i, e, TYPE_LONG, want);
+		return;
+	case EXPR_STRING:
+		settle(i, e, TYPE_STRING, want);
+		return;
+	case EXPR_SYMBOL:
+		infer_symbol(i, e, want);
+		return;
+	case EXPR_INDEX:
+		infer_index(i, e, want);
+		return;
+	case EXPR_UNARY:
+		sema_infer_expr(i, e->unary.operand, TYPE_LONG);
+		settle(i, e, TYPE_LONG, want);
+		return;
+	case EXPR_BINARY:
+		infer_binary(i, e, want);
+		return;
+	case EXPR_TERNARY:
+		infer_ternary(i, e, want);
+		return;
+	case EXPR_ASSIGN:
+		infer_assign(i, e, want);
+		return;
+	case EXPR_STEP:
+		infer_step(i, e, want);
+		return;
+	case EXPR_IN:
+		sema_infer_keys(i, e->in.array, &e->in.keys);
+		settle(i, e, TYPE_LONG, want);
+		return;
+	case EXPR_REGEX:
+		sema_infer_expr(i, e->regex.subject, TYPE_STRING);
+		settle(i, e, TYPE_LONG, want);
+		return;
+	case EXPR_CALL:
+		infer_call(i, e, want, used);
+		return;
+	case EXPR_PRINT:
+		infer_print(i, e, want);
+		return;
+	case EXPR_STAT:
+		sema_infer_expr(i, e->stat.of, TYPE_STATS);
+		settle(i, e, TYPE_LONG, want);
+		return;
+	case EXPR_HIST:
+		infer_hist(i, e);
+		i->failed = true;
+		sema_error(i->sema, DIAG_HISTOGRAM, e->token, "base histogram operator where expression expected");
+		return;
+	case EXPR_TARGET:
+		settle(i, e, e->target.operand ? e->target.operand->type : TYPE_LONG, want);
+		return;
+	case EXPR_OPERATOR:
+	case EXPR_EMBEDDED:
+		settle(i, e, TYPE_LONG, want);
+		return;
+	}
+}
+
+void sema_infer_expr(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	infer(i, e, want, true);
+}
+
+void sema_infer_unused(struct sema_infer *i, struct expr *e)
+{
+	infer(i, e, TYPE_UNKNOWN, false);
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a body means at one place: @defined and constants are folded, dead
+ * branches dropped, and what is left of target variables is looked up.
+ *
+ * Parts of a condition are folded before what depends on them is looked at:
+ * in `@defined($x) ? $x : 0` the variable is only asked for where it is.
+ */
+#include "sema/private.h"
+
+#include <string.h>
+
+struct resolve {
+	struct lang_walker walker;
+	const struct sema_place *place;
+	const struct lang_file *file;
+};
+
+static struct expr *literal(struct sema *s, enum expr_kind kind, const struct expr *from)
+{
+	struct expr *e = lang_expr_new(s->arena, kind, from->span);
+
+	e->token = from->token;
+	e->type = kind == EXPR_STRING ? TYPE_STRING : TYPE_LONG;
+	if (kind == EXPR_STRING)
+		e->string.text = "";
+	return e;
+}
+
+static struct expr *number(struct sema *s, const struct expr *from, int64_t value)
+{
+	struct expr *e = literal(s, EXPR_NUMBER, from);
+
+	e->number.value = value;
+	return e;
+}
+
+static struct expr *text(struct sema *s, const struct expr *from, const char *value)
+{
+	struct expr *e = literal(s, EXPR_STRING, from);
+
+	e->string.text = value;
+	e->string.length = (uint32_t)strlen(value);
+	return e;
+}
+
+/* ---- asking the provider --------------------------------------------------------------- */
+
+/* NULL, and unless `probing` a diagnostic, when there is no such variable here. */
+static struct expr *look_up(const struct sema_place *p, struct expr *e, bool probing)
+{
+	struct sema *s = p->sema;
+	struct sema_resolver r = {
+		.arena = s->arena, .names = s->names, .sources = s->options->sources, .options = s->options,
+		.diags = probing || s->quiet ? &s->muted : s->diags, .quiet = probing || s->quiet > 0,
+		.user = s->options->provider_user,
+	};
+	uint32_t errors = s->diags->errors;
+	struct expr *found;
+
+	if (!p->provider || !p->provider->variable) {
+		if (!probing)
+			sema_error(s, DIAG_VARIABLE_CONTEXT, e->token, "unresolved target-symbol expression");
+		return NULL;
+	}
+	found = p->provider->variable(&r, p->point, p->site, e, probing);
+	if (!found && !probing && s->diags->errors == errors)
+		sema_error(s, DIAG_VARIABLE_UNKNOWN, e->token, "unresolved target-symbol expression");
+	return found;
+}
+
+static bool is_defined(const struct sema_place *p, const struct expr *e)
+{
+	struct expr *copy = lang_clone_expr(p->sema->arena, e);
+
+	if (copy->kind != EXPR_TARGET)
+		return false;
+	return look_up(p, copy, true) != NULL;
+}
+
+static void resolve_target(struct resolve *r, struct expr **e)
+{
+	struct expr *found;
+
+	for (uint32_t i = 0; i < (*e)->target.n_components; i++)
+		if ((*e)->target.components[i].index)
+			lang_walk_expr(&r->walker, &(*e)->target.components[i].index);
+	found = look_up(r->place, *e, false);
+	*e = found ? found : number(r->place->sema, *e, 0);
+}
+
+/* ---- operators -------------------------------------------------------------------------- */
+
+static void resolve_operator(struct resolve *r, struct expr **e)
+{
+	struct sema *s = r->place->sema;
+	const char *name = (*e)->op.name;
+	int64_t value = 0;
+
+	if (strcmp(name, "@defined") == 0 && (*e)->op.args.list.n == 1)
+		value = is_defined(r->place, (*e)->op.args.list.p[0]);
+	else if (!s->options->guru && (strcmp(name, "@kderef") == 0 || strcmp(name, "@kregister") == 0 ||
+				       strcmp(name, "@const") == 0))
+		sema_error(s, DIAG_GURU, (*e)->token, "using %s operator not permitted; need stap -g", name);
+	else
+		sema_error(s, DIAG_UNSUPPORTED, (*e)->token, "%s is not supported in this version", name);
+	*e = number(s, *e, value);
+}
+
+static void check_write(struct resolve *r, const struct expr *left)
+{
+	struct sema *s = r->place->sema;
+
+	if (left->kind != EXPR_TARGET && left->kind != EXPR_OPERATOR)
+		return;
+	if (!s->options->guru)
+		sema_error(s, DIAG_VARIABLE_WRITE, left->token,
+			   "write to target variable not permitted; need stap -g");
+	else
+		sema_error(s, DIAG_UNSUPPORTED, left->token, "writing target variables is not supported in this version");
+}
+
+/* ---- what is constant in a probe ---------------------------------------------------------- */
+
+static const char *const constant_calls[] = { "pn", "probe_type", "module_name" };
+
+static bool is_constant_call(struct sema *s, const struct expr *e, const struct lang_file *file)
+{
+	if (e->kind != EXPR_CALL || e->call.args.list.n)
+		return false;
+	for (size_t i = 0; i < base_count(constant_calls); i++)
+		if (strcmp(e->call.name, constant_calls[i]) == 0)
+			return !sema_index_any_function(s, e->call.name, file);
+	return false;
+}
+
+static void resolve_constant_call(struct resolve *r, struct expr **e)
+{
+	const struct sema_place *p = r->place;
+	const char *name = (*e)->call.name, *value = "spile";
+
+	if (strcmp(name, "pn") == 0)
+		value = p->probe ? p->probe->name : "";
+	else if (strcmp(name, "probe_type") == 0)
+		value = p->point && p->point->type ? p->point->type : "";
+	*e = text(p->sema, *e, value);
+}
+
+/* ---- the walk --------------------------------------------------------------------------------- */
+
+static void resolve_binary(struct resolve *r, struct expr **e)
+{
+	struct expr *folded;
+
+	lang_walk_expr(&r->walker, &(*e)->binary.left);
+	folded = sema_fold(r->place->sema->arena, *e);
+	if (folded == *e) {
+		lang_walk_expr(&r->walker, &(*e)->binary.right);
+		folded = sema_fold(r->place->sema->arena, *e);
+	}
+	*e = folded;
+}
+
+static void resolve_ternary(struct resolve *r, struct expr **e)
+{
+	int64_t value;
+
+	lang_walk_expr(&r->walker, &(*e)->ternary.condition);
+	if (sema_is_number((*e)->ternary.condition, &value)) {
+		*e = value ? (*e)->ternary.yes : (*e)->ternary.no;
+		lang_walk_expr(&r->walker, e);
+		return;
+	}
+	lang_walk_expr(&r->walker, &(*e)->ternary.yes);
+	lang_walk_expr(&r->walker, &(*e)->ternary.no);
+}
+
+static void unsupported(struct resolve *r, struct expr **e, enum diag_tag tag, const char *what)
+{
+	sema_error(r->place->sema, tag, (*e)->token, "%s not supported in this version", what);
+	*e = number(r->place->sema, *e, 0);
+}
+
+/* Exhaustive over the kinds of expressions. */
+static bool resolve_expr(struct lang_walker *w, struct expr **e)
+{
+	struct resolve *r = w->user;
+
+	switch ((*e)->kind) {
+	case EXPR_TARGET:
+		if (!(*e)->target.operand)
+			resolve_target(r, e);
+		return false;
+	case EXPR_OPERATOR:
+		resolve_operator(r, e);
+		return false;
+	case EXPR_BINARY:
+		resolve_binary(r, e);
+		return false;
+	case EXPR_TERNARY:
+		resolve_ternary(r, e);
+		return false;
+	case EXPR_UNARY:
+		lang_walk_expr(w, &(*e)->unary.operand);
+		*e = sema_fold(r->place->sema->arena, *e);
+		return false;
+	case EXPR_ASSIGN:
+		check_write(r, (*e)->assign.left);
+		return true;
+	case EXPR_STEP:
+		check_write(r, (*e)->step.operand);
+		return true;
+	case EXPR_CALL:
+		if (is_constant_call(r->place->sema, *e, r->file))
+			resolve_constant_call(r, e);
+		return true;
+	case EXPR_REGEX:
+		unsupported(r, e, DIAG_UNSUPPORTED, "regular expressions are");
+		return false;
+	case EXPR_EMBEDDED:
+		unsupported(r, e, DIAG_EMBEDDED, "embedded C is");
+		return false;
+	case EXPR_NUMBER:
+	case EXPR_STRING:
+	case EXPR_SYMBOL:
+	case EXPR_INDEX:
+	case EXPR_IN:
+	case EXPR_PRINT:
+	case EXPR_STAT:
+	case EXPR_HIST:
+		return true;
+	}
+	return true;
+}
+
+static bool resolve_stmt(struct lang_walker *w, struct stmt **t)
+{
+	struct resolve *r = w->user;
+	int64_t value;
+
+	if ((*t)->kind == STMT_EMBEDDED)
+		sema_error(r->place->sema, DIAG_EMBEDDED, (*t)->span, "embedded C is not supported in this version");
+	if ((*t)->kind != STMT_IF)
+		return true;
+	lang_walk_expr(w, &(*t)->if_.condition);
+	if (sema_is_number((*t)->if_.condition, &value)) {
+		*t = value ? (*t)->if_.yes : (*t)->if_.no;
+		if (!*t)
+			*t = lang_stmt_new(r->place->sema->arena, STMT_EMPTY, (struct span){ 0, 0, 0 });
+		lang_walk_stmt(w, t);
+		return false;
+	}
+	lang_walk_stmt(w, &(*t)->if_.yes);
+	if ((*t)->if_.no)
+		lang_walk_stmt(w, &(*t)->if_.no);
+	return false;
+}
+
+void sema_targets_resolve(const struct sema_place *p, struct stmt **body, const struct lang_file *file)
+{
+	struct resolve r = { .place = p, .file = file };
+
+	r.walker = (struct lang_walker){ .user = &r, .expr = resolve_expr, .stmt = resolve_stmt };
+	lang_walk_stmt(&r.walker, body);
+}
+
+/* ---- which functions depend on the probe -------------------------------------------------------- */
+
+struct scan {
+	struct lang_walker walker;
+	struct sema *sema;
+	const struct lang_file *file;
+	bool found;
+	VEC(struct function_decl *) called;
+	struct map *seen;
+};
+
+static bool scan_expr(struct lang_walker *w, struct expr **e)
+{
+	struct scan *c = w->user;
+	sema_function_decls l;
+
+	if ((*e)->kind == EXPR_TARGET || (*e)->kind == EXPR_OPERATOR || is_constant_call(c->sema, *e, c->file))
+		c->found = true;
+	if ((*e)->kind != EXPR_CALL)
+		return true;
+	l = sema_index_functions(c->sema, (*e)->call.name, (*e)->call.args.list.n, c->file);
+	vec_each(d, &l) {
+		if (map_find_u64(c->seen, (uintptr_t)*d))
+			continue;
+		map_put_u64(c->seen, (uintptr_t)*d, c);
+		vec_push(c->sema->arena, &c->called, *d);
+	}
+	return true;
+}
+
+bool sema_function_is_contextual(struct sema *s, const struct function_decl *d)
+{
+	static const char yes[] = "yes", no[] = "no";
+	const char *known = map_find_u64(s->contextual, (uintptr_t)d);
+	struct scan c = { .sema = s };
+
+	if (known)
+		return known == yes;
+	c.seen = map_create(s->arena);
+	c.walker = (struct lang_walker){ .user = &c, .expr = scan_expr };
+	vec_push(s->arena, &c.called, (struct function_decl *)d);
+	for (uint32_t i = 0; i < c.called.n && !c.found; i++) {
+		c.file = c.called.p[i]->file;
+		if (c.called.p[i]->body)
+			lang_walk_stmt(&c.walker, &c.called.p[i]->body);
+	}
+	map_put_u64(s->contextual, (uintptr_t)d, (void *)(c.found ? yes : no));
+	return c.found;
+}
+
+/* ---- signatures ------------------------------------------------------------------------------------ */
+
+struct signature {
+	struct lang_walker walker;
+	const struct sema_place *place;
+	const struct lang_file *file;
+	struct map *functions; /* already in */
+	struct buf out;
+};
+
+static bool write_operand(struct lang_walker *w, struct expr **e)
+{
+	struct buf *out = w->user;
+	const struct sema_operand *o = (*e)->kind == EXPR_TARGET ? (*e)->target.operand : NULL;
+
+	if (o)
+		buf_addf(out, "|%d %d %d %d %d %d %d %d %lld %d", o->kind, o->size, o->is_signed, o->base, o->index,
+			 o->scale, o->shift, o->module_relative, (long long)o->displacement, o->type);
+	return true;
+}
+
+static void write_target(struct signature *g, const struct expr *e)
+{
+	struct expr *found = look_up(g->place, lang_clone_expr(g->place->sema->arena, e), true);
+	struct lang_walker w = { .user = &g->out, .expr = write_operand };
+
+	buf_addc(&g->out, ';');
+	if (!found)
+		return;
+	lang_print_expr(&g->out, found);
+	lang_walk_expr(&w, &found);
+}
+
+static void write_function(struct signature *g, struct function_decl *d)
+{
+	const struct lang_file *file = g->file;
+
+	if (!d->body || map_find_u64(g->functions, (uintptr_t)d) ||
+	    !sema_function_is_contextual(g->place->sema, d))
+		return;
+	map_put_u64(g->functions, (uintptr_t)d, d);
+	g->file = d->file;
+	lang_walk_stmt(&g->walker, &d->body);
+	g->file = file;
+}
+
+static bool write_expr(struct lang_walker *w, struct expr **e)
+{
+	struct signature *g = w->user;
+	sema_function_decls l;
+
+	if ((*e)->kind == EXPR_TARGET)
+		write_target(g, *e);
+	if ((*e)->kind != EXPR_CALL)
+		return true;
+	l = sema_index_functions(g->place->sema, (*e)->call.name, (*e)->call.args.list.n, g->file);
+	vec_each(d, &l)
+		write_function(g, *d);
+	return true;
+}
+
+const char *sema_targets_signature(const struct sema_place *p, struct stmt *body, const struct lang_file *file)
+{
+	struct signature g = { .place = p, .file = file };
+
+	g.walker = (struct lang_walker){ .user = &g, .expr = write_expr };
+	g.functions = map_create(p->sema->arena);
+	buf_init(&g.out, p->sema->arena);
+	lang_walk_stmt(&g.walker, &body);
+	return buf_str(&g.out);
+}
