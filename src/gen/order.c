@@ -15,10 +15,11 @@ static const char *const shapes[] = {
 
 static bool shape_has(const struct ir_ins *ins, char letter)
 {
-	for (const char *s = shapes[ins->op]; *s; s++)
-		if (*s == letter)
-			return true;
-	return false;
+	const char *s = shapes[ins->op];
+
+	while (*s && *s != letter)
+		s++;
+	return *s;
 }
 
 void gen_each_read(const struct ir_ins *ins, gen_visit *visit, void *user)
@@ -35,12 +36,12 @@ void gen_each_read(const struct ir_ins *ins, gen_visit *visit, void *user)
 
 uint32_t gen_written(const struct ir_ins *ins)
 {
-	return shape_has(ins, 'd') ? ins->d : IR_NONE;
+	return shapes[ins->op][0] == 'd' ? ins->d : IR_NONE; /* a result is named first */
 }
 
 bool gen_is_pure(const struct ir_ins *ins)
 {
-	return shape_has(ins, 'd') && ins->op != IR_CALL && ins->op != IR_CALLF;
+	return shapes[ins->op][0] == 'd' && ins->op != IR_CALL && ins->op != IR_CALLF;
 }
 
 bool gen_is_compare(uint32_t op)

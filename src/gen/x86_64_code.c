@@ -34,7 +34,10 @@ void code_u8(struct code *c, uint32_t v)
 {
 	uint8_t byte = (uint8_t)v;
 
-	code_bytes(c, &byte, 1);
+	if (c->n < c->cap) /* nearly always, and called for every opcode */
+		c->p[c->n++] = byte;
+	else
+		code_bytes(c, &byte, 1);
 }
 
 void code_u32(struct code *c, uint32_t v)
