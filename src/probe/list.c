@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lines of -l and -L. */
-#include <ctype.h>
+/* The lines of -l and -L; points of an alias are shown under its name. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,20 +8,6 @@
 struct line_list {
 	VEC(const char *) list;
 };
-
-/* Whether two points begin with the same word: an alias seldom begins like its points. */
-static bool same_root(const char *a, const char *b)
-{
-	while (*a && *a == *b && (isalnum((unsigned char)*a) || *a == '_'))
-		a++, b++;
-	return !isalnum((unsigned char)*a) && *a != '_' && !isalnum((unsigned char)*b) && *b != '_';
-}
-
-/* Aliases are shown under their own name. */
-static const char *shown_name(const struct sema_probe *p, const char *text)
-{
-	return p->name && !same_root(p->name, text) ? p->name : text;
-}
 
 static const char *locals_text(struct arena *a, const struct sema_probe *p)
 {
@@ -52,15 +37,15 @@ static void probe_lines(struct arena *a, struct line_list *to, const struct sema
 
 	vec_each(it, &p->sites) {
 		const struct sema_site *s = *it;
-		const char *text = s->listed ? s->listed : s->point;
+		const char *shown = s->listed ? s->listed : s->point;
 
 		any = true;
-		vec_push(a, &to->list, arena_printf(a, "%s%s%s", shown_name(p, text), locals,
+		vec_push(a, &to->list, arena_printf(a, "%s%s%s", p->alias ? p->alias : shown, locals,
 						    with_variables ? arguments_text(a, s) : ""));
 	}
 	if (!any && p->point->event != EVENT_SITE)
 		vec_push(a, &to->list,
-			 arena_printf(a, "%s%s", shown_name(p, p->point->point), locals));
+			 arena_printf(a, "%s%s", p->alias ? p->alias : p->point->point, locals));
 }
 
 static int compare_lines(const void *a, const void *b)
