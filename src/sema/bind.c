@@ -75,6 +75,12 @@ static void need_statistic(struct locals *l, const struct expr *e)
 			   "stat locals not supported, missing global declaration?");
 }
 
+static void need_place(struct locals *l, const struct expr *left, struct span operator)
+{
+	if (left->kind != EXPR_SYMBOL && left->kind != EXPR_INDEX && left->kind != EXPR_TARGET)
+		sema_error(l->sema, DIAG_LVALUE, operator, "Expecting lvalue for assignment");
+}
+
 static void bind_local(struct locals *l, struct expr *e)
 {
 	struct lang_variable *v;
@@ -94,10 +100,13 @@ static void bind_local(struct locals *l, struct expr *e)
 	e->symbol.variable = v;
 }
 
+/* What may only be done to globals, checked before the name becomes a local. */
 static bool local_expr(struct lang_walker *w, struct expr **e)
 {
 	struct locals *l = w->user;
 
+	if ((*e)->kind == EXPR_ASSIGN && (*e)->assign.op == OP_AGGREGATE)
+		need_statistic(l, (*e)->assign.left);
 	if ((*e)->kind == EXPR_INDEX)
 		need_array(l, (*e)->index.base, (*e)->index.keys.list.n);
 	else if ((*e)->kind == EXPR_IN)
@@ -106,8 +115,8 @@ static bool local_expr(struct lang_walker *w, struct expr **e)
 		need_statistic(l, (*e)->stat.of);
 	else if ((*e)->kind == EXPR_HIST)
 		need_statistic(l, (*e)->hist.of);
-	else if ((*e)->kind == EXPR_ASSIGN && (*e)->assign.op == OP_AGGREGATE)
-		need_statistic(l, (*e)->assign.left);
+	else if ((*e)->kind == EXPR_ASSIGN)
+		need_place(l, (*e)->assign.left, (*e)->token);
 	else if ((*e)->kind == EXPR_SYMBOL)
 		bind_local(l, *e);
 	return true;

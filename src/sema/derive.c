@@ -190,6 +190,21 @@ static void derive_leaf(struct sema *s, const struct sema_leaf *leaf)
 		derive_probe(s, leaf, &segments, &all);
 }
 
+/* What the library prepares comes before what the script does at the same time. */
+static void library_first(struct sema *s)
+{
+	struct sema_program *p = s->program;
+	struct sema_probe **sorted = arena_array(s->arena, struct sema_probe *, p->probes.n);
+	uint32_t n = 0;
+
+	for (int library = 1; library >= 0; library--)
+		vec_each(probe, &p->probes)
+			if (sema_is_library(s, (*probe)->span) == library)
+				sorted[n++] = *probe;
+	p->probes.p = sorted;
+	p->probes.cap = n;
+}
+
 /* Library files that bodies use add leaves while this runs. */
 void sema_leaves_derive(struct sema *s)
 {
@@ -198,4 +213,5 @@ void sema_leaves_derive(struct sema *s)
 
 		derive_leaf(s, &leaf);
 	}
+	library_first(s);
 }

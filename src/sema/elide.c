@@ -199,6 +199,9 @@ static void warn_never_assigned(struct sema *s, const struct lang_variable *v)
 static void warn_about_variables(struct sema *s)
 {
 	sema_uses_compute(s);
+	sema_reach(s);
+	vec_each(v, &s->program->globals)
+		warn_never_assigned(s, *v);
 	vec_each(p, &s->program->probes)
 		vec_each(v, &(*p)->locals)
 			warn_never_assigned(s, *v);
@@ -314,6 +317,7 @@ void sema_reach(struct sema *s)
 	r.walker = (struct lang_walker){ .user = &r, .expr = reach_expr };
 	p->functions.p = NULL;
 	p->functions.n = p->functions.cap = 0;
+	p->globals.n = 0;
 	vec_each(probe, &p->probes) {
 		lang_walk_stmt(&r.walker, &(*probe)->body);
 		lang_walk_expr(&r.walker, &(*probe)->condition);

@@ -104,8 +104,11 @@ static void say_mismatch(struct sema_resolver *r, const pattern_list *l, uint32_
 			 const struct point_component *c)
 {
 	name_list names = choices(r->arena, l, i, false);
+	bool complete = false;
 
-	if (!names.n)
+	vec_each(p, l)
+		complete |= p->components.n == i;
+	if (complete)
 		say(r, c->span, "invalid suffix for probe");
 	else
 		say(r, c->span, arena_printf(r->arena, "probe point mismatch%s",

@@ -5,6 +5,10 @@
  *
  * Parts of a condition are folded before what depends on them is looked at:
  * in `@defined($x) ? $x : 0` the variable is only asked for where it is.
+ *
+ * Where there are no target variables only what depends on @defined is folded,
+ * so that a mistake in a branch that is never taken is still found, as it is by
+ * SystemTap; the rest is left to the optimizer.
  */
 #include "sema/private.h"
 
@@ -14,6 +18,7 @@ struct resolve {
 	struct lang_walker walker;
 	const struct sema_place *place;
 	const struct lang_file *file;
+	uint32_t defined; /* @defined folded so far */
 };
 
 static struct expr *literal(struct sema *s, enum expr_kind kind, const struct expr *from)
@@ -97,13 +102,15 @@ static void resolve_operator(struct resolve *r, struct expr **e)
 	const char *name = (*e)->op.name;
 	int64_t value = 0;
 
-	if (strcmp(name, "@defined") == 0 && (*e)->op.args.list.n == 1)
+	if (strcmp(name, "@defined") == 0 && (*e)->op.args.list.n == 1) {
 		value = is_defined(r->place, (*e)->op.args.list.p[0]);
-	else if (!s->options->guru && (strcmp(name, "@kderef") == 0 || strcmp(name, "@kregister") == 0 ||
-				       strcmp(name, "@const") == 0))
+		r->defined++;
+	} else if (!s->options->guru && (strcmp(name, "@kderef") == 0 || strcmp(name, "@kregister") == 0 ||
+				       strcmp(name, "@const") == 0)) {
 		sema_error(s, DIAG_GURU, (*e)->token, "using %s operator not permitted; need stap -g", name);
-	else
+	} else {
 		sema_error(s, DIAG_UNSUPPORTED, (*e)->token, "%s is not supported in this version", name);
+	}
 	*e = number(s, *e, value);
 }
 
@@ -148,25 +155,46 @@ static void resolve_constant_call(struct resolve *r, struct expr **e)
 
 /* ---- the walk --------------------------------------------------------------------------------- */
 
+/* Whether to fold what was walked since `before`. */
+static bool may_fold(const struct resolve *r, uint32_t before)
+{
+	return r->defined != before || (r->place->provider && r->place->provider->variable);
+}
+
+static struct expr *fold_since(struct resolve *r, struct expr *e, uint32_t before)
+{
+	return may_fold(r, before) ? sema_fold(r->place->sema->arena, e) : e;
+}
+
 static void resolve_binary(struct resolve *r, struct expr **e)
 {
+	uint32_t before = r->defined;
 	struct expr *folded;
 
 	lang_walk_expr(&r->walker, &(*e)->binary.left);
-	folded = sema_fold(r->place->sema->arena, *e);
+	folded = fold_since(r, *e, before);
 	if (folded == *e) {
 		lang_walk_expr(&r->walker, &(*e)->binary.right);
-		folded = sema_fold(r->place->sema->arena, *e);
+		folded = fold_since(r, *e, before);
 	}
 	*e = folded;
 }
 
+static void resolve_unary(struct resolve *r, struct expr **e)
+{
+	uint32_t before = r->defined;
+
+	lang_walk_expr(&r->walker, &(*e)->unary.operand);
+	*e = fold_since(r, *e, before);
+}
+
 static void resolve_ternary(struct resolve *r, struct expr **e)
 {
+	uint32_t before = r->defined;
 	int64_t value;
 
 	lang_walk_expr(&r->walker, &(*e)->ternary.condition);
-	if (sema_is_number((*e)->ternary.condition, &value)) {
+	if (may_fold(r, before) && sema_is_number((*e)->ternary.condition, &value)) {
 		*e = value ? (*e)->ternary.yes : (*e)->ternary.no;
 		lang_walk_expr(&r->walker, e);
 		return;
@@ -201,8 +229,7 @@ static bool resolve_expr(struct lang_walker *w, struct expr **e)
 		resolve_ternary(r, e);
 		return false;
 	case EXPR_UNARY:
-		lang_walk_expr(w, &(*e)->unary.operand);
-		*e = sema_fold(r->place->sema->arena, *e);
+		resolve_unary(r, e);
 		return false;
 	case EXPR_ASSIGN:
 		check_write(r, (*e)->assign.left);
@@ -233,26 +260,38 @@ static bool resolve_expr(struct lang_walker *w, struct expr **e)
 	return true;
 }
 
+/* The branch that is taken, walked. */
+static void take_branch(struct resolve *r, struct stmt **t, bool yes)
+{
+	*t = yes ? (*t)->if_.yes : (*t)->if_.no;
+	if (!*t)
+		*t = lang_stmt_new(r->place->sema->arena, STMT_EMPTY, (struct span){ 0, 0, 0 });
+	lang_walk_stmt(&r->walker, t);
+}
+
+static void resolve_if(struct resolve *r, struct stmt **t)
+{
+	uint32_t before = r->defined;
+	int64_t value;
+
+	lang_walk_expr(&r->walker, &(*t)->if_.condition);
+	if (may_fold(r, before) && sema_is_number((*t)->if_.condition, &value)) {
+		take_branch(r, t, value);
+		return;
+	}
+	lang_walk_stmt(&r->walker, &(*t)->if_.yes);
+	lang_walk_stmt(&r->walker, &(*t)->if_.no);
+}
+
 static bool resolve_stmt(struct lang_walker *w, struct stmt **t)
 {
 	struct resolve *r = w->user;
-	int64_t value;
 
 	if ((*t)->kind == STMT_EMBEDDED)
 		sema_error(r->place->sema, DIAG_EMBEDDED, (*t)->span, "embedded C is not supported in this version");
 	if ((*t)->kind != STMT_IF)
 		return true;
-	lang_walk_expr(w, &(*t)->if_.condition);
-	if (sema_is_number((*t)->if_.condition, &value)) {
-		*t = value ? (*t)->if_.yes : (*t)->if_.no;
-		if (!*t)
-			*t = lang_stmt_new(r->place->sema->arena, STMT_EMPTY, (struct span){ 0, 0, 0 });
-		lang_walk_stmt(w, t);
-		return false;
-	}
-	lang_walk_stmt(w, &(*t)->if_.yes);
-	if ((*t)->if_.no)
-		lang_walk_stmt(w, &(*t)->if_.no);
+	resolve_if(r, t);
 	return false;
 }
 
