@@ -218,7 +218,7 @@ static bool is_safe_single(const struct planner *p)
 {
 	uint64_t first;
 
-	return branches_stay_whole(p, 1) && flow_inside(p, 1, &first) != FLOW_CERTAIN;
+	return branches_stay_whole(p, 1) && flow_inside(p, 1, &first) == FLOW_NONE;
 }
 
 static bool try_nop(struct planner *p)
@@ -302,9 +302,17 @@ static uint32_t bytes_to_pun(const struct planner *p)
 	struct patch_range nobody = { 0, 0 };
 	uint64_t first;
 
-	if (own > 1 && patch_flow_into(p->request, &inside, &nobody, &first) == FLOW_CERTAIN)
+	if (own == 1)
+		return 1;
+	switch (patch_flow_into(p->request, &inside, &nobody, &first)) {
+	case FLOW_NONE:
+		return own;
+	case FLOW_CERTAIN:
 		return (uint32_t)(first - p->site);
-	return own;
+	case FLOW_POSSIBLE:
+		return 1;
+	}
+	base_unreachable();
 }
 
 static bool try_pun(struct planner *p)
@@ -371,10 +379,12 @@ static void skip_endbr(struct planner *p)
 	struct patch_range nobody = { 0, 0 };
 	struct x86_ins next;
 	uint64_t first;
+	enum flow loop;
 
 	if (p->ins[0].class != X86_ENDBR)
 		return;
-	if (patch_flow_into(p->request, &behind, &nobody, &first) == FLOW_CERTAIN ||
+	loop = patch_flow_into(p->request, &behind, &nobody, &first);
+	if (loop == FLOW_CERTAIN || (loop == FLOW_POSSIBLE && p->request->allow_trap) ||
 	    !decode_at(p, behind.start, &next)) {
 		p->trap_only = true;
 		return;
