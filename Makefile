@@ -5,7 +5,6 @@ MESON_FLAGS ?=
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
-	@ln -sf src/cmd/spile $(BUILD)/spile
 
 $(BUILD)/build.ninja:
 	meson setup $(BUILD) $(MESON_FLAGS)

@@ -142,7 +142,7 @@ static void fill_sema(struct cmd_session *s, struct sema_options *o, struct prob
 static struct sema_program *pass_2(struct cmd_session *s, struct elf_cache *cache)
 {
 	struct cmd_clock start = cmd_clock_now();
-	struct probe_user user = { .cache = cache };
+	struct probe_user user = { .elf = cache };
 	struct sema_options o;
 	struct sema_program *p;
 
@@ -340,7 +340,7 @@ int cmd_run(struct cmd_session *s)
 int cmd_list(struct cmd_session *s)
 {
 	struct elf_cache *cache = elf_cache_create(s->arena);
-	struct probe_user user = { .cache = cache };
+	struct probe_user user = { .elf = cache };
 	struct sema_program *p = NULL;
 	struct probe_point *point;
 	struct sema_options o;
@@ -359,5 +359,5 @@ int cmd_list(struct cmd_session *s)
 	if (p)
 		probe_list_print(stdout, s->arena, p, s->options->list_variables);
 	elf_cache_destroy(cache);
-	return p && p->probes.n && !s->diags.errors ? 0 : 1;
+	return p && !s->diags.errors && probe_list_count(s->arena, p) ? 0 : 1;
 }

@@ -107,6 +107,7 @@ static struct error *plan_site(struct ctl_process *p, const struct hook_site *si
 			   : site->number == SYS_rt_sigaction	? "rt_hook_sigaction"
 								: "rt_hook_sigprocmask";
 	uint64_t bias = bias_of(f, m), start = 0, end = 0;
+	const char *name;
 	uint8_t text[HOOK_BODY_MAX];
 	struct patch_body body = { .generic = true, .bytes = text };
 	struct patch_request r = { .address = site->address,
@@ -120,7 +121,7 @@ static struct error *plan_site(struct ctl_process *p, const struct hook_site *si
 	struct error *e;
 
 	body.size = hook_body(site, ctl_runtime_address(p, hook), text);
-	if (f && elf_function_at(f, site->address - bias, NULL, &start, &end)) {
+	if (f && elf_function_at(f, site->address - bias, &name, &start, &end)) {
 		r.function_start = start + bias;
 		r.function_end = end + bias;
 	}

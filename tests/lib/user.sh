@@ -4,7 +4,7 @@
 mkdir -p "$WORK/tool/bin" "$WORK/tmp"
 chmod 1777 "$WORK/tmp"
 [ -e "$WORK/tool/bin/spile" ] || {
-	cp "$BUILD/src/cmd/spile" "$WORK/tool/bin/" 2>/dev/null
+	cp "$BUILD/spile" "$WORK/tool/bin/" 2>/dev/null
 	cp -r "$ROOT/tapset" "$WORK/tool/"
 	chmod -R a+rX "$WORK/tool"
 }
