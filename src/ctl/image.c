@@ -19,6 +19,7 @@
 #define TRAPS_PER_SITE 5u
 #define SPARE_SITES 64u
 #define CODE_ALIGN 64u
+#define LARGEST (64u << 20) /* segment believed */
 #define SELF_SYMBOL "rt_self" /* 8 bytes that get the address of struct abi_process */
 
 /* ---- reading the image -------------------------------------------------------------- */
@@ -42,6 +43,18 @@ static struct error *damaged(const char *what)
 	return error_new(ERROR_BAD_FILE, "the runtime image is damaged: %s", what);
 }
 
+/* The segment begins at address 0, or behind the headers in the same page: then those are taken as well. */
+static bool read_segment(const struct file *f, const Elf64_Phdr *h, struct ctl_runtime *out)
+{
+	if (h->p_vaddr >= ABI_PAGE || h->p_offset < h->p_vaddr || h->p_filesz > h->p_memsz ||
+	    h->p_memsz > LARGEST)
+		return false;
+	out->file_size = h->p_vaddr + h->p_filesz;
+	out->bytes = part(f, h->p_offset - h->p_vaddr, out->file_size, 1);
+	out->size = base_align(h->p_vaddr + h->p_memsz, (uint64_t)ABI_PAGE);
+	return out->bytes && out->file_size >= sizeof *f->head;
+}
+
 static struct error *read_segments(const struct file *f, struct ctl_runtime *out,
 				   const Elf64_Phdr **dynamic)
 {
@@ -54,10 +67,7 @@ static struct error *read_segments(const struct file *f, struct ctl_runtime *out
 			*dynamic = &ph[i];
 		if (ph[i].p_type != PT_LOAD)
 			continue;
-		out->bytes = part(f, ph[i].p_offset, ph[i].p_filesz, 1);
-		out->file_size = ph[i].p_filesz;
-		out->size = base_align(ph[i].p_memsz, (uint64_t)ABI_PAGE);
-		if (!out->bytes || ph[i].p_vaddr != 0 || ph[i].p_filesz > ph[i].p_memsz)
+		if (!read_segment(f, &ph[i], out))
 			return damaged("its segment");
 		loads++;
 	}
