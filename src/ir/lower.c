@@ -122,14 +122,14 @@ static void enter_function(struct build *b, const struct sema_function *f)
 /* The end of the body, and the way out after an error. */
 static void leave_function(struct build *b)
 {
+	uint32_t value;
+
 	if (b->out != IR_NONE)
 		ir_emit_empty_string(b, b->out);
 	ir_emit_jump(b, b->exit);
 	ir_block_open(b, b->exit);
-	if (b->out == IR_NONE)
-		ir_emit(b, IR_RETURN)->a = ir_emit_const(b, 0);
-	else
-		ir_emit(b, IR_RETURN);
+	value = b->out == IR_NONE ? ir_emit_const(b, 0) : IR_NONE;
+	ir_emit(b, IR_RETURN)->a = value;
 }
 
 static void lower_function(struct lower *l, const struct pending *p)

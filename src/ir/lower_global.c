@@ -26,13 +26,25 @@ static void mark_dirty(struct build *b, const struct lang_variable *v)
 	ir_emit_store(b, ir_emit_binary(b, IR_ADD, region, globals), at, ir_emit_const(b, 1), 8);
 }
 
+/* Putting arrays together fails when they do not fit in one. */
+static uint32_t view(struct build *b, const struct lang_variable *v)
+{
+	uint32_t number = ir_emit_const(b, v->index), at;
+
+	if (v->arity <= 0)
+		return ir_emit_call(b, "rt_view", IR_PURE, 1, number);
+	at = ir_emit_call(b, "rt_view", 0, 1, number);
+	ir_emit_check(b, v->span);
+	return at;
+}
+
 uint32_t ir_global_read(struct build *b, const struct lang_variable *v)
 {
 	if (!is_sharded(b, v))
 		return ir_emit_number(b, IR_GLOBAL, v->index);
 	if (b->function.context == CONTEXT_TARGET)
 		return ir_emit_number(b, IR_SHARD, v->index);
-	return ir_emit_call(b, "rt_view", IR_PURE, 1, ir_emit_const(b, v->index));
+	return view(b, v);
 }
 
 uint32_t ir_global_write(struct build *b, const struct lang_variable *v)

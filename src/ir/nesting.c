@@ -11,25 +11,33 @@ struct nesting {
 	bool recursive;
 };
 
+static uint32_t depth_of(struct nesting *n, uint32_t function);
+
+/* The way down through a call of `function`, if it is longer than `deepest`. */
+static uint32_t deeper(struct nesting *n, uint32_t function, uint32_t deepest)
+{
+	uint32_t depth;
+
+	if (n->open[function]) {
+		n->recursive = true;
+		return deepest;
+	}
+	depth = 1 + depth_of(n, function);
+	return base_max(depth, deepest);
+}
+
 static uint32_t depth_of(struct nesting *n, uint32_t function)
 {
 	const struct ir_function *f = n->module->functions.p[function];
 	uint32_t deepest = 0;
 
-	if (n->open[function]) {
-		n->recursive = true;
-		return 0;
-	}
 	if (n->depth[function])
 		return n->depth[function] - 1;
 	n->open[function] = true;
 	vec_each(block, &f->blocks)
 		vec_each(ins, &block->ins)
-			if (ins->op == IR_CALLF) {
-				uint32_t below = depth_of(n, (uint32_t)ins->i);
-
-				deepest = base_max(deepest, below + 1);
-			}
+			if (ins->op == IR_CALLF)
+				deepest = deeper(n, (uint32_t)ins->i, deepest);
 	n->open[function] = false;
 	n->depth[function] = deepest + 1;
 	return deepest;

@@ -25,17 +25,19 @@ const char *ir_op_text(uint32_t op)
 	return op < IR_OP_COUNT ? operations[op].text : "?";
 }
 
-uint32_t ir_op_shape(uint32_t op)
+uint8_t ir_op_shapes[IR_OP_COUNT];
+
+uint32_t ir_op_shape_compute(uint32_t op)
 {
-	static uint32_t shapes[IR_OP_COUNT];
+	uint32_t shape = 0;
 
 	if (op >= IR_OP_COUNT)
 		return 0;
-	if (!shapes[op])
-		for (size_t i = 0; i < base_count(letters); i++)
-			if (strchr(operations[op].shape, letters[i].letter))
-				shapes[op] |= letters[i].bit;
-	return shapes[op];
+	for (size_t i = 0; i < base_count(letters); i++)
+		if (strchr(operations[op].shape, letters[i].letter))
+			shape |= letters[i].bit;
+	ir_op_shapes[op] = (uint8_t)shape;
+	return shape;
 }
 
 uint32_t *ir_ins_use(struct ir_ins *ins, uint32_t i)

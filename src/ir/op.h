@@ -15,7 +15,16 @@
 #define IR_HAS_F 64u
 
 const char *ir_op_text(uint32_t op);
-uint32_t ir_op_shape(uint32_t op); /* IR_HAS_ bits */
+extern uint8_t ir_op_shapes[IR_OP_COUNT]; /* IR_HAS_ bits; 0: not yet computed */
+uint32_t ir_op_shape_compute(uint32_t op);
+
+/* IR_HAS_ bits; 0 for no operation. */
+static inline uint32_t ir_op_shape(uint32_t op)
+{
+	if (op < IR_OP_COUNT && ir_op_shapes[op])
+		return ir_op_shapes[op];
+	return ir_op_shape_compute(op);
+}
 
 /* Register read number i (0..) of the instruction, for reading and replacing; NULL past the last. */
 uint32_t *ir_ins_use(struct ir_ins *ins, uint32_t i);

@@ -64,6 +64,16 @@ static const char *token_kind(const char *text, uint32_t length)
 	return text[0] == '"' ? "string" : "operator";
 }
 
+/* A statement's span goes on behind its first word. */
+static uint32_t word_length(const char *text, uint32_t length)
+{
+	uint32_t n = 1;
+
+	while (n < length && (isalnum((unsigned char)text[n]) || text[n] == '_' || text[n] == '$'))
+		n++;
+	return isalpha((unsigned char)text[0]) || text[0] == '_' || text[0] == '$' ? n : length;
+}
+
 static const char *position_text(struct lower *l, struct span at)
 {
 	const struct source *s = at.source ? source_get(l->limits->sources, at.source) : NULL;
@@ -76,6 +86,7 @@ static const char *position_text(struct lower *l, struct span at)
 	length = base_min(length, (uint32_t)(s->length - at.offset));
 	if (!length)
 		return "";
+	length = word_length(text, length);
 	kind = token_kind(text, length);
 	if (!strcmp(kind, "string") && length >= 2) {
 		text++;

@@ -40,4 +40,23 @@ void calls_nest_as_deep_as_allowed(void **state);
 void frames_end_with_the_slot(void **state);
 void budget_ends_loops(void **state);
 
+/* test_script.c */
+void script_computes_numbers(void **state);
+void script_computes_strings(void **state);
+void script_branches_and_loops(void **state);
+void script_uses_arrays(void **state);
+void script_deletes(void **state);
+void script_keeps_statistics(void **state);
+void script_calls_functions(void **state);
+void script_catches_errors(void **state);
+void script_shares_by_shards(void **state);
+void script_locks_the_rest(void **state);
+void script_reads_the_target(void **state);
+void same_handlers_are_shared(void **state);
+void nesting_is_computed(void **state);
+
+/* test_golden.c */
+void golden_texts_are_kept(void **state);
+void thousand_probes_are_fast(void **state);
+
 #endif
