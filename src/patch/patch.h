@@ -89,7 +89,8 @@ struct patch_request {
 	const uint8_t *code;
 	uint64_t code_address;
 	uint32_t code_size;
-	uint64_t function_start, function_end; /* 0 0 unknown: assume branches could enter anywhere but SITE_ENTRY+0 */
+	/* 0 0 unknown: bytes that look like a branch into the patch count as one */
+	uint64_t function_start, function_end;
 	bool allow_trap; /* the trap rung is available */
 	uint64_t avoid_end; /* bytes from here on belong to another site; 0 none */
 	/* one or several handlers on one address: bodies run in order */
@@ -109,11 +110,15 @@ struct patch_plan {
 	uint64_t trampoline; /* first byte of the bodies */
 	uint64_t trampoline_end;
 	uint64_t resume; /* relocated first instruction: behind the bodies */
-	struct patch_moved moved[PATCH_MAX]; /* interior boundaries, for program counters and traps */
+	/* interior boundaries, for program counters and traps */
+	struct patch_moved moved[PATCH_MAX];
 	uint32_t n_moved;
 	/* RUNG_TRAP: address traps to `trampoline`; pinned boundaries trap to moved[].to */
 };
-/* Bytes of the trampoline are in the space's pages afterwards. Error: nowhere to go and no trap allowed. */
+/*
+ * Bytes of the trampoline are in the space's pages afterwards. Error: no rung fits (nowhere
+ * to go and no trap allowed, nothing that can be displaced, another tool's breakpoint).
+ */
 struct error *patch_plan_make(struct arena *a, struct patch_space *s, const struct patch_request *r,
 			      struct patch_plan *out) BASE_MUST_CHECK;
 

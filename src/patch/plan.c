@@ -410,7 +410,7 @@ struct error *patch_plan_make(struct arena *a, struct patch_space *s, const stru
 		return error_new(ERROR_UNSUPPORTED, "a breakpoint of another tool is at 0x%llx",
 				 (unsigned long long)p.site);
 	if (!climb(&p))
-		return error_new(ERROR_UNSUPPORTED, "no form of patch fits the instruction at 0x%llx",
+		return error_new(ERROR_UNSUPPORTED, "no form of patch fits at 0x%llx",
 				 (unsigned long long)p.site);
 	return NULL;
 }

@@ -37,7 +37,7 @@ struct x86_ins {
 	uint64_t rip_target;
 	bool ends_flow; /* jmp, ret, ud2, hlt: nothing falls through */
 	uint8_t opcode_offset; /* of the last opcode byte */
-	bool address_32; /* rip_relative with an address-size prefix: rip_target is cut to 32 bits */
+	bool address_32; /* rip_relative with an address-size prefix: cut to 32 bits */
 	bool word_branch; /* a branch cut to 16 bits by some processors: not relocated */
 };
 
@@ -58,8 +58,9 @@ void x86_format(const struct x86_ins *ins, char *text, size_t size);
  */
 uint32_t x86_relocate(const struct x86_ins *ins, uint64_t to, uint8_t out[X86_RELOCATED_MAX]);
 
-uint32_t x86_encode_jump32(uint8_t *out, uint64_t from, uint64_t to); /* 5 bytes, or 0: out of reach */
-uint32_t x86_encode_jump8(uint8_t *out, uint64_t from, uint64_t to); /* 2 bytes, or 0 */
+/* 5 and 2 bytes; 0: out of reach. */
+uint32_t x86_encode_jump32(uint8_t *out, uint64_t from, uint64_t to);
+uint32_t x86_encode_jump8(uint8_t *out, uint64_t from, uint64_t to);
 uint32_t x86_encode_jump_far(uint8_t *out, uint64_t to); /* jmp *0(%rip); .quad: 14 bytes */
 uint32_t x86_encode_call_far(uint8_t *out, uint64_t to); /* call *2(%rip); jmp +8; .quad */
 uint32_t x86_encode_nops(uint8_t *out, uint32_t n);

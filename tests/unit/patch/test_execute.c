@@ -88,7 +88,7 @@ static void on_trap(int number, siginfo_t *info, void *context)
 
 /* ---- bodies ---------------------------------------------------------------------------- */
 
-/* Keeps flags and red zone: lea -128; push rax; mov counts,rax; lea 1(rax); mov back; pop; lea 128 */
+/* Keeps flags and red zone: lea -128; push; mov counts,rax; lea 1(rax); mov; pop; lea 128 */
 static uint8_t careful_bytes[] = {
 	0x48, 0x8d, 0x64, 0x24, 0x80, 0x50, 0x48, 0xa1, 0,    0,    0,    0,    0,    0,
 	0,    0,    0x48, 0x8d, 0x40, 0x01, 0x48, 0xa3, 0,    0,    0,    0,    0,    0,

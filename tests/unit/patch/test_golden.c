@@ -161,8 +161,8 @@ static void write_code(struct buf *out, const uint8_t *code, uint32_t size, uint
 			buf_adds(out, "resume\n");
 		if (ins.ends_flow && (size - at) % 8 == 0) {
 			memcpy(&literal, code + at, 8);
-			buf_addf(out, "  0x%llx  .quad 0x%llx\n", (unsigned long long)(address + at),
-				 (unsigned long long)literal);
+			buf_addf(out, "  0x%llx  .quad 0x%llx\n",
+				 (unsigned long long)(address + at), (unsigned long long)literal);
 			ins.length = 8;
 			continue;
 		}

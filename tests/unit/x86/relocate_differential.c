@@ -102,7 +102,8 @@ static const struct {
 /* ---- one case ------------------------------------------------------------------------ */
 
 struct specimen {
-	uint64_t base, next, target; /* next: behind the instruction; target: where it branches to */
+	uint64_t base;
+	uint64_t next, target; /* behind the instruction, and where it branches to */
 	struct x86_ins ins; /* as it stands in place */
 	ZydisDecodedInstruction z;
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
@@ -383,7 +384,7 @@ static bool has_vector_index(const struct specimen *s)
 	return false;
 }
 
-/* ---- execution and comparison ----------------------------------------------------------------- */
+/* ---- execution and comparison ------------------------------------------------------- */
 
 static void execute(const struct specimen *s, uint64_t entry, struct outcome *out)
 {
@@ -443,8 +444,8 @@ static void tell_mismatch(const struct specimen *s, const char *what)
 	n = snprintf(text, room, "  %s: %s differ\n", report->current, what);
 	for (int i = 0; i < 16 && n > 0 && (size_t)n < room; i++)
 		if (in_place.registers.gpr[i] != relocated.registers.gpr[i])
-			n += snprintf(text + n, room - (size_t)n, "    register %d: %llx, %llx\n", i,
-				      (unsigned long long)in_place.registers.gpr[i],
+			n += snprintf(text + n, room - (size_t)n, "    register %d: %llx, %llx\n",
+				      i, (unsigned long long)in_place.registers.gpr[i],
 				      (unsigned long long)relocated.registers.gpr[i]);
 	if (n > 0 && (size_t)n < room)
 		n += snprintf(text + n, room - (size_t)n,
@@ -511,7 +512,7 @@ static void run_form(struct form form, uint64_t base)
 		run_specimen(&s);
 }
 
-/* ---- the test ------------------------------------------------------------------------------------ */
+/* ---- the test ------------------------------------------------------------------------- */
 
 static void run_cases(const struct forms *forms, uint32_t cases)
 {
