@@ -97,7 +97,7 @@ static uint8_t careful_bytes[] = {
 #define CAREFUL_LOAD 8
 #define CAREFUL_STORE 22
 
-/* lea (%rip),%rax as a stand-in for code that must learn its place: the address is checked. */
+/* A nop whose operand is filled in when its place is known. */
 static const uint8_t placed_bytes[] = { 0x0f, 0x1f, 0x80, 0, 0, 0, 0 };
 static uint64_t placed_at;
 
