@@ -8,92 +8,97 @@
 
 #include <string.h>
 
-#define QUIET 1u /* neither prints nor fails nor locks: nothing to do at the handler's end */
-#define BLIND 2u /* reads no register of the target */
+#define FAILS 1u /* may set slot->error */
+#define PUBLISHES 2u /* leaves records or locks for the handler's end, or changes the session */
+#define REGISTERS 4u /* may read any register of the target */
+#define PLACE 8u /* looks at slot->site */
+#define ANYTHING (FAILS | PUBLISHES | REGISTERS | PLACE)
 
-/* Runtime functions; one that is not listed may do anything. */
+/* What runtime functions need of a handler's edges; one that is not listed may need anything. */
 static const struct runtime_fact {
 	const char *name;
 	uint32_t bits;
 } runtime_facts[] = {
-	{ "rt_str_copy", QUIET | BLIND },
-	{ "rt_str_concat", QUIET | BLIND },
-	{ "rt_str_compare", QUIET | BLIND },
-	{ "rt_strlen", QUIET | BLIND },
-	{ "rt_substr", QUIET | BLIND },
-	{ "rt_isinstr", QUIET | BLIND },
-	{ "rt_strpos", QUIET | BLIND },
-	{ "rt_stringat", BLIND },
-	{ "rt_strtol", QUIET | BLIND },
-	{ "rt_str_replace", QUIET | BLIND },
-	{ "rt_isdigit", QUIET | BLIND },
-	{ "rt_text_str", QUIET | BLIND },
-	{ "rt_text_strn", QUIET | BLIND },
-	{ "rt_string_quoted", QUIET | BLIND },
-	{ "rt_tokenize", QUIET | BLIND },
-	{ "rt_print", BLIND },
-	{ "rt_sprint", QUIET | BLIND },
-	{ "rt_print_hist", BLIND },
-	{ "rt_sprint_hist", BLIND },
-	{ "rt_log", BLIND },
-	{ "rt_warn", BLIND },
-	{ "rt_system", BLIND },
-	{ "rt_error", BLIND },
-	{ "rt_raise", BLIND },
-	{ "rt_catch", BLIND },
-	{ "rt_exit", BLIND },
-	{ "rt_abort", BLIND },
-	{ "rt_map_get", QUIET | BLIND },
-	{ "rt_map_get_str", QUIET | BLIND },
-	{ "rt_map_ref", BLIND },
-	{ "rt_map_ref_long", BLIND },
-	{ "rt_map_set_str", BLIND },
-	{ "rt_map_has", QUIET | BLIND },
-	{ "rt_map_delete", QUIET | BLIND },
-	{ "rt_map_clear", QUIET | BLIND },
-	{ "rt_map_stat_add", BLIND },
-	{ "rt_map_stat", QUIET | BLIND },
-	{ "rt_each_begin", BLIND },
-	{ "rt_each_next", QUIET | BLIND },
-	{ "rt_each_key", QUIET | BLIND },
-	{ "rt_each_key_str", QUIET | BLIND },
-	{ "rt_each_value", QUIET | BLIND },
-	{ "rt_each_value_str", QUIET | BLIND },
-	{ "rt_stat_add", QUIET | BLIND },
-	{ "rt_stat_get", BLIND },
-	{ "rt_stat_bucket", BLIND },
-	{ "rt_stat_clear", QUIET | BLIND },
-	{ "rt_lock", BLIND },
-	{ "rt_unlock", BLIND },
-	{ "rt_view", BLIND },
-	{ "rt_collapse", BLIND },
-	{ "rt_read", BLIND },
-	{ "rt_read_signed", BLIND },
-	{ "rt_user_string", BLIND },
-	{ "rt_user_bytes", BLIND },
-	{ "rt_user_string_quoted", BLIND },
-	{ "rt_pid", QUIET | BLIND },
-	{ "rt_ppid", QUIET | BLIND },
-	{ "rt_tid", QUIET | BLIND },
-	{ "rt_uid", QUIET | BLIND },
-	{ "rt_euid", QUIET | BLIND },
-	{ "rt_gid", QUIET | BLIND },
-	{ "rt_egid", QUIET | BLIND },
-	{ "rt_pgrp", QUIET | BLIND },
-	{ "rt_sid", QUIET | BLIND },
-	{ "rt_execname", QUIET | BLIND },
-	{ "rt_cpu", QUIET | BLIND },
-	{ "rt_target", QUIET | BLIND },
-	{ "rt_stp_pid", QUIET | BLIND },
-	{ "rt_pp", QUIET | BLIND },
-	{ "rt_ppfunc", QUIET | BLIND },
-	{ "rt_mark_name", QUIET | BLIND },
-	{ "rt_mark_provider", QUIET | BLIND },
-	{ "rt_addr", QUIET | BLIND },
-	{ "rt_clock", QUIET | BLIND },
-	{ "rt_cycles", QUIET | BLIND },
-	{ "rt_randint", BLIND },
-	{ "rt_registers_valid", QUIET | BLIND },
+	{ "rt_str_copy", 0 },
+	{ "rt_str_concat", 0 },
+	{ "rt_str_compare", 0 },
+	{ "rt_strlen", 0 },
+	{ "rt_substr", 0 },
+	{ "rt_isinstr", 0 },
+	{ "rt_strpos", 0 },
+	{ "rt_stringat", FAILS },
+	{ "rt_strtol", 0 },
+	{ "rt_str_replace", 0 },
+	{ "rt_isdigit", 0 },
+	{ "rt_text_str", 0 },
+	{ "rt_text_strn", 0 },
+	{ "rt_string_quoted", 0 },
+	{ "rt_tokenize", 0 },
+	{ "rt_print", PUBLISHES },
+	{ "rt_sprint", 0 },
+	{ "rt_print_hist", FAILS | PUBLISHES },
+	{ "rt_sprint_hist", FAILS },
+	{ "rt_log", PUBLISHES },
+	{ "rt_warn", PUBLISHES },
+	{ "rt_system", PUBLISHES },
+	{ "rt_error", FAILS },
+	{ "rt_raise", FAILS },
+	{ "rt_catch", FAILS },
+	{ "rt_exit", PUBLISHES },
+	{ "rt_abort", FAILS | PUBLISHES },
+	{ "rt_map_get", 0 },
+	{ "rt_map_get_str", 0 },
+	{ "rt_map_ref", FAILS },
+	{ "rt_map_ref_long", FAILS },
+	{ "rt_map_set_str", FAILS },
+	{ "rt_map_has", 0 },
+	{ "rt_map_delete", 0 },
+	{ "rt_map_clear", 0 },
+	{ "rt_map_stat_add", FAILS },
+	{ "rt_map_stat", 0 },
+	{ "rt_each_begin", FAILS },
+	{ "rt_each_next", 0 },
+	{ "rt_each_key", 0 },
+	{ "rt_each_key_str", 0 },
+	{ "rt_each_value", 0 },
+	{ "rt_each_value_str", 0 },
+	{ "rt_stat_add", 0 },
+	{ "rt_stat_get", FAILS },
+	{ "rt_stat_bucket", FAILS },
+	{ "rt_stat_clear", 0 },
+	{ "rt_lock", PUBLISHES },
+	{ "rt_unlock", PUBLISHES },
+	{ "rt_view", FAILS },
+	{ "rt_collapse", PUBLISHES },
+	{ "rt_read", FAILS },
+	{ "rt_read_signed", FAILS },
+	{ "rt_user_string", FAILS },
+	{ "rt_user_bytes", FAILS },
+	{ "rt_user_string_quoted", FAILS },
+	{ "rt_pid", 0 },
+	{ "rt_ppid", 0 },
+	{ "rt_tid", 0 },
+	{ "rt_uid", 0 },
+	{ "rt_euid", 0 },
+	{ "rt_gid", 0 },
+	{ "rt_egid", 0 },
+	{ "rt_pgrp", 0 },
+	{ "rt_sid", 0 },
+	{ "rt_execname", 0 },
+	{ "rt_cpu", 0 },
+	{ "rt_target", 0 },
+	{ "rt_stp_pid", 0 },
+	{ "rt_pp", PLACE },
+	{ "rt_ppfunc", PLACE },
+	{ "rt_mark_name", PLACE },
+	{ "rt_mark_provider", PLACE },
+	{ "rt_addr", PLACE },
+	{ "rt_clock", 0 },
+	{ "rt_cycles", 0 },
+	{ "rt_randint", FAILS },
+	{ "rt_register", FAILS | PLACE | REGISTERS },
+	{ "rt_argument", FAILS | PLACE | REGISTERS },
+	{ "rt_registers_valid", PLACE },
 };
 
 static struct map *index_runtime(struct arena *a)
@@ -107,11 +112,13 @@ static struct map *index_runtime(struct arena *a)
 
 static void see_call(struct gen_facts *f, const struct runtime_fact *known)
 {
-	uint32_t bits = known ? known->bits : 0;
+	uint32_t bits = known ? known->bits : ANYTHING;
 
-	f->calls = f->site = true;
-	f->ends |= !(bits & QUIET);
-	f->all_registers |= !(bits & BLIND);
+	f->calls = true;
+	f->fails |= (bits & FAILS) != 0;
+	f->publishes |= (bits & PUBLISHES) != 0;
+	f->all_registers |= (bits & REGISTERS) != 0;
+	f->site |= (bits & PLACE) != 0;
 }
 
 static void see(struct gen_facts *f, const struct map *runtime, const struct ir_ins *ins)
@@ -122,7 +129,7 @@ static void see(struct gen_facts *f, const struct map *runtime, const struct ir_
 	if (ins->op == IR_CALL)
 		see_call(f, map_find(runtime, ins->name));
 	if (ins->op == IR_CALLF || ins->op == IR_BUDGET) /* may raise */
-		f->ends = f->calls = f->site = true;
+		f->calls = f->fails = true;
 	f->callf |= ins->op == IR_CALLF;
 	f->budget |= ins->op == IR_BUDGET;
 	if (ins->op == IR_TARGET) {
@@ -137,7 +144,8 @@ static bool merge(struct gen_facts *into, const struct gen_facts *from)
 
 	into->calls |= from->calls;
 	into->callf |= from->callf;
-	into->ends |= from->ends;
+	into->fails |= from->fails;
+	into->publishes |= from->publishes;
 	into->all_registers |= from->all_registers;
 	into->site |= from->site;
 	into->budget |= from->budget;

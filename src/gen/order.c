@@ -82,19 +82,53 @@ static void mark_reached(struct arena *a, const struct ir_function *f, bool *rea
 	}
 }
 
+static const struct ir_ins *last_of(const struct ir_function *f, uint32_t block)
+{
+	return &f->blocks.p[block].ins.p[f->blocks.p[block].ins.n - 1];
+}
+
+/* Hot blocks that end the function come last, where they fall into the epilogue. */
+static uint32_t rank_of(const struct ir_function *f, uint32_t block)
+{
+	if (block == 0)
+		return 0;
+	return f->blocks.p[block].cold ? 2 : last_of(f, block)->op == IR_RETURN;
+}
+
+/* The block to lay out behind `block`: where it goes anyway, if that is still to be placed. */
+static uint32_t follow(const struct ir_function *f, const bool *open, uint32_t block, uint32_t rank)
+{
+	const struct ir_ins *last = last_of(f, block);
+
+	if ((last->op == IR_JUMP || last->op == IR_BRANCH) && open[last->t] &&
+	    rank_of(f, last->t) == rank)
+		return last->t;
+	if (last->op == IR_BRANCH && open[last->f] && rank_of(f, last->f) == rank)
+		return last->f;
+	return IR_NONE;
+}
+
+/* Chains of blocks that follow each other, each begun with the first block still open. */
+static void lay_out_rank(const struct ir_function *f, struct gen_plan *p, bool *open, uint32_t rank)
+{
+	for (uint32_t i = 0; i < f->blocks.n; i++)
+		for (uint32_t at = i; at != IR_NONE && open[at] && rank_of(f, at) == rank;) {
+			open[at] = false;
+			p->order[p->n_order++] = at;
+			at = follow(f, open, at, rank);
+		}
+}
+
 static void lay_out(struct arena *a, const struct ir_function *f, struct gen_plan *p)
 {
-	bool *reached = arena_array(a, bool, f->blocks.n);
+	bool *open = arena_array(a, bool, f->blocks.n);
 
-	mark_reached(a, f, reached);
+	mark_reached(a, f, open);
 	p->order = arena_array(a, uint32_t, f->blocks.n);
-	for (uint32_t i = 0; i < f->blocks.n; i++)
-		if (reached[i] && (!f->blocks.p[i].cold || i == 0))
-			p->order[p->n_order++] = i;
+	lay_out_rank(f, p, open, 0);
+	lay_out_rank(f, p, open, 1);
 	p->n_hot = p->n_order;
-	for (uint32_t i = 1; i < f->blocks.n; i++)
-		if (reached[i] && f->blocks.p[i].cold)
-			p->order[p->n_order++] = i;
+	lay_out_rank(f, p, open, 2);
 }
 
 static void find_loops(struct arena *a, const struct ir_function *f, struct gen_plan *p)

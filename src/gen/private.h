@@ -14,7 +14,8 @@
 struct gen_facts {
 	bool calls; /* runtime functions */
 	bool callf; /* script functions */
-	bool ends; /* can print, fail or hold locks: rt_handler_end is due */
+	bool fails; /* may leave an error: rt_handler_end reports it */
+	bool publishes; /* may print or hold locks: rt_handler_end is always due */
 	bool all_registers; /* calls something that may read any register of the target */
 	bool site; /* needs slot->site */
 	bool budget;

@@ -36,7 +36,6 @@ static void want(struct gen *g, uint32_t handler, enum bundle_variant v)
 
 static void add_site(struct gen *g, const struct sema_site *from, uint32_t probe, uint32_t handler)
 {
-	bool is_mark = from->flags & SITE_MARK;
 	struct bundle_site s = { .module = copy_text(g, from->module),
 				 .build_id = copy_text(g, from->build_id),
 				 .address = from->address,
@@ -49,7 +48,7 @@ static void add_site(struct gen *g, const struct sema_site *from, uint32_t probe
 
 	s.point = text_of(g, from->point);
 	s.function = text_of(g, from->function);
-	s.name = text_of(g, is_mark ? from->mark : from->function);
+	s.name = text_of(g, from->mark ? from->mark : from->function);
 	s.provider = text_of(g, from->provider);
 	want(g, handler, from->flags & SITE_ENTRY ? VARIANT_ENTRY : VARIANT_GENERIC);
 	vec_push(g->arena, &g->b->sites, s);

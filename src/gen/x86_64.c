@@ -95,10 +95,34 @@ void unit_prepare_slot(struct unit *u)
 		code_store_number(c, 4, SLOT_MEMBER(u, depth), (int32_t)u->g->limits->max_nesting);
 	if (!facts->calls)
 		return;
-	code_rm(c, X_LEA, ABI_RAX, code_at(ABI_R15, u->f->frame_size));
+	code_address_of(c, ABI_RAX, code_at(ABI_R15, u->f->frame_size));
 	code_rm(c, X_MOV, ABI_RAX, SLOT_MEMBER(u, frame));
 	code_store_number(c, 4, SLOT_MEMBER(u, error), 0);
 	code_store_number(c, 8, SLOT_MEMBER(u, hit_tsc), 0);
+}
+
+static void call_end(struct unit *u)
+{
+	code_move(u->c, ABI_RDI, u->slot);
+	code_call_runtime(u->c, bundle_runtime_symbol(u->g->b, "rt_handler_end"));
+}
+
+void unit_end_handler(struct unit *u)
+{
+	const struct gen_facts *facts = &u->g->facts[u->function];
+	uint32_t fine;
+
+	if (!facts->publishes && !facts->fails)
+		return;
+	if (facts->publishes || u->form == FORM_TOOL) {
+		call_end(u);
+		return;
+	}
+	fine = code_label(u->c);
+	code_alu_number_mem(u->c, EXT_CMP, 0, SLOT_MEMBER(u, error), 0);
+	code_jcc(u->c, CC_E, fine);
+	call_end(u);
+	code_place(u->c, fine);
 }
 
 /* ---- script functions -------------------------------------------------------------------- */
@@ -171,10 +195,7 @@ static void tool_round(struct unit *u)
 	unit_prepare_slot(u);
 	unit_blocks(u, false);
 	code_place(c, u->exit);
-	if (u->g->facts[u->function].ends) {
-		code_move(c, ABI_RDI, u->slot);
-		code_call_runtime(c, bundle_runtime_symbol(u->g->b, "rt_handler_end"));
-	}
+	unit_end_handler(u);
 	pop_registers(u, kept);
 	unit_blocks(u, true);
 	unit_stubs(u);

@@ -191,6 +191,14 @@ void code_move(struct code *c, uint32_t to, uint32_t from)
 		code_rr(c, X_MOV, from, to);
 }
 
+void code_address_of(struct code *c, uint32_t to, struct code_mem m)
+{
+	if (m.disp == 0 && m.base != CODE_RIP)
+		code_move(c, to, m.base);
+	else
+		code_rm(c, X_LEA, to, m);
+}
+
 void code_number(struct code *c, uint32_t to, int64_t v)
 {
 	if (v == (uint32_t)v) {

@@ -107,6 +107,7 @@ void code_jcc(struct code *c, uint32_t condition, uint32_t label);
 void code_rr(struct code *c, uint32_t op, uint32_t reg, uint32_t rm);
 void code_rm(struct code *c, uint32_t op, uint32_t reg, struct code_mem m);
 void code_move(struct code *c, uint32_t to, uint32_t from); /* nothing if the same */
+void code_address_of(struct code *c, uint32_t to, struct code_mem m); /* lea, or a move */
 void code_number(struct code *c, uint32_t to, int64_t v); /* shortest form that keeps flags */
 void code_alu_number(struct code *c, uint32_t ext, uint32_t reg, int32_t v);
 void code_alu_number_mem(struct code *c, uint32_t ext, uint32_t op_w, struct code_mem m, int32_t v);

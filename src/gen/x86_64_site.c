@@ -159,10 +159,7 @@ static void leave_slot(struct unit *u)
 {
 	struct code *c = u->c;
 
-	if (u->g->facts[u->function].ends) {
-		code_move(c, ABI_RDI, u->slot);
-		code_call_runtime(c, bundle_runtime_symbol(u->g->b, "rt_handler_end"));
-	}
+	unit_end_handler(u);
 	for (uint32_t r = 0; r < 16; r++)
 		if ((clobbered(u) & BIT(r)) && r != ABI_R14)
 			code_rm(c, X_LOAD, r, SAVED_AT(u, r));

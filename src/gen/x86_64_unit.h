@@ -91,6 +91,8 @@ void unit_emit_raise(struct gen *g);
 void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form form, bool generic);
 /* Stores what a handler's body expects in the slot: budget, depth, frame, no error. */
 void unit_prepare_slot(struct unit *u);
+/* Calls rt_handler_end if there is something for it to do. */
+void unit_end_handler(struct unit *u);
 /* Emits round after round until saved registers and branches have settled. */
 void unit_emit(struct unit *u, void (*round)(struct unit *u));
 void unit_site_round(struct unit *u); /* x86_64_site.c */

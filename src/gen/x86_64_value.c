@@ -79,7 +79,7 @@ void unit_materialize(struct unit *u, const struct ir_ins *ins, uint32_t to)
 	if (ins->op == IR_CONST)
 		code_number(u->c, to, ins->i);
 	else if (ins->op == IR_FRAME)
-		code_rm(u->c, X_LEA, to, code_at(ABI_R15, ins->i));
+		code_address_of(u->c, to, code_at(ABI_R15, ins->i));
 	else if (ins->op == IR_GLOBAL)
 		code_address(u->c, to, RELOC_REGION_ABS64,
 			     (int64_t)g->b->globals.p[ins->i].layout.base_offset);

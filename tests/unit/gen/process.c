@@ -79,14 +79,16 @@ static void lay_out(struct process *p, struct abi_region *r)
 	r->max_action = b->max_action;
 	r->max_nesting = b->max_nesting;
 	r->state = ABI_STATE_RUNNING;
-	r->slot_count = 1;
+	r->max_map_entries = b->max_map_entries;
+	r->slot_count = r->slot_next = 2;
+	r->tool_slot = 1;
 	r->slots_offset = base_align(b->globals_offset + b->globals_size, (uint64_t)ABI_PAGE);
 	r->frame_offset = base_align(ABI_SLOT_HEAD + b->shards_size, (uint64_t)ABI_PAGE);
 	r->frame_size = b->frame_size;
 	r->stack_offset = r->frame_offset + r->frame_size;
 	r->stack_size = b->stack_size;
 	r->ring_offset = r->stack_offset + r->stack_size;
-	r->ring_size = ABI_PAGE;
+	r->ring_size = 16 * ABI_PAGE;
 	r->slot_size = r->ring_offset + r->ring_size;
 }
 
@@ -97,9 +99,10 @@ void process_load(struct process *p, const struct bundle *b, process_symbol *sym
 	*p = (struct process){ .b = b };
 	lay_out(p, &shape);
 	p->slot_size = shape.slot_size;
-	p->region_size = shape.slots_offset + shape.slot_size;
+	p->region_size = shape.slots_offset + 2 * shape.slot_size;
 	p->region = map(p->region_size, NULL);
 	p->slot = (void *)((char *)p->region + shape.slots_offset);
+	p->tool = (void *)((char *)p->slot + shape.slot_size);
 	p->table = map(sizeof *p->table * ABI_TABLE_ENTRIES + ABI_PAGE, NULL);
 	p->self = (void *)(p->table + ABI_TABLE_ENTRIES);
 	p->self->sites = (uintptr_t)p->sites;
@@ -119,17 +122,30 @@ void process_unload(struct process *p)
 	munmap(p->code, p->code_size);
 }
 
+static void prepare_slot(struct process *p, struct abi_slot *s)
+{
+	s->key = 1;
+	s->process = (uintptr_t)p->self;
+	s->region = (uintptr_t)p->region;
+	s->tid_address = (uintptr_t)&s->tid;
+	s->actions = p->b->max_action;
+	s->depth = p->b->max_nesting;
+	s->frame = (uintptr_t)s + p->region->frame_offset;
+	vec_each(g, &p->b->globals)
+		if (g->layout.share == ABI_SHARE_SHARDED && g->layout.is_map)
+			memcpy((char *)s + g->layout.shard_offset, &g->map,
+			       offsetof(struct abi_map, count));
+}
+
 void process_reset(struct process *p)
 {
 	madvise(p->region, p->region_size, MADV_DONTNEED);
 	lay_out(p, p->region);
 	for (uint32_t i = 0; i < p->b->globals.n; i++)
 		bundle_global_init(p->b, i, p->region);
-	p->slot->process = (uintptr_t)p->self;
-	p->slot->region = (uintptr_t)p->region;
-	p->slot->actions = p->b->max_action;
-	p->slot->depth = p->b->max_nesting;
-	p->slot->frame = (uintptr_t)p->slot + p->region->frame_offset;
+	prepare_slot(p, p->slot);
+	prepare_slot(p, p->tool);
+	p->tool->in_tool = p->tool->number = 1;
 }
 
 void process_register(struct process *p, bool present)

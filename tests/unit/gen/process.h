@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A target process in miniature, inside the test: region, one slot, table, sites, code. */
+/* A target process in miniature, inside the test: region, slots, table, sites, code. */
 #ifndef TEST_GEN_PROCESS_H
 #define TEST_GEN_PROCESS_H
 
@@ -12,7 +12,8 @@ struct process {
 	const struct bundle *b;
 	struct abi_region *region;
 	size_t region_size;
-	struct abi_slot *slot;
+	struct abi_slot *slot; /* of a target's thread */
+	struct abi_slot *tool; /* of the tool */
 	struct abi_process *self;
 	struct abi_table_entry *table;
 	struct abi_site sites[SITES];
