@@ -24,9 +24,12 @@ RT_INLINE struct abi_entry *rt_map_entry(const struct abi_map *m, uint32_t n)
 	return (struct abi_entry *)((char *)(uintptr_t)m + m->entries_offset + (uint64_t)(n - 1) * m->entry_size);
 }
 
+/* The highest bits of the hash choose: they depend on all bits of a key. */
 RT_INLINE uint32_t *rt_map_bucket(const struct abi_map *m, uint32_t hash)
 {
-	return (uint32_t *)((char *)(uintptr_t)m + sizeof *m) + (hash & (m->buckets - 1));
+	uint32_t bits = 31 - (uint32_t)__builtin_clz(m->buckets);
+
+	return (uint32_t *)((char *)(uintptr_t)m + sizeof *m) + ((uint64_t)hash >> (32 - bits));
 }
 
 RT_INLINE void *rt_map_value(const struct abi_map *m, struct abi_entry *e)

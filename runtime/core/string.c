@@ -40,12 +40,13 @@ int64_t rt_strlen(struct abi_slot *s, rt_str a)
 
 void rt_substr(struct abi_slot *s, rt_str a, int64_t start, int64_t length, struct abi_string *out)
 {
-	int64_t left = (int64_t)a->length - start;
+	int64_t left;
 
-	if (start < 0 || left <= 0 || length <= 0) {
+	if (start < 0 || start >= (int64_t)a->length || length <= 0) {
 		rt_string_set(out, "", 0, 0);
 		return;
 	}
+	left = (int64_t)a->length - start;
 	rt_string_set(out, a->text + start, (uint64_t)(length < left ? length : left), rt_string_most(s));
 }
 
@@ -213,4 +214,5 @@ void rt_tokenize(struct abi_slot *s, rt_str a, rt_str delimiters, struct abi_str
 	while (t->at < t->length && !is_delimiter(delimiters, t->text[t->at]))
 		t->at++;
 	rt_string_set(out, t->text + start, t->at - start, rt_string_most(s));
+	t->at += t->at < t->length; /* the delimiter behind a token goes with it */
 }
