@@ -12,7 +12,7 @@
 #include <setjmp.h>
 
 /* How deep statements and expressions may nest in the text. */
-#define PARSE_DEPTH_MAX 600
+#define PARSE_DEPTH_MAX 1000
 /* How many levels a tree may have, chains of operators included: later passes recurse. */
 #define TREE_DEPTH_MAX 2500
 /* How many probe points the brace groups of one list may make. */
