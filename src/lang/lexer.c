@@ -49,7 +49,7 @@ bool lang_speaks(const struct lang_options *o, const char *since)
 
 void lang_lexer_init(struct lexer *lx, const struct lang_options *o, const struct source *s)
 {
-	*lx = (struct lexer){ .options = o, .source = s };
+	*lx = (struct lexer){ .options = o, .source = s, .paste = "" };
 	/* Places are 32 bits wide. */
 	lx->length = base_min(s->length, (size_t)UINT32_MAX - 1);
 	lx->has_hex_escapes = lang_speaks(o, "2.3");
