@@ -30,18 +30,22 @@ uint32_t rt_format_args(const struct abi_format *f, const uint64_t *args, char *
  * whatever it holds, nothing outside its `size` bytes is read. False: it was damaged, the text
  * may be incomplete.
  */
-bool rt_format_record(const struct abi_format *f, const struct abi_record *r, rt_write *write, void *to);
+bool rt_format_record(const struct abi_format *f, const struct abi_record *r, rt_write *write,
+		      void *to);
 
-/* Width of the largest bar, and rows of zeroes kept beside others (negative: all), as -D HIST_... */
+/* Width of the largest bar, and rows of zeroes kept beside others (negative: all), as -D HIST_...
+ */
 #define RT_HIST_WIDTH 50
 #define RT_HIST_ELISION 2
 /* Text of a histogram; kind 1 log, 2 linear. v may not change meanwhile. */
-void rt_format_hist(const struct abi_stat_desc *d, int64_t kind, const struct abi_stat *v, int64_t width,
-		    int64_t elision, rt_write *write, void *to);
+void rt_format_hist(const struct abi_stat_desc *d, int64_t kind, const struct abi_stat *v,
+		    int64_t width, int64_t elision, rt_write *write, void *to);
 /* Text of an ABI_RECORD_HIST, with its newline; as rt_format_record. */
-bool rt_format_hist_record(const struct abi_record *r, int64_t width, int64_t elision, rt_write *write, void *to);
+bool rt_format_hist_record(const struct abi_record *r, int64_t width, int64_t elision,
+			   rt_write *write, void *to);
 
-/* The abi_string of an ERROR, WARN, TEXT or SYSTEM record, and *where of an error; NULL: damaged. */
+/* The abi_string of an ERROR, WARN, TEXT or SYSTEM record, and *where of an error; NULL: damaged.
+ */
 const struct abi_string *rt_record_text(const struct abi_record *r, uint32_t *where);
 
 /* Gives back what a dead thread's slot holds. r: the region as the caller sees it. */

@@ -33,8 +33,10 @@ void rt_error(struct abi_slot *s, rt_str text)
 RT_COLD void rt_raise(struct abi_slot *s, int64_t number)
 {
 	static const char texts[][48] = {
-		"division by 0", "MAXACTION exceeded", "MAXNESTING exceeded", "Array overflow, check MAXMAPENTRIES",
-		"empty aggregate", "histogram index out of range", "all functions exhausted", "unknown error",
+		"division by 0",	   "MAXACTION exceeded",
+		"MAXNESTING exceeded",	   "Array overflow, check MAXMAPENTRIES",
+		"empty aggregate",	   "histogram index out of range",
+		"all functions exhausted", "unknown error",
 	};
 	uint64_t last = sizeof texts / sizeof texts[0] - 1;
 	const char *text = texts[(uint64_t)number < last ? (uint64_t)number : last];
@@ -78,7 +80,8 @@ static void count_error(struct abi_region *r)
 	rt_wake_tool(r);
 }
 
-/* Suppressed errors are counted and nothing else, as if every handler caught them; MAXACTION cannot be caught. */
+/* Suppressed errors are counted and nothing else, as if every handler caught them; MAXACTION cannot
+ * be caught. */
 static RT_COLD void report(struct abi_slot *s)
 {
 	struct abi_region *r = rt_region(s);

@@ -84,7 +84,8 @@ RT_INLINE uint32_t rt_string_room(uint32_t max_string)
 }
 
 /* Cuts at most bytes; from may overlap out->text. */
-static inline void rt_string_set(struct abi_string *out, const char *from, uint64_t n, uint32_t most)
+static inline void rt_string_set(struct abi_string *out, const char *from, uint64_t n,
+				 uint32_t most)
 {
 	if (n > most)
 		n = most;

@@ -7,8 +7,9 @@ _Static_assert(sizeof(struct rt_each) == 64, "the iterator's size is known to ge
 /* pad[0] of the iterator: entries that may still be visited. */
 #define VISITS 0
 
-void rt_each_begin(struct abi_slot *s, struct rt_each *it, struct abi_map *m, int64_t sort, int64_t column,
-		   int64_t stat_op, int64_t limit, const uint64_t *keys, int64_t mask)
+void rt_each_begin(struct abi_slot *s, struct rt_each *it, struct abi_map *m, int64_t sort,
+		   int64_t column, int64_t stat_op, int64_t limit, const uint64_t *keys,
+		   int64_t mask)
 {
 	uint64_t most = limit > 0 ? (uint64_t)limit : 0;
 
@@ -54,7 +55,8 @@ static const void *key_at(const struct rt_each *it, int64_t column)
 	return (char *)e + rt_map_key_offset(m, (uint32_t)column - 1);
 }
 
-static void put_text(struct abi_slot *s, const struct abi_map *m, const struct abi_string *t, struct abi_string *out)
+static void put_text(struct abi_slot *s, const struct abi_map *m, const struct abi_string *t,
+		     struct abi_string *out)
 {
 	if (t)
 		rt_string_set(out, t->text, rt_map_text_length(m, t), rt_string_most(s));

@@ -128,7 +128,8 @@ void rt_text_strn(struct abi_slot *s, rt_str a, int64_t n, int64_t quoted, struc
 	if (quoted && !most)
 		finish(out, 0);
 	else
-		finish(out, rt_escape_text(a->text, a->length, quoted != 0, false, out->text, most));
+		finish(out,
+		       rt_escape_text(a->text, a->length, quoted != 0, false, out->text, most));
 }
 
 void rt_text_str(struct abi_slot *s, rt_str a, struct abi_string *out)

@@ -11,9 +11,9 @@ char rt_escape_letter(unsigned char c);
 /* \ooo */
 void rt_escape_octal(unsigned char c, char to[4]);
 /*
- * Escapes n bytes; UTF-8 sequences become \uXXXX or \UXXXXXXXX. At most `most` bytes go to `to`, no NUL
- * is added; returns how many. quoted: in double quotes, with "..." behind them when something was left
- * out; `most` must then be 5 or more. more: there is more text than the n bytes.
+ * Escapes n bytes; UTF-8 sequences become \uXXXX or \UXXXXXXXX. At most `most` bytes go to `to`, no
+ * NUL is added; returns how many. quoted: in double quotes, with "..." behind them when something
+ * was left out; `most` must then be 5 or more. more: there is more text than the n bytes.
  */
 uint32_t rt_escape_text(const char *p, uint32_t n, bool quoted, bool more, char *to, uint32_t most);
 

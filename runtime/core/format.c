@@ -141,7 +141,9 @@ static int64_t limited(int64_t v)
 
 static struct conversion resolve(struct arguments *a, const struct abi_format_part *p)
 {
-	struct conversion c = { .kind = (char)p->conversion, .flag = (char)p->flag, .width = -1, .precision = -1 };
+	struct conversion c = {
+		.kind = (char)p->conversion, .flag = (char)p->flag, .width = -1, .precision = -1
+	};
 
 	if (p->bits & ABI_FORMAT_STAR_WIDTH)
 		c.width = next_long(a);
@@ -165,7 +167,8 @@ static uint64_t padding(const struct conversion *c, uint64_t length)
 	return c->width > 0 && (uint64_t)c->width > length ? (uint64_t)c->width - length : 0;
 }
 
-static void put_padded(struct rt_writer *w, const struct conversion *c, const char *bytes, uint64_t n)
+static void put_padded(struct rt_writer *w, const struct conversion *c, const char *bytes,
+		       uint64_t n)
 {
 	uint64_t pad = padding(c, n);
 
@@ -177,7 +180,8 @@ static void put_padded(struct rt_writer *w, const struct conversion *c, const ch
 }
 
 /* Blanks, prefix (sign, 0x), zeroes, digits, blanks. */
-static void put_number(struct rt_writer *w, const struct conversion *c, uint64_t v, uint32_t base, const char *prefix)
+static void put_number(struct rt_writer *w, const struct conversion *c, uint64_t v, uint32_t base,
+		       const char *prefix)
 {
 	char text[64];
 	uint32_t n, before = 0;
@@ -206,7 +210,8 @@ static void put_signed(struct rt_writer *w, const struct conversion *c, int64_t 
 		put_number(w, c, (uint64_t)v, 10, c->flag == '+' ? "+" : c->flag == ' ' ? " " : "");
 }
 
-static void put_char(struct rt_writer *w, struct arguments *a, const struct conversion *c, int64_t v)
+static void put_char(struct rt_writer *w, struct arguments *a, const struct conversion *c,
+		     int64_t v)
 {
 	unsigned char byte = (unsigned char)v;
 	char text[4] = { (char)byte }, letter = byte == '"' ? 0 : rt_escape_letter(byte);
@@ -226,7 +231,8 @@ static void put_char(struct rt_writer *w, struct arguments *a, const struct conv
 	put_padded(w, c, text, n);
 }
 
-static void put_string(struct rt_writer *w, struct arguments *a, const struct conversion *c, struct text t)
+static void put_string(struct rt_writer *w, struct arguments *a, const struct conversion *c,
+		       struct text t)
 {
 	if (c->precision >= 0 && t.length > c->precision)
 		t.length = (uint32_t)c->precision;
@@ -243,9 +249,12 @@ static bool is_binary_size(int64_t n)
 }
 
 /* The number's bytes in the machine's order; zeroes fill a larger width. */
-static void put_binary(struct rt_writer *w, struct arguments *a, const struct conversion *c, int64_t v)
+static void put_binary(struct rt_writer *w, struct arguments *a, const struct conversion *c,
+		       int64_t v)
 {
-	int64_t size = is_binary_size(c->precision) ? c->precision : is_binary_size(c->width) ? c->width : 8;
+	int64_t size = is_binary_size(c->precision) ? c->precision
+		       : is_binary_size(c->width)   ? c->width
+						    : 8;
 	uint64_t pad = padding(c, (uint64_t)size);
 
 	a->binary = true;
@@ -256,7 +265,8 @@ static void put_binary(struct rt_writer *w, struct arguments *a, const struct co
 		rt_writer_fill(w, 0, pad);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------- */
+/* ---- memory
+ * -------------------------------------------------------------------------------------- */
 
 static uint32_t memory_size(const struct conversion *c)
 {
@@ -350,9 +360,11 @@ bool rt_format_memory(struct abi_slot *s, const struct abi_format *f, const uint
 	return true;
 }
 
-/* ---- the engine ------------------------------------------------------------------------------------ */
+/* ---- the engine
+ * ------------------------------------------------------------------------------------ */
 
-static void put_conversion(struct rt_writer *w, struct arguments *a, const struct abi_format_part *p)
+static void put_conversion(struct rt_writer *w, struct arguments *a,
+			   const struct abi_format_part *p)
 {
 	struct conversion c = resolve(a, p);
 
@@ -418,11 +430,16 @@ uint32_t rt_format_args(const struct abi_format *f, const uint64_t *args, char *
 
 #define CHUNK 512
 
-bool rt_format_record(const struct abi_format *f, const struct abi_record *r, rt_write *write, void *to)
+bool rt_format_record(const struct abi_format *f, const struct abi_record *r, rt_write *write,
+		      void *to)
 {
 	char buffer[CHUNK];
-	struct rt_writer w = { .at = buffer, .end = buffer + CHUNK, .buffer = buffer, .write = write, .to = to };
-	struct arguments a = { .format = f, .at = (const char *)(r + 1), .end = (const char *)r + r->size };
+	struct rt_writer w = {
+		.at = buffer, .end = buffer + CHUNK, .buffer = buffer, .write = write, .to = to
+	};
+	struct arguments a = { .format = f,
+			       .at = (const char *)(r + 1),
+			       .end = (const char *)r + r->size };
 
 	if (r->size < sizeof *r)
 		return false;
@@ -442,12 +459,14 @@ const struct abi_string *rt_record_text(const struct abi_record *r, uint32_t *wh
 	return text;
 }
 
-/* ---- sprintf -------------------------------------------------------------------------------------------- */
+/* ---- sprintf
+ * -------------------------------------------------------------------------------------------- */
 
 /* Longest string that is both an argument of sprintf and its result; longer ones are cut. */
 #define ALIAS_MOST 4096
 
-static bool has_alias(const struct abi_format *f, const uint64_t *args, const struct abi_string *out)
+static bool has_alias(const struct abi_format *f, const uint64_t *args,
+		      const struct abi_string *out)
 {
 	for (uint32_t i = 0; i < f->n_args; i++)
 		if (args[i] == (uint64_t)out)
@@ -466,7 +485,9 @@ static uint32_t length_to_nul(const char *p, uint32_t n)
 
 static void sprint(struct abi_slot *s, struct arguments *a, struct abi_string *out)
 {
-	struct rt_writer w = { .at = out->text, .end = out->text + rt_string_most(s), .buffer = out->text };
+	struct rt_writer w = { .at = out->text,
+			       .end = out->text + rt_string_most(s),
+			       .buffer = out->text };
 	uint32_t error = s->error;
 
 	a->slot = s;
@@ -477,7 +498,8 @@ static void sprint(struct abi_slot *s, struct arguments *a, struct abi_string *o
 	out->text[out->length] = 0;
 }
 
-static __attribute__((noinline)) void sprint_alias(struct abi_slot *s, struct arguments *a, struct abi_string *out)
+static __attribute__((noinline)) void sprint_alias(struct abi_slot *s, struct arguments *a,
+						   struct abi_string *out)
 {
 	_Alignas(8) char room[sizeof(struct abi_string) + ALIAS_MOST + 1];
 	struct abi_string *copy = (struct abi_string *)room;
@@ -499,7 +521,8 @@ static bool reads_too_much(struct abi_slot *s, const struct abi_format *f, const
 	return false;
 }
 
-void rt_sprint(struct abi_slot *s, const struct abi_format *f, const uint64_t *args, struct abi_string *out)
+void rt_sprint(struct abi_slot *s, const struct abi_format *f, const uint64_t *args,
+	       struct abi_string *out)
 {
 	struct arguments a = { .format = f, .values = args };
 

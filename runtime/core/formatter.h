@@ -34,8 +34,8 @@ RT_INLINE void rt_writer_byte(struct rt_writer *w, char c)
 const char *rt_digits(uint64_t v, uint32_t base, bool upper, char text[64], uint32_t *n);
 
 /*
- * counts[i] = 1 + bytes of memory that argument i names, 0: names none. False: error raised (s may be
- * NULL), more bytes than allowed or more arguments than counted.
+ * counts[i] = 1 + bytes of memory that argument i names, 0: names none. False: error raised (s may
+ * be NULL), more bytes than allowed or more arguments than counted.
  */
 bool rt_format_memory(struct abi_slot *s, const struct abi_format *f, const uint64_t *args,
 		      uint32_t counts[RT_FORMAT_ARGS]);

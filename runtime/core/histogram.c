@@ -106,7 +106,8 @@ static void find_widths(struct chart *c)
 
 	if (c->kind == RT_HIST_LINEAR) {
 		low = number_width(d->low) + is_under(c, c->first);
-		high = number_width(rt_add(d->low, rt_mul(d->step, (int64_t)c->last))) + is_over(c, c->last);
+		high = number_width(rt_add(d->low, rt_mul(d->step, (int64_t)c->last))) +
+		       is_over(c, c->last);
 	} else {
 		low = number_width(rt_hist_value(d, c->kind, c->first));
 		high = number_width(rt_hist_value(d, c->kind, c->last));
@@ -161,7 +162,8 @@ static bool is_elided(const struct chart *c, struct window *w, uint32_t row)
 
 static void put_rows(struct chart *c)
 {
-	struct window w = { .reach = c->elision < (int64_t)c->buckets ? (uint64_t)c->elision : c->buckets,
+	struct window w = { .reach = c->elision < (int64_t)c->buckets ? (uint64_t)c->elision
+								      : c->buckets,
 			    .next = c->first };
 	bool eliding = false;
 
@@ -182,22 +184,29 @@ static void put_rows(struct chart *c)
 	rt_writer_flush(&c->w);
 }
 
-void rt_format_hist(const struct abi_stat_desc *d, int64_t kind, const struct abi_stat *v, int64_t width,
-		    int64_t elision, rt_write *write, void *to)
+void rt_format_hist(const struct abi_stat_desc *d, int64_t kind, const struct abi_stat *v,
+		    int64_t width, int64_t elision, rt_write *write, void *to)
 {
 	char buffer[CHUNK];
-	struct chart c = { .desc = d, .stat = v, .kind = kind, .width = width > 0 ? width : RT_HIST_WIDTH,
-			   .elision = elision, .buckets = d->buckets };
+	struct chart c = { .desc = d,
+			   .stat = v,
+			   .kind = kind,
+			   .width = width > 0 ? width : RT_HIST_WIDTH,
+			   .elision = elision,
+			   .buckets = d->buckets };
 
 	if (!c.buckets)
 		return;
-	c.w = (struct rt_writer){ .at = buffer, .end = buffer + CHUNK, .buffer = buffer, .write = write, .to = to };
+	c.w = (struct rt_writer){
+		.at = buffer, .end = buffer + CHUNK, .buffer = buffer, .write = write, .to = to
+	};
 	find_rows(&c);
 	find_widths(&c);
 	put_rows(&c);
 }
 
-bool rt_format_hist_record(const struct abi_record *r, int64_t width, int64_t elision, rt_write *write, void *to)
+bool rt_format_hist_record(const struct abi_record *r, int64_t width, int64_t elision,
+			   rt_write *write, void *to)
 {
 	const struct abi_stat_desc *d = (const void *)(r + 1);
 	uint64_t least = sizeof *r + sizeof *d + ABI_STAT_HEAD;

@@ -19,7 +19,7 @@
 #include "runtime/rt_api.h"
 
 #define WRITE 0x80000000u
-#define NOTES (sizeof ((struct abi_slot *)0)->locks / sizeof ((struct abi_slot *)0)->locks[0])
+#define NOTES (sizeof((struct abi_slot *)0)->locks / sizeof((struct abi_slot *)0)->locks[0])
 #define WAIT_NS 100000000u
 #define SPINS 200u /* pauses between looks at the clock, and yields */
 
@@ -38,10 +38,10 @@ RT_INLINE bool try_lock(const struct abi_slot *s, uint32_t *word, uint32_t lock)
 	uint32_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
 
 	if (lock & WRITE)
-		return !seen && __atomic_compare_exchange_n(word, &seen, my_word(s), false, __ATOMIC_ACQUIRE,
-							    __ATOMIC_RELAXED);
-	return !(seen & WRITE) && __atomic_compare_exchange_n(word, &seen, seen + 1, false, __ATOMIC_ACQUIRE,
-							      __ATOMIC_RELAXED);
+		return !seen && __atomic_compare_exchange_n(word, &seen, my_word(s), false,
+							    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return !(seen & WRITE) && __atomic_compare_exchange_n(word, &seen, seen + 1, false,
+							      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 RT_INLINE bool take(struct abi_slot *s, uint32_t *word, uint32_t lock)
@@ -66,7 +66,8 @@ static bool looks_free(const uint32_t *word, uint32_t lock)
 }
 
 /* Contended. *start: when this handler began to wait, 0 not yet. */
-static RT_COLD bool wait_and_take(struct abi_slot *s, struct abi_global *g, uint32_t lock, uint64_t *start)
+static RT_COLD bool wait_and_take(struct abi_slot *s, struct abi_global *g, uint32_t lock,
+				  uint64_t *start)
 {
 	uint64_t most = rt_ticks(rt_region(s), WAIT_NS);
 
@@ -114,7 +115,8 @@ static void give_back(uint32_t *word, uint32_t lock, uint32_t mine)
 		return;
 	}
 	while (seen && !(seen & WRITE) &&
-	       !__atomic_compare_exchange_n(word, &seen, seen - 1, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+	       !__atomic_compare_exchange_n(word, &seen, seen - 1, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
 		;
 }
 
@@ -131,14 +133,16 @@ void rt_unlock(struct abi_slot *s)
 	}
 }
 
-/* The dead thread's addresses mean nothing here, so what it held as a writer beyond its notes is found by name. */
+/* The dead thread's addresses mean nothing here, so what it held as a writer beyond its notes is
+ * found by name. */
 void rt_release_locks(struct abi_region *r, struct abi_slot *dead)
 {
 	uint64_t held = dead->locks_held < NOTES ? dead->locks_held : NOTES;
 
 	for (uint64_t i = 0; i < held; i++)
 		if ((dead->locks[i] & ~WRITE) < r->n_globals)
-			give_back(&global_at(r, dead->locks[i])->lock, dead->locks[i], my_word(dead));
+			give_back(&global_at(r, dead->locks[i])->lock, dead->locks[i],
+				  my_word(dead));
 	for (uint32_t i = 0; i < r->n_globals; i++)
 		give_back(&global_at(r, i)->lock, i | WRITE, my_word(dead));
 	dead->locks_held = 0;

@@ -61,7 +61,8 @@ static uint32_t hash_keys(const struct abi_map *m, const uint64_t *keys)
 
 /* ---- keys -------------------------------------------------------------------------- */
 
-bool rt_map_matches(const struct abi_map *m, const struct abi_entry *e, const uint64_t *keys, uint64_t mask)
+bool rt_map_matches(const struct abi_map *m, const struct abi_entry *e, const uint64_t *keys,
+		    uint64_t mask)
 {
 	const char *at = (const char *)(e + 1);
 
@@ -90,7 +91,8 @@ static void store_keys(const struct abi_map *m, struct abi_entry *e, const uint6
 		const struct abi_string *t = (const void *)keys[i];
 
 		if (m->string_keys >> i & 1)
-			rt_string_set((struct abi_string *)at, t->text, rt_map_text_length(m, t), m->max_string - 1);
+			rt_string_set((struct abi_string *)at, t->text, rt_map_text_length(m, t),
+				      m->max_string - 1);
 		else
 			*(uint64_t *)at = keys[i];
 	}
@@ -106,17 +108,20 @@ void rt_map_keys(const struct abi_map *m, const struct abi_entry *e, uint64_t ke
 
 bool rt_map_is_sane(const struct abi_map *m, uint64_t size)
 {
-	uint64_t at = ABI_ENTRY_HEAD, value = m->value_kind == ABI_VALUE_STRING ? rt_string_room(m->max_string) :
-					      m->value_kind == ABI_VALUE_STAT ?
-						      ABI_STAT_HEAD + (uint64_t)m->stat.buckets * 8 : 8;
+	uint64_t at = ABI_ENTRY_HEAD,
+		 value = m->value_kind == ABI_VALUE_STRING ? rt_string_room(m->max_string)
+			 : m->value_kind == ABI_VALUE_STAT
+				 ? ABI_STAT_HEAD + (uint64_t)m->stat.buckets * 8
+				 : 8;
 
-	if (!m->capacity || !m->buckets || m->buckets & (m->buckets - 1) || m->n_keys > ABI_MAX_KEYS ||
-	    !m->max_string)
+	if (!m->capacity || !m->buckets || m->buckets & (m->buckets - 1) ||
+	    m->n_keys > ABI_MAX_KEYS || !m->max_string)
 		return false;
 	for (uint32_t i = 0; i < m->n_keys; i++)
 		at += rt_map_key_size(m, i);
-	return at <= m->value_offset && m->value_offset + value <= m->entry_size && m->entry_size % 8 == 0 &&
-	       m->entries_offset % 8 == 0 && sizeof *m + (uint64_t)m->buckets * 4 <= m->entries_offset &&
+	return at <= m->value_offset && m->value_offset + value <= m->entry_size &&
+	       m->entry_size % 8 == 0 && m->entries_offset % 8 == 0 &&
+	       sizeof *m + (uint64_t)m->buckets * 4 <= m->entries_offset &&
 	       m->entries_offset + (uint64_t)m->capacity * m->entry_size <= size;
 }
 
@@ -242,8 +247,8 @@ static uint32_t take(struct abi_map *m)
 	return n;
 }
 
-static __attribute__((noinline)) struct abi_entry *make(struct abi_slot *s, struct abi_map *m, uint32_t hash,
-							 const uint64_t *keys)
+static __attribute__((noinline)) struct abi_entry *make(struct abi_slot *s, struct abi_map *m,
+							uint32_t hash, const uint64_t *keys)
 {
 	uint32_t n = take(m), *bucket = rt_map_bucket(m, hash);
 	struct abi_entry *e = rt_map_entry(m, n);
@@ -333,7 +338,8 @@ int64_t rt_map_has(struct abi_slot *s, struct abi_map *m, const uint64_t *keys, 
 	return 0;
 }
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------------------
+ */
 
 int64_t rt_map_get(struct abi_slot *s, struct abi_map *m, const uint64_t *keys)
 {
@@ -343,7 +349,8 @@ int64_t rt_map_get(struct abi_slot *s, struct abi_map *m, const uint64_t *keys)
 	return e ? *(int64_t *)rt_map_value(m, e) : 0;
 }
 
-void rt_map_get_str(struct abi_slot *s, struct abi_map *m, const uint64_t *keys, struct abi_string *out)
+void rt_map_get_str(struct abi_slot *s, struct abi_map *m, const uint64_t *keys,
+		    struct abi_string *out)
 {
 	struct abi_entry *e = find(m, keys);
 	const struct abi_string *v;

@@ -21,7 +21,8 @@ RT_INLINE struct abi_entry *rt_map_entry(const struct abi_map *m, uint32_t n)
 {
 	if (rt_unlikely(n - 1u >= m->capacity))
 		return NULL;
-	return (struct abi_entry *)((char *)(uintptr_t)m + m->entries_offset + (uint64_t)(n - 1) * m->entry_size);
+	return (struct abi_entry *)((char *)(uintptr_t)m + m->entries_offset +
+				    (uint64_t)(n - 1) * m->entry_size);
 }
 
 /* The highest bits of the hash choose: they depend on all bits of a key. */
@@ -64,10 +65,12 @@ RT_INLINE uint32_t rt_map_text_length(const struct abi_map *m, const struct abi_
 
 /* Number of the entry with these keys, or 0. */
 uint32_t rt_map_find(const struct abi_map *m, const uint64_t *keys);
-/* The entry, made if it is missing: value zero, last in order. NULL: the map is full, error raised. */
+/* The entry, made if it is missing: value zero, last in order. NULL: the map is full, error raised.
+ */
 struct abi_entry *rt_map_make(struct abi_slot *s, struct abi_map *m, const uint64_t *keys);
 /* Do the keys not in mask (bit i: key i is `*`) equal? */
-bool rt_map_matches(const struct abi_map *m, const struct abi_entry *e, const uint64_t *keys, uint64_t mask);
+bool rt_map_matches(const struct abi_map *m, const struct abi_entry *e, const uint64_t *keys,
+		    uint64_t mask);
 /* Keys in the form the functions take them: longs, addresses of strings. */
 void rt_map_keys(const struct abi_map *m, const struct abi_entry *e, uint64_t keys[ABI_MAX_KEYS]);
 /* Constant members that describe a map within size bytes. */

@@ -31,17 +31,20 @@ static char *put_string(char *to, const char *text, uint32_t length)
 
 static void print_longs(struct abi_slot *s, int64_t format, uint32_t n, const uint64_t *args)
 {
-	struct abi_record *r = rt_ring_take(s, sizeof *r + (uint64_t)n * 8, ABI_RECORD_PRINT, (uint32_t)format);
-	uint64_t *to = (uint64_t *)(r + 1);
+	struct abi_record *r =
+		rt_ring_take(s, sizeof *r + (uint64_t)n * 8, ABI_RECORD_PRINT, (uint32_t)format);
+	uint64_t *to;
 
 	if (rt_unlikely(!r))
 		return;
+	to = (uint64_t *)(r + 1);
 	for (uint32_t i = 0; i < n; i++)
 		to[i] = args[i];
 	rt_ring_add(s, r);
 }
 
-static void print_mixed(struct abi_slot *s, int64_t format, const struct abi_format *f, const uint64_t *args)
+static void print_mixed(struct abi_slot *s, int64_t format, const struct abi_format *f,
+			const uint64_t *args)
 {
 	uint64_t size = sizeof(struct abi_record) + (uint64_t)f->n_args * 8;
 	struct abi_record *r;
@@ -69,7 +72,8 @@ static void print_mixed(struct abi_slot *s, int64_t format, const struct abi_for
 
 /* ---- %m and %M ---------------------------------------------------------------------- */
 
-/* Sizes of the arguments in the record, counts[i] - 1 bytes of memory for those that name some; 0: error raised. */
+/* Sizes of the arguments in the record, counts[i] - 1 bytes of memory for those that name some; 0:
+ * error raised. */
 static uint64_t measure(struct abi_slot *s, const struct abi_format *f, const uint64_t *args,
 			uint32_t counts[RT_FORMAT_ARGS])
 {
@@ -103,15 +107,18 @@ static bool put_memory(struct abi_slot *s, char *to, uint64_t address, uint32_t 
 	return true;
 }
 
-static void print_memory(struct abi_slot *s, int64_t format, const struct abi_format *f, const uint64_t *args)
+static void print_memory(struct abi_slot *s, int64_t format, const struct abi_format *f,
+			 const uint64_t *args)
 {
 	uint32_t counts[RT_FORMAT_ARGS];
 	uint64_t size = measure(s, f, args, counts);
-	struct abi_record *r = size ? rt_ring_take(s, size, ABI_RECORD_PRINT, (uint32_t)format) : NULL;
-	char *to = (char *)(r + 1);
+	struct abi_record *r =
+		size ? rt_ring_take(s, size, ABI_RECORD_PRINT, (uint32_t)format) : NULL;
+	char *to;
 
 	if (!r)
 		return;
+	to = (char *)(r + 1);
 	for (uint32_t i = 0; i < f->n_args; i++) {
 		rt_str text = (rt_str)args[i];
 
@@ -146,10 +153,12 @@ void rt_print(struct abi_slot *s, int64_t format, const struct abi_format *f, co
 
 /* ---- texts -------------------------------------------------------------------------------- */
 
-void rt_print_text(struct abi_slot *s, uint32_t kind, const char *text, uint32_t length, bool newline)
+void rt_print_text(struct abi_slot *s, uint32_t kind, const char *text, uint32_t length,
+		   bool newline)
 {
 	uint64_t where = s->where, head = kind == ABI_RECORD_ERROR ? 8 : 0;
-	uint64_t size = rt_align8(sizeof(struct abi_record) + head + ABI_STRING_HEAD + length + newline + 1);
+	uint64_t size = rt_align8(sizeof(struct abi_record) + head + ABI_STRING_HEAD + length +
+				  newline + 1);
 	struct abi_record *r = rt_ring_take(s, size, kind, 0);
 	struct abi_string *to;
 
@@ -190,16 +199,16 @@ static void write_text(void *to, const char *bytes, uint64_t length)
 	rt_print_text(to, ABI_RECORD_TEXT, bytes, (uint32_t)length, false);
 }
 
-static void print_hist_text(struct abi_slot *s, int64_t newline, const struct abi_stat_desc *d, int64_t kind,
-			    const struct abi_stat *v)
+static void print_hist_text(struct abi_slot *s, int64_t newline, const struct abi_stat_desc *d,
+			    int64_t kind, const struct abi_stat *v)
 {
 	rt_format_hist(d, kind, v, RT_HIST_WIDTH, RT_HIST_ELISION, write_text, s);
 	if (newline)
 		write_text(s, "\n", 1);
 }
 
-void rt_print_hist(struct abi_slot *s, int64_t format, const struct abi_stat_desc *d, int64_t hist_kind,
-		   const struct abi_stat *v)
+void rt_print_hist(struct abi_slot *s, int64_t format, const struct abi_stat_desc *d,
+		   int64_t hist_kind, const struct abi_stat *v)
 {
 	uint64_t value = ABI_STAT_HEAD + (uint64_t)d->buckets * 8, size;
 	struct abi_stat_desc *desc;
@@ -224,7 +233,8 @@ void rt_print_hist(struct abi_slot *s, int64_t format, const struct abi_stat_des
 	rt_ring_add(s, r);
 }
 
-/* ---- into strings ------------------------------------------------------------------------------- */
+/* ---- into strings -------------------------------------------------------------------------------
+ */
 
 struct string_sink {
 	struct abi_string *out;
@@ -242,8 +252,8 @@ static void write_string(void *to, const char *bytes, uint64_t length)
 	sink->out->length += (uint32_t)length;
 }
 
-void rt_sprint_hist(struct abi_slot *s, const struct abi_stat_desc *d, int64_t hist_kind, const struct abi_stat *v,
-		    struct abi_string *out)
+void rt_sprint_hist(struct abi_slot *s, const struct abi_stat_desc *d, int64_t hist_kind,
+		    const struct abi_stat *v, struct abi_string *out)
 {
 	struct string_sink sink = { out, rt_string_most(s) };
 
@@ -251,6 +261,7 @@ void rt_sprint_hist(struct abi_slot *s, const struct abi_stat_desc *d, int64_t h
 	if (!v || v->count == 0)
 		rt_raise(s, 4);
 	else
-		rt_format_hist(d, hist_kind, v, RT_HIST_WIDTH, RT_HIST_ELISION, write_string, &sink);
+		rt_format_hist(d, hist_kind, v, RT_HIST_WIDTH, RT_HIST_ELISION, write_string,
+			       &sink);
 	out->text[out->length] = 0;
 }

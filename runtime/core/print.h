@@ -5,7 +5,9 @@
 
 #include "runtime/core/core.h"
 
-/* Writes a record of a kind that holds one abi_string (ERROR: behind slot.where). newline: one is added. */
-void rt_print_text(struct abi_slot *s, uint32_t kind, const char *text, uint32_t length, bool newline);
+/* Writes a record of a kind that holds one abi_string (ERROR: behind slot.where). newline: one is
+ * added. */
+void rt_print_text(struct abi_slot *s, uint32_t kind, const char *text, uint32_t length,
+		   bool newline);
 
 #endif

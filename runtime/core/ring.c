@@ -17,7 +17,8 @@ void rt_ring_end(struct abi_slot *s)
 	rt_ring_publish(s);
 	s->hit_tsc = 0;
 	__atomic_store_n(&s->ring_pending, 0, __ATOMIC_RELEASE);
-	if (rt_unlikely(s->ring_head - __atomic_load_n(&s->ring_tail, __ATOMIC_RELAXED) > r->ring_size / 2) &&
+	if (rt_unlikely(s->ring_head - __atomic_load_n(&s->ring_tail, __ATOMIC_RELAXED) >
+			r->ring_size / 2) &&
 	    __atomic_load_n(&r->event_waiting, __ATOMIC_RELAXED))
 		rt_wake_tool(r);
 }
@@ -32,7 +33,8 @@ static bool has_room(const struct abi_slot *s, uint64_t size)
 /* In the tool: its own function takes what is complete. */
 static bool drain(struct abi_slot *s, uint64_t size)
 {
-	void (*empty)(struct abi_slot *) = (void (*)(struct abi_slot *))s->scratch[RT_SCRATCH_DRAIN];
+	void (*empty)(struct abi_slot *) =
+		(void (*)(struct abi_slot *))s->scratch[RT_SCRATCH_DRAIN];
 
 	if (!empty)
 		return false;
@@ -49,7 +51,8 @@ static bool wait(struct abi_slot *s, uint64_t size)
 
 	rt_ring_publish(s);
 	while (!has_room(s, size)) {
-		if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) != ABI_STATE_RUNNING || rt_tsc() - start > most)
+		if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) != ABI_STATE_RUNNING ||
+		    rt_tsc() - start > most)
 			return false;
 		rt_wake_tool(r);
 		rt_syscall(RT_SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0);
@@ -73,8 +76,9 @@ RT_COLD bool rt_ring_make_room(struct abi_slot *s, uint64_t size)
 	uint64_t skipped = at + size > r->ring_size ? r->ring_size - at : 0;
 
 	if (size > r->ring_size / 2 ||
-	    (!has_room(s, skipped + size) && !(s->in_tool ? drain(s, skipped + size) :
-					       r->lossless ? wait(s, skipped + size) : false))) {
+	    (!has_room(s, skipped + size) && !(s->in_tool    ? drain(s, skipped + size)
+					       : r->lossless ? wait(s, skipped + size)
+							     : false))) {
 		s->dropped++;
 		return false;
 	}

@@ -56,7 +56,8 @@ RT_INLINE uint64_t rt_ring_stamp(struct abi_slot *s)
  * A record of `size` bytes, head included, multiple of 8: head filled in, the rest
  * undefined; it counts from rt_ring_add() on. NULL: dropped.
  */
-RT_INLINE struct abi_record *rt_ring_take(struct abi_slot *s, uint64_t size, uint32_t kind, uint32_t format)
+RT_INLINE struct abi_record *rt_ring_take(struct abi_slot *s, uint64_t size, uint32_t kind,
+					  uint32_t format)
 {
 	const struct abi_region *r = rt_region(s);
 	uint64_t stamp = rt_ring_stamp(s), ring = r->ring_size, at = s->ring_write & (ring - 1);

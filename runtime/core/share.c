@@ -26,8 +26,14 @@ static void *shard_of(struct abi_region *r, const struct abi_global *g, uint32_t
 	return (char *)r + r->slots_offset + slot * r->slot_size + g->shard_offset;
 }
 
+static void add_long(int64_t *to, const int64_t *from)
+{
+	*to = rt_add(*to, __atomic_load_n(from, __ATOMIC_RELAXED));
+}
+
 /* Adds the entries of `from` in their order; false: no room in `to`, error raised. */
-static bool merge_map(struct abi_slot *s, const struct abi_global *g, struct abi_map *to, const struct abi_map *from)
+static bool merge_map(struct abi_slot *s, const struct abi_global *g, struct abi_map *to,
+		      const struct abi_map *from)
 {
 	uint32_t n = __atomic_load_n(&from->first, __ATOMIC_ACQUIRE), left = from->capacity;
 	uint64_t keys[ABI_MAX_KEYS];
@@ -35,7 +41,8 @@ static bool merge_map(struct abi_slot *s, const struct abi_global *g, struct abi
 
 	if (!rt_map_is_sane(from, g->size) || from->entry_size != to->entry_size)
 		return true;
-	for (; left && (e = rt_map_entry(from, n)); n = __atomic_load_n(&e->next, __ATOMIC_ACQUIRE), left--) {
+	for (; left && (e = rt_map_entry(from, n));
+	     n = __atomic_load_n(&e->next, __ATOMIC_ACQUIRE), left--) {
 		rt_map_keys(from, e, keys);
 		mine = rt_map_make(s, to, keys);
 		if (!mine)
@@ -43,8 +50,7 @@ static bool merge_map(struct abi_slot *s, const struct abi_global *g, struct abi
 		if (to->value_kind == ABI_VALUE_STAT)
 			rt_stat_merge(&to->stat, rt_map_value(to, mine), rt_map_value(from, e));
 		else if (to->value_kind == ABI_VALUE_LONG)
-			*(int64_t *)rt_map_value(to, mine) =
-				rt_add(*(int64_t *)rt_map_value(to, mine), *(int64_t *)rt_map_value(from, e));
+			add_long(rt_map_value(to, mine), rt_map_value(from, e));
 	}
 	return true;
 }
@@ -56,7 +62,7 @@ static bool merge(struct abi_slot *s, const struct abi_global *g, void *to, cons
 	if (g->kind == ABI_VALUE_STAT)
 		rt_stat_merge(&g->stat, to, from);
 	else
-		*(int64_t *)to = rt_add(*(int64_t *)to, *(const int64_t *)from);
+		add_long(to, from);
 	return true;
 }
 

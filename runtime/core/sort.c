@@ -164,8 +164,12 @@ static void pick(struct sorting *o, uint64_t limit)
 
 void rt_map_sort(struct abi_map *m, int64_t sort, int64_t column, int64_t stat_op, uint64_t limit)
 {
-	struct sorting o = { .map = m, .descending = sort < 0, .offset = m->value_offset, .kind = m->value_kind,
-			     .stat_op = stat_op, .steps = (uint64_t)m->capacity * BINS };
+	struct sorting o = { .map = m,
+			     .descending = sort < 0,
+			     .offset = m->value_offset,
+			     .kind = m->value_kind,
+			     .stat_op = stat_op,
+			     .steps = (uint64_t)m->capacity * BINS };
 
 	if (column < 0 || column > (int64_t)m->n_keys)
 		return;

@@ -91,7 +91,8 @@ void rt_stat_add(struct abi_slot *s, const struct abi_stat_desc *d, struct abi_s
 		add_bucket(d, v, x);
 }
 
-/* Chan's method: the mean moves by the other's weight, both spreads add up with what separates the means. */
+/* Chan's method: the mean moves by the other's weight, both spreads add up with what separates the
+ * means. */
 static void merge_variance(struct abi_stat *to, const struct abi_stat *from)
 {
 	int64_t n = rt_add(to->count, from->count), delta = rt_sub(from->mean, to->mean);
@@ -140,7 +141,8 @@ static int64_t variance(const struct abi_stat_desc *d, const struct abi_stat *v)
 	return rt_div(spread, others) >> (2 * d->shift & 63);
 }
 
-int64_t rt_stat_get(struct abi_slot *s, const struct abi_stat_desc *d, const struct abi_stat *v, int64_t op)
+int64_t rt_stat_get(struct abi_slot *s, const struct abi_stat_desc *d, const struct abi_stat *v,
+		    int64_t op)
 {
 	if (!v || v->count == 0) {
 		if (op != ABI_STAT_COUNT && op != ABI_STAT_SUM)

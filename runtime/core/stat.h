@@ -12,7 +12,8 @@
 
 /* Adds what `from` counted to `to`. */
 void rt_stat_merge(const struct abi_stat_desc *d, struct abi_stat *to, const struct abi_stat *from);
-/* Least value of a bucket: the nearest to 0 of a log histogram's; of a linear one's underflow and overflow: the limit. */
+/* Least value of a bucket: the nearest to 0 of a log histogram's; of a linear one's underflow and
+ * overflow: the limit. */
 int64_t rt_hist_value(const struct abi_stat_desc *d, int64_t kind, uint32_t bucket);
 
 #endif

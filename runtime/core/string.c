@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The string functions of scripts: bounded by region.max_string, never failing but for rt_stringat. */
+/* The string functions of scripts: bounded by region.max_string, never failing but for rt_stringat.
+ */
 #include "runtime/core/core.h"
 #include "runtime/rt_api.h"
 
@@ -47,7 +48,8 @@ void rt_substr(struct abi_slot *s, rt_str a, int64_t start, int64_t length, stru
 		return;
 	}
 	left = (int64_t)a->length - start;
-	rt_string_set(out, a->text + start, (uint64_t)(length < left ? length : left), rt_string_most(s));
+	rt_string_set(out, a->text + start, (uint64_t)(length < left ? length : left),
+		      rt_string_most(s));
 }
 
 int64_t rt_bytes_find(const char *a, uint32_t na, const char *b, uint32_t nb)
@@ -164,7 +166,8 @@ void rt_str_replace(struct abi_slot *s, rt_str a, rt_str find, rt_str with, stru
 
 	out->length = 0;
 	while (find->length && out->length < most) {
-		int64_t at = rt_bytes_find(a->text + done, a->length - done, find->text, find->length);
+		int64_t at =
+			rt_bytes_find(a->text + done, a->length - done, find->text, find->length);
 
 		if (at < 0)
 			break;
@@ -186,7 +189,8 @@ struct tokens {
 	uint32_t at, length;
 	char text[3064];
 };
-_Static_assert(ABI_SLOT_TOKENIZE + sizeof(struct tokens) <= ABI_SLOT_HEAD, "tokenize outgrows its room");
+_Static_assert(ABI_SLOT_TOKENIZE + sizeof(struct tokens) <= ABI_SLOT_HEAD,
+	       "tokenize outgrows its room");
 
 static bool is_delimiter(rt_str delimiters, char c)
 {

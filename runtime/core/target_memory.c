@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the program's memory: every load may fault and then raises the script's read error. */
 #include "runtime/arch/arch.h"
+#include "runtime/core/escape.h"
 #include "runtime/rt_api.h"
 
 static uint32_t room_of(const struct abi_slot *s)
@@ -135,121 +136,20 @@ void rt_user_bytes(struct abi_slot *s, int64_t address, int64_t size, struct abi
 
 /* ---- quoted text ------------------------------------------------------------------- */
 
-static char short_escape(unsigned char c)
-{
-	switch (c) {
-	case '\a':
-		return 'a';
-	case '\b':
-		return 'b';
-	case '\f':
-		return 'f';
-	case '\n':
-		return 'n';
-	case '\r':
-		return 'r';
-	case '\t':
-		return 't';
-	case '\v':
-		return 'v';
-	case '"':
-		return '"';
-	case '\\':
-		return '\\';
-	default:
-		return 0;
-	}
-}
-
-/* Length of the UTF-8 sequence at p (n bytes left) and its code point; 0: not UTF-8. */
-static uint32_t utf8_at(const unsigned char *p, uint32_t n, uint32_t *point)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t length = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
-
-	if (!length || p[0] > 0xf4 || length > n)
-		return 0;
-	*point = p[0] & (0x7fu >> length);
-	for (uint32_t i = 1; i < length; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		*point = *point << 6 | (p[i] & 0x3f);
-	}
-	if (*point < least[length] || *point > 0x10ffff || (*point >= 0xd800 && *point < 0xe000))
-		return 0;
-	return length;
-}
-
-/* One byte, or UTF-8 sequence, escaped into text (at most 10 bytes); *used bytes of input. */
-static uint32_t escape_one(const unsigned char *p, uint32_t n, char text[10], uint32_t *used)
-{
-	char letter = short_escape(p[0]);
-	uint32_t point, digits, k = 0;
-
-	*used = 1;
-	if (letter) {
-		text[0] = '\\';
-		text[1] = letter;
-		return 2;
-	}
-	if (p[0] >= 0x20 && p[0] < 0x7f) {
-		text[0] = (char)p[0];
-		return 1;
-	}
-	text[k++] = '\\';
-	*used = utf8_at(p, n, &point);
-	if (!*used) {
-		*used = 1;
-		text[k++] = (char)('0' + (p[0] >> 6));
-		text[k++] = (char)('0' + (p[0] >> 3 & 7));
-		text[k++] = (char)('0' + (p[0] & 7));
-		return k;
-	}
-	digits = point > 0xffff ? 8 : 4;
-	text[k++] = digits == 8 ? 'U' : 'u';
-	while (digits--)
-		text[k++] = "0123456789ABCDEF"[point >> (4 * digits) & 15];
-	return k;
-}
-
-/* "..." or, when the quoted text does not fit into `most` bytes, "..."... */
-static uint32_t quote(const unsigned char *p, uint32_t n, bool more, char *to, uint32_t most)
-{
-	uint32_t k = 0, used, length;
-	char text[10];
-
-	to[k++] = '"';
-	while (n) {
-		length = escape_one(p, n, text, &used);
-		if (k + length + 1 + (n > used || more ? 3 : 0) > most) {
-			more = true;
-			break;
-		}
-		for (uint32_t i = 0; i < length; i++)
-			to[k++] = text[i];
-		p += used;
-		n -= used;
-	}
-	to[k++] = '"';
-	for (uint32_t i = 0; more && i < 3; i++)
-		to[k++] = '.';
-	return k;
-}
-
 #define QUOTE_CHUNK 512
 
 void rt_user_string_quoted(struct abi_slot *s, int64_t address, int64_t limit, int64_t out_limit,
 			   struct abi_string *out)
 {
-	unsigned char bytes[QUOTE_CHUNK + 1];
+	char bytes[QUOTE_CHUNK + 1];
 	uint32_t most = limit_of(s, out_limit), n = 0, wanted = limit_of(s, limit);
 
 	wanted = wanted < QUOTE_CHUNK ? wanted : QUOTE_CHUNK;
 	if (most < 6)
 		most = 6;
-	if (!copy_bytes((uint64_t)address, wanted, true, (char *)bytes, &n))
+	if (!copy_bytes((uint64_t)address, wanted, true, bytes, &n))
 		out->length = put_hex(out->text, (uint64_t)address);
 	else
-		out->length = quote(bytes, n, false, out->text, most);
+		out->length = rt_escape_text(bytes, n, true, false, out->text, most);
 	out->text[out->length] = 0;
 }

@@ -20,9 +20,12 @@ static int teardown(void **state)
 
 static void texts_of_errors(void **state)
 {
-	static const char *const texts[] = { "division by 0", "MAXACTION exceeded", "MAXNESTING exceeded",
-					     "Array overflow, check MAXMAPENTRIES", "empty aggregate",
-					     "histogram index out of range", "all functions exhausted" };
+	static const char *const texts[] = {
+		"division by 0",	  "MAXACTION exceeded",
+		"MAXNESTING exceeded",	  "Array overflow, check MAXMAPENTRIES",
+		"empty aggregate",	  "histogram index out of range",
+		"all functions exhausted"
+	};
 
 	(void)state;
 	for (int64_t i = 0; i < 7; i++) {
@@ -144,6 +147,6 @@ static void chance(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-TESTS(control, T(texts_of_errors), T(catching), T(the_first_error_stays_but_a_fatal_one_wins), T(uncaught_errors_are_reported),
-      T(suppressed_errors_are_only_counted), T(exit_and_abort), T(an_empty_text_is_an_error_all_the_same),
-      T(chance));
+TESTS(control, T(texts_of_errors), T(catching), T(the_first_error_stays_but_a_fatal_one_wins),
+      T(uncaught_errors_are_reported), T(suppressed_errors_are_only_counted), T(exit_and_abort),
+      T(an_empty_text_is_an_error_all_the_same), T(chance));

@@ -38,7 +38,8 @@ struct row {
 	char text[32];
 };
 
-static uint32_t rows_of(struct abi_map *map, int64_t sort, int64_t column, int64_t limit, struct row *rows)
+static uint32_t rows_of(struct abi_map *map, int64_t sort, int64_t column, int64_t limit,
+			struct row *rows)
 {
 	struct abi_string *text = buffer();
 	struct rt_each it;
@@ -67,7 +68,8 @@ static int compare_rows(const struct row *a, const struct row *b, int64_t column
 static void sort_rows(struct row *rows, uint32_t n, int64_t sort, int64_t column)
 {
 	for (uint32_t i = 1; i < n; i++)
-		for (uint32_t j = i; j && compare_rows(&rows[j - 1], &rows[j], column) * sort > 0; j--) {
+		for (uint32_t j = i; j && compare_rows(&rows[j - 1], &rows[j], column) * sort > 0;
+		     j--) {
 			struct row swap = rows[j];
 
 			rows[j] = rows[j - 1];
@@ -80,7 +82,8 @@ static void check_links(struct abi_map *map)
 	uint32_t n = 0, prev = 0;
 
 	for (uint32_t at = map->first; at;) {
-		struct abi_entry *e = (void *)((char *)map + map->entries_offset + (at - 1) * map->entry_size);
+		struct abi_entry *e =
+			(void *)((char *)map + map->entries_offset + (at - 1) * map->entry_size);
 
 		assert_int_equal(e->prev, prev);
 		prev = at;
@@ -145,7 +148,8 @@ static void slices_filter(void **state)
 
 	(void)state;
 	for (uint64_t i = 0; i < 10; i++)
-		*rt_map_ref(w->slot, map, (uint64_t[]){ i, (uint64_t)str(i & 1 ? "odd" : "even") }) = (int64_t)i;
+		*rt_map_ref(w->slot, map,
+			    (uint64_t[]){ i, (uint64_t)str(i & 1 ? "odd" : "even") }) = (int64_t)i;
 	rt_each_begin(w->slot, &it, map, -1, 1, 0, 3, keys, 1);
 	for (int i = 0; i < 3; i++, next -= 2) {
 		assert_int_equal(rt_each_next(w->slot, &it), 1);
@@ -158,13 +162,18 @@ static void slices_filter(void **state)
 
 static void statistics_sort_by_operator(void **state)
 {
-	const struct map_shape shape = {
-		.n_keys = 1, .value_kind = ABI_VALUE_STAT, .capacity = 10,
-		.stat = { .keep = ABI_KEEP_COUNT | ABI_KEEP_SUM | ABI_KEEP_MIN | ABI_KEEP_MAX } };
+	const struct map_shape shape = { .n_keys = 1,
+					 .value_kind = ABI_VALUE_STAT,
+					 .capacity = 10,
+					 .stat = { .keep = ABI_KEEP_COUNT | ABI_KEEP_SUM |
+							   ABI_KEEP_MIN | ABI_KEEP_MAX } };
 	static const struct {
 		int64_t op, order[3];
-	} cases[] = { { ABI_STAT_COUNT, { 2, 1, 3 } }, { ABI_STAT_SUM, { 3, 1, 2 } }, { ABI_STAT_MIN, { 3, 1, 2 } },
-		      { ABI_STAT_MAX, { 3, 1, 2 } }, { ABI_STAT_AVG, { 3, 1, 2 } } };
+	} cases[] = { { ABI_STAT_COUNT, { 2, 1, 3 } },
+		      { ABI_STAT_SUM, { 3, 1, 2 } },
+		      { ABI_STAT_MIN, { 3, 1, 2 } },
+		      { ABI_STAT_MAX, { 3, 1, 2 } },
+		      { ABI_STAT_AVG, { 3, 1, 2 } } };
 	struct abi_map *map = map_create(&shape, 32);
 
 	(void)state;
@@ -187,7 +196,9 @@ static void statistics_sort_by_operator(void **state)
 
 static void values_of_all_kinds(void **state)
 {
-	const struct map_shape texts = { .n_keys = 1, .value_kind = ABI_VALUE_STRING, .capacity = 4 };
+	const struct map_shape texts = { .n_keys = 1,
+					 .value_kind = ABI_VALUE_STRING,
+					 .capacity = 4 };
 	struct abi_map *map = map_create(&texts, 32);
 	struct abi_string *out = buffer();
 	struct rt_each it;

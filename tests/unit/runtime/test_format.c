@@ -54,8 +54,11 @@ static bool differs_by_design(const char *conversion, int64_t value)
 
 static void numbers_equal_snprintf(void **state)
 {
-	static const int64_t values[] = { 0, 1, -1, 7, 42, -12345, INT64_MAX, INT64_MIN, 0xdeadbeef };
-	static const char *const flags[] = { "", "0", "-", "#" }, *const widths[] = { "", "1", "5", "23" };
+	static const int64_t values[] = {
+		0, 1, -1, 7, 42, -12345, INT64_MAX, INT64_MIN, 0xdeadbeef
+	};
+	static const char *const flags[] = { "", "0", "-", "#" }, *const widths[] = { "", "1", "5",
+										      "23" };
 	static const char *const precisions[] = { "", ".", ".0", ".1", ".4", ".25" };
 	char ours[32], theirs[32], expected[128];
 
@@ -67,7 +70,8 @@ static void numbers_equal_snprintf(void **state)
 
 			if (*flag == '#' && (conversion == 'd' || conversion == 'u'))
 				continue;
-			sprintf(ours, "%%%s%s%s%c", flag, widths[i / 20 % 4], precisions[i / 80], conversion);
+			sprintf(ours, "%%%s%s%s%c", flag, widths[i / 20 % 4], precisions[i / 80],
+				conversion);
 			if (differs_by_design(ours, values[v]))
 				continue;
 			as_long(ours, theirs);
@@ -101,7 +105,8 @@ static void where_systemtap_differs_from_c(void **state)
 static void stars(void **state)
 {
 	(void)state;
-	assert_string_equal(format("%*d|%-*d|%.*d", 5ll, 42ll, 5ll, 42ll, 4ll, 42ll), "   42|42   |0042");
+	assert_string_equal(format("%*d|%-*d|%.*d", 5ll, 42ll, 5ll, 42ll, 4ll, 42ll),
+			    "   42|42   |0042");
 	assert_string_equal(format("%*d|", -5ll, 42ll), "42   |");
 	assert_string_equal(format("%.*s|", 2ll, str("abc")), "ab|");
 	assert_string_equal(format("%.*s|", -1ll, str("abc")), "abc|");
@@ -114,9 +119,11 @@ static void strings(void **state)
 
 	(void)state;
 	assert_string_equal(format("%s", str("text")), "text");
-	assert_string_equal(format("[%6s][%-6s][%.2s]", str("abc"), str("abc"), str("abc")), "[   abc][abc   ][ab]");
+	assert_string_equal(format("[%6s][%-6s][%.2s]", str("abc"), str("abc"), str("abc")),
+			    "[   abc][abc   ][ab]");
 	assert_string_equal(format("%s", 0ull), "<NULL>");
-	assert_int_equal(rt_format_args(format_of("%0s"), (uint64_t[]){ (uint64_t)str("ab") }, out, 64), 3);
+	assert_int_equal(
+		rt_format_args(format_of("%0s"), (uint64_t[]){ (uint64_t)str("ab") }, out, 64), 3);
 	assert_memory_equal(out, "ab", 3);
 	assert_string_equal(format("a%sb", str("")), "ab");
 	assert_string_equal(format("plain"), "plain");
@@ -127,9 +134,12 @@ static void characters(void **state)
 	char out[8];
 
 	(void)state;
-	assert_string_equal(format("%c%c|%3c|%-3c|", 'a' + 0ll, 256 + 'b' + 0ll, 'c' + 0ll, 'd' + 0ll), "ab|  c|d  |");
-	assert_string_equal(format("%#c%#c%#c%#c%#c", '\n' + 0ll, '\'' + 0ll, '\\' + 0ll, 1ll, 0xffll),
-			    "\\n\\'\\\\\\001\\377");
+	assert_string_equal(
+		format("%c%c|%3c|%-3c|", 'a' + 0ll, 256 + 'b' + 0ll, 'c' + 0ll, 'd' + 0ll),
+		"ab|  c|d  |");
+	assert_string_equal(
+		format("%#c%#c%#c%#c%#c", '\n' + 0ll, '\'' + 0ll, '\\' + 0ll, 1ll, 0xffll),
+		"\\n\\'\\\\\\001\\377");
 	assert_string_equal(format("%#c%#c", '"' + 0ll, 'x' + 0ll), "\"x");
 	assert_int_equal(rt_format_args(format_of("%c"), (uint64_t[]){ 0 }, out, 8), 1);
 	assert_int_equal(out[0], 0);
@@ -141,9 +151,13 @@ static void binary(void **state)
 		const char *format;
 		uint32_t length;
 		const char *bytes;
-	} cases[] = { { "%b", 8, "\x08\x07\x06\x05\x04\x03\x02\x01" }, { "%1b", 1, "\x08" }, { "%2b", 2, "\x08\x07" },
-		      { "%.4b", 4, "\x08\x07\x06\x05" }, { "%4.2b", 4, "\0\0\x08\x07" },
-		      { "%-4.2b", 4, "\x08\x07\0\0" }, { "%3b", 8, "\x08\x07\x06\x05\x04\x03\x02\x01" },
+	} cases[] = { { "%b", 8, "\x08\x07\x06\x05\x04\x03\x02\x01" },
+		      { "%1b", 1, "\x08" },
+		      { "%2b", 2, "\x08\x07" },
+		      { "%.4b", 4, "\x08\x07\x06\x05" },
+		      { "%4.2b", 4, "\0\0\x08\x07" },
+		      { "%-4.2b", 4, "\x08\x07\0\0" },
+		      { "%3b", 8, "\x08\x07\x06\x05\x04\x03\x02\x01" },
 		      { "%.9b", 8, "\x08\x07\x06\x05\x04\x03\x02\x01" } };
 	char out[32];
 
@@ -151,7 +165,8 @@ static void binary(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		uint64_t arg = 0x0102030405060708ull;
 
-		assert_int_equal(rt_format_args(format_of(cases[i].format), &arg, out, 32), cases[i].length);
+		assert_int_equal(rt_format_args(format_of(cases[i].format), &arg, out, 32),
+				 cases[i].length);
 		assert_memory_equal(out, cases[i].bytes, cases[i].length);
 	}
 }
@@ -163,7 +178,8 @@ static void memory(void **state)
 	uint64_t arg = (uint64_t)bytes;
 
 	(void)state;
-	assert_string_equal(format("%M|%.4M|%6.2M|%-6.2M|", bytes, bytes, bytes, bytes), "01|01ab7a5a|  01ab|01ab  |");
+	assert_string_equal(format("%M|%.4M|%6.2M|%-6.2M|", bytes, bytes, bytes, bytes),
+			    "01|01ab7a5a|  01ab|01ab  |");
 	assert_int_equal(rt_format_args(format_of("%5.3m"), &arg, out, 32), 5);
 	assert_memory_equal(out, "  \x01\xabz", 5);
 	assert_int_equal(rt_format_args(format_of("%.3m"), (uint64_t[]){ 8 }, out, 32), 0);
@@ -177,7 +193,8 @@ static void results_are_cut(void **state)
 	assert_int_equal(rt_format_args(format_of("abc%dghi"), (uint64_t[]){ 12 }, out, 6), 6);
 	assert_memory_equal(out, "abc12gz", 7);
 	assert_int_equal(rt_format_args(format_of("%70000d"), (uint64_t[]){ 12 }, out, 6), 6);
-	assert_int_equal(rt_format_args(format_of("%s"), (uint64_t[]){ (uint64_t)str("xyz") }, out, 0), 0);
+	assert_int_equal(
+		rt_format_args(format_of("%s"), (uint64_t[]){ (uint64_t)str("xyz") }, out, 0), 0);
 }
 
 static void sprint_writes_strings(void **state)
@@ -202,5 +219,6 @@ static void sprint_writes_strings(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-TESTS(format, T(numbers_equal_snprintf), T(signs), T(where_systemtap_differs_from_c), T(stars), T(strings),
-      T(characters), T(binary), T(memory), T(results_are_cut), T(sprint_writes_strings));
+TESTS(format, T(numbers_equal_snprintf), T(signs), T(where_systemtap_differs_from_c), T(stars),
+      T(strings), T(characters), T(binary), T(memory), T(results_are_cut),
+      T(sprint_writes_strings));

@@ -26,11 +26,15 @@ union room {
 	struct abi_stat stat;
 };
 
-static const struct abi_stat_desc log_desc = { .keep = ABI_KEEP_COUNT | ABI_KEEP_LOG, .buckets = ABI_LOG_BUCKETS };
+static const struct abi_stat_desc log_desc = { .keep = ABI_KEEP_COUNT | ABI_KEEP_LOG,
+					       .buckets = ABI_LOG_BUCKETS };
 
 static struct abi_stat_desc linear(int64_t low, int64_t high, int64_t step)
 {
-	return (struct abi_stat_desc){ .keep = ABI_KEEP_COUNT | ABI_KEEP_LINEAR, .low = low, .high = high, .step = step,
+	return (struct abi_stat_desc){ .keep = ABI_KEEP_COUNT | ABI_KEEP_LINEAR,
+				       .low = low,
+				       .high = high,
+				       .step = step,
 				       .buckets = (uint32_t)((high - low) / step) + 3 };
 }
 
@@ -40,7 +44,8 @@ static void add(const struct abi_stat_desc *d, union room *v, int64_t x, int tim
 		rt_stat_add(w->slot, d, &v->stat, x);
 }
 
-static const char *text_of(const struct abi_stat_desc *d, const union room *v, int64_t width, int64_t elision)
+static const char *text_of(const struct abi_stat_desc *d, const union room *v, int64_t width,
+			   int64_t elision)
 {
 	static struct sink s;
 
@@ -107,7 +112,8 @@ static void bars_are_scaled_to_the_width(void **state)
 	v.stat.bucket[65] = v.stat.bucket[66] = 0;
 	assert_non_null(strstr(text_of(&log_desc, &v, 50, 2),
 			       "|@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@ 50\n"));
-	assert_non_null(strstr(text_of(&log_desc, &v, 10, 2), "value |---------- count\n    0 |@@@@@@@@@@ 50\n"));
+	assert_non_null(strstr(text_of(&log_desc, &v, 10, 2),
+			       "value |---------- count\n    0 |@@@@@@@@@@ 50\n"));
 }
 
 static void linear_marks_what_is_outside(void **state)
@@ -118,16 +124,17 @@ static void linear_marks_what_is_outside(void **state)
 	(void)state;
 	add(&d, &v, 4, 1);
 	add(&d, &v, 100, 5);
-	assert_string_equal(text_of(&d, &v, 50, 2), HEAD "    0 |" BLANK50 " 0\n"
-							 "    2 |" BLANK50 " 0\n"
-							 "    4 |@" BLANK50 "1\n"
-							 "    6 |" BLANK50 " 0\n"
-							 "    8 |" BLANK50 " 0\n"
-							 "      ~\n"
-							 "   18 |" BLANK50 " 0\n"
-							 "   20 |" BLANK50 " 0\n"
-							 "  >20 |@@@@@                                              5\n"
-							 "\n");
+	assert_string_equal(text_of(&d, &v, 50, 2),
+			    HEAD "    0 |" BLANK50 " 0\n"
+				 "    2 |" BLANK50 " 0\n"
+				 "    4 |@" BLANK50 "1\n"
+				 "    6 |" BLANK50 " 0\n"
+				 "    8 |" BLANK50 " 0\n"
+				 "      ~\n"
+				 "   18 |" BLANK50 " 0\n"
+				 "   20 |" BLANK50 " 0\n"
+				 "  >20 |@@@@@                                              5\n"
+				 "\n");
 	memset(&v, 0, sizeof v);
 	add(&d, &v, -7, 1);
 	assert_string_equal(text_of(&d, &v, 50, 2), HEAD "   <0 |@" BLANK50 "1\n"
@@ -169,7 +176,8 @@ static void elision_is_a_parameter(void **state)
 	assert_int_equal(lines_of(text_of(&d, &v, 50, 2)), 1 + 5 + 1 + 5 + 1);
 	assert_int_equal(lines_of(text_of(&d, &v, 50, 3)), 1 + 6 + 1 + 6 + 1);
 	assert_int_equal(lines_of(text_of(&d, &v, 50, 0)), 1 + 2 + 2 + 1);
-	assert_ptr_equal(strstr(text_of(&d, &v, 50, 0), HEAD "      ~\n   10 |@"), text_of(&d, &v, 50, 0));
+	assert_ptr_equal(strstr(text_of(&d, &v, 50, 0), HEAD "      ~\n   10 |@"),
+			 text_of(&d, &v, 50, 0));
 }
 
 static void into_a_string(void **state)
@@ -190,5 +198,6 @@ static void into_a_string(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-TESTS(histogram, T(log_starts_at_zero), T(log_shows_negative_values_and_elides), T(bars_are_scaled_to_the_width),
-      T(linear_marks_what_is_outside), T(wide_values), T(elision_is_a_parameter), T(into_a_string));
+TESTS(histogram, T(log_starts_at_zero), T(log_shows_negative_values_and_elides),
+      T(bars_are_scaled_to_the_width), T(linear_marks_what_is_outside), T(wide_values),
+      T(elision_is_a_parameter), T(into_a_string));

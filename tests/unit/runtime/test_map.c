@@ -113,7 +113,8 @@ static void step(struct abi_map *map, struct model *m, bool wraps)
 
 		if (at == m->n && m->n == map->capacity && !wraps) {
 			assert_null(v);
-			assert_string_equal(error_of(w->slot), "Array overflow, check MAXMAPENTRIES");
+			assert_string_equal(error_of(w->slot),
+					    "Array overflow, check MAXMAPENTRIES");
 			break;
 		}
 		if (at == m->n && m->n == map->capacity)
@@ -127,7 +128,9 @@ static void step(struct abi_map *map, struct model *m, bool wraps)
 
 static void random_steps(bool wraps)
 {
-	const struct map_shape shape = { .n_keys = 2, .string_keys = 2, .capacity = 40, .wraps = wraps };
+	const struct map_shape shape = {
+		.n_keys = 2, .string_keys = 2, .capacity = 40, .wraps = wraps
+	};
 	struct abi_map *map = map_create(&shape, 32);
 	struct model m = { .n = 0 };
 
@@ -183,7 +186,8 @@ static void long_keys(void **state)
 /* Keys that programs have: counters, pages, addresses, high words. */
 static void usual_keys_spread_over_the_buckets(void **state)
 {
-	static const uint64_t factors[] = { 1, 8, 4096, 1ull << 32, 1ull << 52, 0x10001, 48, 0x7f0000001000 };
+	static const uint64_t factors[] = { 1,		8,	 4096, 1ull << 32,
+					    1ull << 52, 0x10001, 48,   0x7f0000001000 };
 	const struct map_shape shape = { .n_keys = 1, .capacity = 1024 };
 
 	(void)state;
@@ -232,12 +236,14 @@ static void eviction_takes_the_first_in_order(void **state)
 	free(map);
 }
 
-/* ---- strings as values ------------------------------------------------------------------------ */
+/* ---- strings as values ------------------------------------------------------------------------
+ */
 
 static void string_values(void **state)
 {
-	const struct map_shape shape = { .n_keys = 1, .string_keys = 1, .value_kind = ABI_VALUE_STRING,
-					 .capacity = 4 };
+	const struct map_shape shape = {
+		.n_keys = 1, .string_keys = 1, .value_kind = ABI_VALUE_STRING, .capacity = 4
+	};
 	struct abi_map *map = map_create(&shape, 32);
 	uint64_t keys[1] = { (uint64_t)str("key") };
 	struct abi_string *out = buffer();
@@ -275,8 +281,11 @@ static void slices(void **state)
 
 static void statistics_as_values(void **state)
 {
-	const struct map_shape shape = { .n_keys = 1, .value_kind = ABI_VALUE_STAT, .capacity = 4,
-					 .stat = { .keep = ABI_KEEP_COUNT | ABI_KEEP_SUM | ABI_KEEP_LOG,
+	const struct map_shape shape = { .n_keys = 1,
+					 .value_kind = ABI_VALUE_STAT,
+					 .capacity = 4,
+					 .stat = { .keep = ABI_KEEP_COUNT | ABI_KEEP_SUM |
+							   ABI_KEEP_LOG,
 						   .buckets = ABI_LOG_BUCKETS } };
 	struct abi_map *map = map_create(&shape, 32);
 	uint64_t keys[1] = { 7 };
@@ -294,7 +303,8 @@ static void statistics_as_values(void **state)
 	free(map);
 }
 
-/* ---- damage ------------------------------------------------------------------------------------ */
+/* ---- damage ------------------------------------------------------------------------------------
+ */
 
 static void use_everything(struct abi_map *map)
 {
@@ -314,7 +324,8 @@ static void use_everything(struct abi_map *map)
 	error_of(w->slot);
 }
 
-/* Every number that changes is overwritten at random; nothing may hang or leave the map (sanitizers watch). */
+/* Every number that changes is overwritten at random; nothing may hang or leave the map (sanitizers
+ * watch). */
 static void damaged_maps_neither_hang_nor_leave_their_memory(void **state)
 {
 	const struct map_shape shape = { .n_keys = 1, .capacity = 20, .wraps = true };
@@ -338,6 +349,7 @@ static void damaged_maps_neither_hang_nor_leave_their_memory(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-TESTS(map, T(random_operations_equal_the_model), T(random_operations_on_a_wrapping_map), T(long_keys),
-      T(usual_keys_spread_over_the_buckets), T(declared_sizes_are_named), T(eviction_takes_the_first_in_order),
-      T(string_values), T(slices), T(statistics_as_values), T(damaged_maps_neither_hang_nor_leave_their_memory));
+TESTS(map, T(random_operations_equal_the_model), T(random_operations_on_a_wrapping_map),
+      T(long_keys), T(usual_keys_spread_over_the_buckets), T(declared_sizes_are_named),
+      T(eviction_takes_the_first_in_order), T(string_values), T(slices), T(statistics_as_values),
+      T(damaged_maps_neither_hang_nor_leave_their_memory));

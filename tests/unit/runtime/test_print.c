@@ -43,7 +43,8 @@ static void records_carry_arguments(void **state)
 	(void)state;
 	assert_string_equal(printed("no arguments\n", NULL), "no arguments\n");
 	assert_string_equal(printed("%d %x", (uint64_t[]){ 5, 255 }), "5 ff");
-	assert_string_equal(printed("%d %s %d %s", (uint64_t[]){ 1, (uint64_t)str("two"), 3, (uint64_t)str("") }),
+	assert_string_equal(printed("%d %s %d %s",
+				    (uint64_t[]){ 1, (uint64_t)str("two"), 3, (uint64_t)str("") }),
 			    "1 two 3 ");
 	assert_string_equal(printed("%s", (uint64_t[]){ (uint64_t)str("12345678") }), "12345678");
 	assert_string_equal(printed("%*s|", (uint64_t[]){ 5, (uint64_t)str("ab") }), "   ab|");
@@ -125,7 +126,8 @@ static void a_hit_has_one_stamp_and_is_published_at_its_end(void **state)
 	assert_true(take_record(w->slot)->tsc > first);
 }
 
-/* Random sizes through a ring that is always near full: what is taken is what was put in, in order. */
+/* Random sizes through a ring that is always near full: what is taken is what was put in, in order.
+ */
 static void the_ring_wraps(void **state)
 {
 	uint64_t put = 0, got = 0, dropped = 0;
@@ -214,7 +216,9 @@ static void large_histograms_go_out_as_text(void **state)
 		int64_t words[ABI_STAT_HEAD / 8 + 2003];
 		struct abi_stat stat;
 	} v;
-	struct abi_stat_desc d = { .keep = ABI_KEEP_COUNT | ABI_KEEP_LINEAR, .buckets = 2003, .high = 2000, .step = 1 };
+	struct abi_stat_desc d = {
+		.keep = ABI_KEEP_COUNT | ABI_KEEP_LINEAR, .buckets = 2003, .high = 2000, .step = 1
+	};
 	static struct sink expected, got;
 	struct abi_record *r;
 
@@ -235,7 +239,8 @@ static void histograms(void **state)
 		int64_t words[ABI_STAT_HEAD / 8 + ABI_LOG_BUCKETS];
 		struct abi_stat stat;
 	} v;
-	const struct abi_stat_desc d = { .keep = ABI_KEEP_COUNT | ABI_KEEP_LOG, .buckets = ABI_LOG_BUCKETS };
+	const struct abi_stat_desc d = { .keep = ABI_KEEP_COUNT | ABI_KEEP_LOG,
+					 .buckets = ABI_LOG_BUCKETS };
 	static struct sink expected, got;
 	struct abi_record *r;
 
@@ -264,7 +269,8 @@ static void count_bytes(void *to, const char *bytes, uint64_t length)
 		*(unsigned *)to += (unsigned char)bytes[i];
 }
 
-/* Whatever a record's bytes are, nothing outside of it is read (it lies at the end of an allocation). */
+/* Whatever a record's bytes are, nothing outside of it is read (it lies at the end of an
+ * allocation). */
 static void damaged_records_stay_within_their_size(void **state)
 {
 	static const char *const formats[] = { "%s%s", "%d%s%m", "%*.*s%d", "%c%.3M%s" };
@@ -287,7 +293,8 @@ static void damaged_records_stay_within_their_size(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 TESTS(print, T(records_carry_arguments), T(long_output_is_not_cut), T(memory_is_copied_at_once),
-      T(faults_print_nothing_of_the_call), T(texts), T(a_hit_has_one_stamp_and_is_published_at_its_end),
-      T(the_ring_wraps), T(full_rings_drop_and_count), T(lossless_waits_only_while_running),
+      T(faults_print_nothing_of_the_call), T(texts),
+      T(a_hit_has_one_stamp_and_is_published_at_its_end), T(the_ring_wraps),
+      T(full_rings_drop_and_count), T(lossless_waits_only_while_running),
       T(the_tool_drains_its_own_ring), T(large_histograms_go_out_as_text), T(histograms),
       T(damaged_records_stay_within_their_size));

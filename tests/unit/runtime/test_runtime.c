@@ -6,7 +6,8 @@ int main(void)
 {
 	int failed = 0;
 
-#define RUN(group) failed += _cmocka_run_group_tests(#group, group##_tests, n_##group##_tests, NULL, NULL)
+#define RUN(group)                                                                                 \
+	failed += _cmocka_run_group_tests(#group, group##_tests, n_##group##_tests, NULL, NULL)
 	RUN(string);
 	RUN(map);
 	RUN(each);

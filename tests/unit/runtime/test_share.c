@@ -22,7 +22,8 @@ static int teardown(void **state)
 
 static void *shard(uint32_t slot, uint32_t number)
 {
-	const struct abi_global *g = (struct abi_global *)((char *)w->region + w->region->globals_offset) + number;
+	const struct abi_global *g =
+		(struct abi_global *)((char *)w->region + w->region->globals_offset) + number;
 
 	return (char *)world_slot(w, slot) + g->shard_offset;
 }
@@ -54,7 +55,9 @@ static void scalars_add_up(void **state)
 
 static void statistics_merge(void **state)
 {
-	const struct abi_stat_desc d = { .keep = 127 & ~ABI_KEEP_LINEAR, .buckets = ABI_LOG_BUCKETS, .shift = 8 };
+	const struct abi_stat_desc d = { .keep = 127 & ~ABI_KEEP_LINEAR,
+					 .buckets = ABI_LOG_BUCKETS,
+					 .shift = 8 };
 	union {
 		int64_t words[ABI_STAT_HEAD / 8 + ABI_LOG_BUCKETS];
 		struct abi_stat stat;
@@ -73,7 +76,8 @@ static void statistics_merge(void **state)
 	}
 	merged = rt_view(tool(), number);
 	for (int64_t op = ABI_STAT_COUNT; op <= ABI_STAT_AVG; op++)
-		assert_int_equal(rt_stat_get(tool(), &d, merged, op), rt_stat_get(tool(), &d, &whole.stat, op));
+		assert_int_equal(rt_stat_get(tool(), &d, merged, op),
+				 rt_stat_get(tool(), &d, &whole.stat, op));
 	assert_memory_equal(merged->bucket, whole.stat.bucket, sizeof whole - ABI_STAT_HEAD);
 	assert_true(llabs(rt_stat_get(tool(), &d, merged, ABI_STAT_VARIANCE) -
 			  rt_stat_get(tool(), &d, &whole.stat, ABI_STAT_VARIANCE)) < 1000);
@@ -95,7 +99,8 @@ static void maps_keep_first_seen_order(void **state)
 	struct abi_string *text = buffer();
 	struct rt_each it;
 	uint32_t number;
-	struct abi_map *base = world_global(w, ABI_SHARE_SHARDED, ABI_VALUE_LONG, &counts, NULL, &number);
+	struct abi_map *base =
+		world_global(w, ABI_SHARE_SHARDED, ABI_VALUE_LONG, &counts, NULL, &number);
 
 	(void)state;
 	count(base, "base", 1, 1);
@@ -157,7 +162,7 @@ static void odd_shards_are_passed_over(void **state)
 
 /* ---- readers beside a writer ------------------------------------------------------------ */
 
-static volatile int done;
+static int done;
 
 static void *write_shard(void *p)
 {
@@ -167,7 +172,7 @@ static void *write_shard(void *p)
 
 			__atomic_store_n(v, *v + 1, __ATOMIC_RELAXED);
 		}
-	done = 1;
+	__atomic_store_n(&done, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -185,7 +190,7 @@ static void shards_are_read_while_they_grow(void **state)
 	for (bool end = false; !end;) {
 		struct abi_map *m;
 
-		end = done;
+		end = __atomic_load_n(&done, __ATOMIC_ACQUIRE);
 		m = rt_view(tool(), number);
 		assert_true(m->count >= last && m->count <= 100);
 		last = m->count;
@@ -197,4 +202,5 @@ static void shards_are_read_while_they_grow(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 TESTS(share, T(scalars_add_up), T(statistics_merge), T(maps_keep_first_seen_order),
-      T(overflow_in_merging_is_an_error), T(odd_shards_are_passed_over), T(shards_are_read_while_they_grow));
+      T(overflow_in_merging_is_an_error), T(odd_shards_are_passed_over),
+      T(shards_are_read_while_they_grow));

@@ -77,7 +77,8 @@ static void empty_ones(void **state)
 
 static int64_t variance_of(int64_t shift, const int64_t *x, uint32_t n)
 {
-	const struct abi_stat_desc d = { .keep = ABI_KEEP_COUNT | ABI_KEEP_VARIANCE, .shift = shift };
+	const struct abi_stat_desc d = { .keep = ABI_KEEP_COUNT | ABI_KEEP_VARIANCE,
+					 .shift = shift };
 	union room v = { 0 };
 
 	for (uint32_t i = 0; i < n; i++)
@@ -105,10 +106,16 @@ static void log_buckets(void **state)
 	static const struct {
 		int64_t value;
 		uint32_t bucket;
-	} cases[] = { { 0, 64 }, { 1, 65 }, { 2, 66 }, { 3, 66 }, { 4, 67 }, { 7, 67 }, { 8, 68 }, { -1, 63 },
-		      { -2, 62 }, { -3, 62 }, { -4, 61 }, { INT64_MAX, 127 }, { INT64_MIN, 0 },
-		      { INT64_MIN + 1, 1 }, { 1ll << 62, 127 }, { (1ll << 62) - 1, 126 } };
-	const struct abi_stat_desc d = { .keep = ABI_KEEP_COUNT | ABI_KEEP_LOG, .buckets = ABI_LOG_BUCKETS };
+	} cases[] = { { 0, 64 },	  { 1, 65 },
+		      { 2, 66 },	  { 3, 66 },
+		      { 4, 67 },	  { 7, 67 },
+		      { 8, 68 },	  { -1, 63 },
+		      { -2, 62 },	  { -3, 62 },
+		      { -4, 61 },	  { INT64_MAX, 127 },
+		      { INT64_MIN, 0 },	  { INT64_MIN + 1, 1 },
+		      { 1ll << 62, 127 }, { (1ll << 62) - 1, 126 } };
+	const struct abi_stat_desc d = { .keep = ABI_KEEP_COUNT | ABI_KEEP_LOG,
+					 .buckets = ABI_LOG_BUCKETS };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -116,19 +123,24 @@ static void log_buckets(void **state)
 
 		rt_stat_add(w->slot, &d, &v.stat, cases[i].value);
 		for (int64_t b = 0; b < ABI_LOG_BUCKETS; b++)
-			assert_int_equal(rt_stat_bucket(w->slot, &d, 1, &v.stat, b), b == cases[i].bucket);
+			assert_int_equal(rt_stat_bucket(w->slot, &d, 1, &v.stat, b),
+					 b == cases[i].bucket);
 	}
 }
 
 static void linear_buckets(void **state)
 {
-	const struct abi_stat_desc d = { .keep = ABI_KEEP_COUNT | ABI_KEEP_LINEAR, .buckets = 6, .low = -10,
-					 .high = 20, .step = 10 };
+	const struct abi_stat_desc d = { .keep = ABI_KEEP_COUNT | ABI_KEEP_LINEAR,
+					 .buckets = 6,
+					 .low = -10,
+					 .high = 20,
+					 .step = 10 };
 	static const struct {
 		int64_t value;
 		uint32_t bucket;
-	} cases[] = { { -11, 0 }, { INT64_MIN, 0 }, { -10, 1 }, { -1, 1 }, { 0, 2 }, { 9, 2 }, { 19, 3 },
-		      { 20, 4 }, { 29, 4 }, { 30, 5 }, { INT64_MAX, 5 } };
+	} cases[] = { { -11, 0 }, { INT64_MIN, 0 }, { -10, 1 },	     { -1, 1 },
+		      { 0, 2 },	  { 9, 2 },	    { 19, 3 },	     { 20, 4 },
+		      { 29, 4 },  { 30, 5 },	    { INT64_MAX, 5 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -144,5 +156,5 @@ static void linear_buckets(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-TESTS(stat, T(simple_operators), T(only_what_is_asked_is_kept), T(empty_ones), T(variance), T(log_buckets),
-      T(linear_buckets));
+TESTS(stat, T(simple_operators), T(only_what_is_asked_is_kept), T(empty_ones), T(variance),
+      T(log_buckets), T(linear_buckets));

@@ -112,9 +112,31 @@ static void characters(void **state)
 static void numbers_are_read_as_c_reads_them(void **state)
 {
 	static const char *const texts[] = {
-		"0", "12", "-12", "+7", "  42x", "\t\n 5", "0x1f", "0X1F", "0xg", "0x", "017", "08", "z", "", "-",
-		"9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809",
-		"99999999999999999999999", "-0x80", "1010", "zz", "7fffffffffffffff", "ffffffffffffffffff",
+		"0",
+		"12",
+		"-12",
+		"+7",
+		"  42x",
+		"\t\n 5",
+		"0x1f",
+		"0X1F",
+		"0xg",
+		"0x",
+		"017",
+		"08",
+		"z",
+		"",
+		"-",
+		"9223372036854775807",
+		"9223372036854775808",
+		"-9223372036854775808",
+		"-9223372036854775809",
+		"99999999999999999999999",
+		"-0x80",
+		"1010",
+		"zz",
+		"7fffffffffffffff",
+		"ffffffffffffffffff",
 	};
 	static const int bases[] = { 0, 2, 8, 10, 16, 36 };
 
@@ -208,6 +230,6 @@ static void escapes_keep_within_every_limit(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-TESTS(string, T(copies_are_cut), T(concatenation), T(comparison_is_by_byte), T(substrings), T(searches),
-      T(characters), T(numbers_are_read_as_c_reads_them), T(replacement), T(tokens), T(escapes),
-      T(escapes_keep_within_every_limit));
+TESTS(string, T(copies_are_cut), T(concatenation), T(comparison_is_by_byte), T(substrings),
+      T(searches), T(characters), T(numbers_are_read_as_c_reads_them), T(replacement), T(tokens),
+      T(escapes), T(escapes_keep_within_every_limit));

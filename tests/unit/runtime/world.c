@@ -71,10 +71,17 @@ void map_init(struct abi_map *m, const struct map_shape *shape, uint32_t max_str
 		value = room(max_string);
 	if (shape->value_kind == ABI_VALUE_STAT)
 		value = ABI_STAT_HEAD + shape->stat.buckets * 8;
-	*m = (struct abi_map){ .capacity = shape->capacity, .buckets = 1, .entry_size = at + value,
-			       .value_offset = at, .value_kind = shape->value_kind, .n_keys = shape->n_keys,
-			       .string_keys = shape->string_keys, .wraps = shape->wraps, .max_string = max_string,
-			       .declared = shape->declared, .stat = shape->stat };
+	*m = (struct abi_map){ .capacity = shape->capacity,
+			       .buckets = 1,
+			       .entry_size = at + value,
+			       .value_offset = at,
+			       .value_kind = shape->value_kind,
+			       .n_keys = shape->n_keys,
+			       .string_keys = shape->string_keys,
+			       .wraps = shape->wraps,
+			       .max_string = max_string,
+			       .declared = shape->declared,
+			       .stat = shape->stat };
 	while (m->buckets < m->capacity)
 		m->buckets *= 2;
 	m->entries_offset = (uint32_t)align(sizeof *m + m->buckets * 4, 8);
@@ -120,8 +127,8 @@ static void place_shards(struct world *w, struct abi_global *g, const struct map
 		return;
 	map_init((void *)((char *)w->region + g->merged_offset), shape, w->region->max_string);
 	for (uint32_t i = 0; i < w->region->slot_count; i++)
-		map_init((void *)((char *)w->region + w->region->slots_offset + i * w->region->slot_size +
-				  g->shard_offset),
+		map_init((void *)((char *)w->region + w->region->slots_offset +
+				  i * w->region->slot_size + g->shard_offset),
 			 shape, w->region->max_string);
 }
 
@@ -182,8 +189,8 @@ const char *error_of(struct abi_slot *s)
 
 /* ---- formats -------------------------------------------------------------------------- */
 
-static const char *parse_number(const char *p, int32_t *value, struct abi_format_part *part, uint16_t star,
-				uint16_t has, struct abi_format *f)
+static const char *parse_number(const char *p, int32_t *value, struct abi_format_part *part,
+				uint16_t star, uint16_t has, struct abi_format *f)
 {
 	if (*p == '*') {
 		part->bits |= star;
@@ -198,7 +205,8 @@ static const char *parse_number(const char *p, int32_t *value, struct abi_format
 	return p;
 }
 
-static const char *parse_conversion(const char *p, struct abi_format_part *part, struct abi_format *f)
+static const char *parse_conversion(const char *p, struct abi_format_part *part,
+				    struct abi_format *f)
 {
 	if (strchr("0+- #", *p))
 		part->flag = (uint8_t)*p++;
@@ -257,9 +265,11 @@ struct abi_record *take_record(struct abi_slot *s)
 	const char *ring = (const char *)s + r->ring_offset;
 
 	while (s->ring_tail != s->ring_head) {
-		const struct abi_record *from = (const void *)(ring + (s->ring_tail & (r->ring_size - 1)));
+		const struct abi_record *from =
+			(const void *)(ring + (s->ring_tail & (r->ring_size - 1)));
 
-		assert_true(from->size >= 8 && from->size % 8 == 0 && from->size <= s->ring_head - s->ring_tail);
+		assert_true(from->size >= 8 && from->size % 8 == 0 &&
+			    from->size <= s->ring_head - s->ring_tail);
 		assert_true((s->ring_tail & (r->ring_size - 1)) + from->size <= r->ring_size);
 		s->ring_tail += from->size;
 		if (from->kind == ABI_RECORD_PAD)
