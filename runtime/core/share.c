@@ -31,7 +31,10 @@ static void add_long(int64_t *to, const int64_t *from)
 	*to = rt_add(*to, __atomic_load_n(from, __ATOMIC_RELAXED));
 }
 
-/* Adds the entries of `from` in their order; false: no room in `to`, error raised. */
+/*
+ * Adds the entries of `from` in their order; false: no room in `to`, error raised. A shard whose
+ * constant members are not those of `to` was never prepared, or overwritten: it has nothing to add.
+ */
 static bool merge_map(struct abi_slot *s, const struct abi_global *g, struct abi_map *to,
 		      const struct abi_map *from)
 {
@@ -39,7 +42,7 @@ static bool merge_map(struct abi_slot *s, const struct abi_global *g, struct abi
 	uint64_t keys[ABI_MAX_KEYS];
 	struct abi_entry *e, *mine;
 
-	if (!rt_map_is_sane(from, g->size) || from->entry_size != to->entry_size)
+	if (!rt_map_is_sane(from, g->size) || memcmp(from, to, offsetof(struct abi_map, count)))
 		return true;
 	for (; left && (e = rt_map_entry(from, n));
 	     n = __atomic_load_n(&e->next, __ATOMIC_ACQUIRE), left--) {
