@@ -2,8 +2,8 @@
 /* begin, end, error, each with an optional sequence number, and never: they run in the tool. */
 #include "probe/probe.h"
 
-static bool edge_resolve(struct sema_resolver *r, const struct probe_point *p, enum probe_event event,
-			 const char *const *types)
+static bool edge_resolve(struct sema_resolver *r, const struct probe_point *p,
+			 enum probe_event event, const char *const *types)
 {
 	struct sema_point *point;
 	int64_t sequence = 0;
@@ -19,17 +19,17 @@ static bool edge_resolve(struct sema_resolver *r, const struct probe_point *p, e
 }
 
 /* FORMS are what may be written; one family each. */
-#define EDGE(name, event, ...)                                                                            \
-	static const char *const name##_types[] = { __VA_ARGS__, NULL };                                  \
-	static bool name##_resolve(struct sema_resolver *r, const struct probe_point *p)                   \
-	{                                                                                                  \
-		return edge_resolve(r, p, event, name##_types);                                            \
-	}                                                                                                  \
-	extern const struct sema_provider probe_##name##_provider;                                         \
-	const struct sema_provider probe_##name##_provider = {                                             \
-		.root = #name,                                                                             \
-		.resolve = name##_resolve,                                                                 \
-		.types = name##_types,                                                                     \
+#define EDGE(name, event, ...)                                                           \
+	static const char *const name##_types[] = { __VA_ARGS__, NULL };                 \
+	static bool name##_resolve(struct sema_resolver *r, const struct probe_point *p) \
+	{                                                                                \
+		return edge_resolve(r, p, event, name##_types);                          \
+	}                                                                                \
+	extern const struct sema_provider probe_##name##_provider;                       \
+	const struct sema_provider probe_##name##_provider = {                           \
+		.root = #name,                                                           \
+		.resolve = name##_resolve,                                               \
+		.types = name##_types,                                                   \
 	};
 
 EDGE(begin, EVENT_BEGIN, "begin", "begin(number)")

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define SECOND INT64_C(1000000000)
-#define SHORTEST INT64_C(100000) /* ns: 100 us */
+#define SHORTEST INT64_C(100000)          /* ns: 100 us */
 #define LONGEST (INT64_C(86400) * SECOND) /* a day */
 
 struct unit {
@@ -14,20 +14,20 @@ struct unit {
 };
 
 static const struct unit units[] = {
-	{ "s", SECOND },     { "sec", SECOND }, { "ms", 1000000 }, { "msec", 1000000 },
-	{ "us", 1000 },	     { "usec", 1000 },	{ "ns", 1 },	   { "nsec", 1 },
+	{ "s", SECOND }, { "sec", SECOND }, { "ms", 1000000 }, { "msec", 1000000 },
+	{ "us", 1000 },  { "usec", 1000 },  { "ns", 1 },       { "nsec", 1 },
 };
 
 static const char *const types[] = {
-	"timer.s(number)", "timer.s(number).randomize(number)",
-	"timer.sec(number)", "timer.sec(number).randomize(number)",
-	"timer.ms(number)", "timer.ms(number).randomize(number)",
+	"timer.s(number)",    "timer.s(number).randomize(number)",
+	"timer.sec(number)",  "timer.sec(number).randomize(number)",
+	"timer.ms(number)",   "timer.ms(number).randomize(number)",
 	"timer.msec(number)", "timer.msec(number).randomize(number)",
-	"timer.us(number)", "timer.us(number).randomize(number)",
+	"timer.us(number)",   "timer.us(number).randomize(number)",
 	"timer.usec(number)", "timer.usec(number).randomize(number)",
-	"timer.ns(number)", "timer.ns(number).randomize(number)",
+	"timer.ns(number)",   "timer.ns(number).randomize(number)",
 	"timer.nsec(number)", "timer.nsec(number).randomize(number)",
-	"timer.hz(number)", NULL,
+	"timer.hz(number)",   NULL,
 };
 
 static bool fail(struct sema_resolver *r, const struct probe_point *p, uint32_t i, const char *text)
@@ -46,15 +46,15 @@ static const struct unit *unit_find(const char *name)
 	return NULL;
 }
 
-static bool interval(struct sema_resolver *r, const struct probe_point *p, const struct unit *u, int64_t n,
-		     struct sema_point *out)
+static bool interval(struct sema_resolver *r, const struct probe_point *p, const struct unit *u,
+		     int64_t n, struct sema_point *out)
 {
 	int64_t least = base_max(SHORTEST / u->ns, INT64_C(1)), most = LONGEST / u->ns, random = 0;
 
 	if (n < least || n > most)
 		return fail(r, p, 1,
-			    arena_printf(r->arena, "interval value out of range (%lld, %lld)", (long long)least,
-					 (long long)most));
+			    arena_printf(r->arena, "interval value out of range (%lld, %lld)",
+					 (long long)least, (long long)most));
 	if (p->components.n > 2 && !sema_number_argument(r, p, 2, &random))
 		return false;
 	if (random < 0 || random > n)
@@ -64,7 +64,8 @@ static bool interval(struct sema_resolver *r, const struct probe_point *p, const
 	return true;
 }
 
-static bool frequency(struct sema_resolver *r, const struct probe_point *p, int64_t n, struct sema_point *out)
+static bool frequency(struct sema_resolver *r, const struct probe_point *p, int64_t n,
+		      struct sema_point *out)
 {
 	if (n <= 0)
 		return fail(r, p, 1, "frequency must be greater than 0");

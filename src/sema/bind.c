@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- globals and calls -------------------------------------------------------------------- */
+/* ---- globals and calls ----------------------------------------------------------------- */
 
 struct names {
 	struct lang_walker walker;
@@ -37,7 +37,8 @@ static bool bind_name(struct lang_walker *w, struct expr **e)
 	return true;
 }
 
-void sema_names_bind(struct sema *s, struct stmt **body, const struct lang_file *file, struct sema_probe *probe)
+void sema_names_bind(struct sema *s, struct stmt **body, const struct lang_file *file,
+		     struct sema_probe *probe)
 {
 	struct names n = { .sema = s, .file = file, .probe = probe };
 
@@ -45,7 +46,7 @@ void sema_names_bind(struct sema *s, struct stmt **body, const struct lang_file 
 	lang_walk_stmt(&n.walker, body);
 }
 
-/* ---- locals --------------------------------------------------------------------------------- */
+/* ---- locals ---------------------------------------------------------------------------- */
 
 typedef VEC(struct lang_variable *) variable_list;
 
@@ -58,14 +59,16 @@ struct locals {
 
 static bool is_global(const struct expr *e)
 {
-	return e->kind != EXPR_SYMBOL || (e->symbol.variable && e->symbol.variable->kind == VARIABLE_GLOBAL);
+	return e->kind != EXPR_SYMBOL ||
+	       (e->symbol.variable && e->symbol.variable->kind == VARIABLE_GLOBAL);
 }
 
 static void need_array(struct locals *l, const struct expr *e, uint32_t arity)
 {
 	if (!is_global(e))
 		sema_error(l->sema, DIAG_ARRAY_LOCAL, e->token,
-			   "unresolved arity-%u global array %s, missing global declaration?", arity, e->symbol.name);
+			   "unresolved arity-%u global array %s, missing global declaration?",
+			   arity, e->symbol.name);
 }
 
 static void need_statistic(struct locals *l, const struct expr *e)
@@ -178,7 +181,7 @@ void sema_function_locals_bind(struct sema *s, struct sema_function *f)
 	f->locals.cap = l.made.cap;
 }
 
-/* ---- conditions ---------------------------------------------------------------------------- */
+/* ---- conditions ------------------------------------------------------------------------ */
 
 struct condition {
 	struct sema *sema;
@@ -191,7 +194,8 @@ static bool condition_expr(struct lang_walker *w, struct expr **e)
 	struct condition *c = w->user;
 
 	if ((*e)->kind == EXPR_CALL)
-		sema_error(c->sema, DIAG_PROBE_CONDITION, (*e)->token, "probe condition must not reference function");
+		sema_error(c->sema, DIAG_PROBE_CONDITION, (*e)->token,
+			   "probe condition must not reference function");
 	else if ((*e)->kind == EXPR_ASSIGN || (*e)->kind == EXPR_STEP)
 		sema_error(c->sema, DIAG_PROBE_CONDITION, (*e)->token,
 			   "probe condition must not modify any variables");

@@ -16,13 +16,19 @@
 #define P1(a) .n_parameters = 1, .parameters = { a }
 #define P2(a, b) .n_parameters = 2, .parameters = { a, b }
 #define P3(a, b, c) .n_parameters = 3, .parameters = { a, b, c }
+#define ALL 0x7fffffff
 #define NO_EXTRA .n_extra = 0
 #define X1(a) .n_extra = 1, .extra = { a }
 #define X2(a, b) .n_extra = 2, .extra = { a, b }
 
 static const struct sema_builtin table[] = {
-#define BUILTIN(script_name, result, takes, bits, function, constants)                                    \
-	{ .name = #script_name, .type = (result), takes, .flags = (bits), .runtime = #function, constants },
+#define BUILTIN(script_name, result, takes, bits, function, constants) \
+	{ .name = #script_name,                                        \
+	  .type = (result),                                            \
+	  takes,                                                       \
+	  .flags = (bits),                                             \
+	  .runtime = #function,                                        \
+	  constants },
 #include "sema/builtins.def"
 #undef BUILTIN
 };

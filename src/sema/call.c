@@ -11,7 +11,8 @@
 
 /* ---- instances ------------------------------------------------------------------------- */
 
-static struct lang_variable *parameter_new(struct sema *s, const struct lang_variable *of, uint32_t index)
+static struct lang_variable *parameter_new(struct sema *s, const struct lang_variable *of,
+					   uint32_t index)
 {
 	struct lang_variable *v = arena_dup(s->arena, of, sizeof *v);
 
@@ -25,7 +26,8 @@ static struct stmt *body_of(struct sema *s, const struct function_decl *d)
 {
 	if (d->body)
 		return lang_clone_stmt(s->arena, d->body);
-	sema_error(s, DIAG_EMBEDDED, d->span, "embedded C function '%s' is not supported in this version", d->name);
+	sema_error(s, DIAG_EMBEDDED, d->span,
+		   "embedded C function '%s' is not supported in this version", d->name);
 	return lang_stmt_new(s->arena, STMT_EMPTY, d->span);
 }
 
@@ -46,7 +48,8 @@ static struct sema_function *function_new(struct sema *s, struct function_decl *
 }
 
 /* The twin of d for this probe, or the one that serves all. */
-static struct sema_function *instance_get(struct sema *s, struct function_decl *d, struct sema_probe *probe)
+static struct sema_function *instance_get(struct sema *s, struct function_decl *d,
+					  struct sema_probe *probe)
 {
 	static const struct sema_place nowhere;
 	struct sema_probe *of = sema_function_is_contextual(s, d) ? probe : NULL;
@@ -68,7 +71,7 @@ static struct sema_function *instance_get(struct sema *s, struct function_decl *
 	return f;
 }
 
-/* ---- chains ------------------------------------------------------------------------------- */
+/* ---- chains ---------------------------------------------------------------------------- */
 
 static bool find_next(struct lang_walker *w, struct stmt **t)
 {
@@ -87,7 +90,8 @@ static bool says_next(const struct sema_function *f)
 	return found;
 }
 
-static struct sema_function *chain_get(struct sema *s, const sema_function_decls *l, struct sema_probe *probe)
+static struct sema_function *chain_get(struct sema *s, const sema_function_decls *l,
+				       struct sema_probe *probe)
 {
 	struct sema_function *head = instance_get(s, l->p[0], probe), *f = head;
 
@@ -100,7 +104,7 @@ static struct sema_function *chain_get(struct sema *s, const sema_function_decls
 	return head;
 }
 
-/* ---- calls ---------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------- */
 
 static int builtin_arity(const char *name)
 {
@@ -119,17 +123,19 @@ static void say_unresolved(struct sema *s, const struct expr *call, const struct
 	struct diag *diag;
 
 	if (arity < 0) {
-		sema_error(s, DIAG_FUNCTION_UNKNOWN, call->token, "unresolved function %s%s", call->call.name,
-			   sema_index_similar_function(s, call->call.name));
+		sema_error(s, DIAG_FUNCTION_UNKNOWN, call->token, "unresolved function %s%s",
+			   call->call.name, sema_index_similar_function(s, call->call.name));
 		return;
 	}
-	diag = sema_error(s, DIAG_ARITY, call->token, "arity mismatch found (function '%s' takes %d args)",
-			  call->call.name, arity);
+	diag = sema_error(s, DIAG_ARITY, call->token,
+			  "arity mismatch found (function '%s' takes %d args)", call->call.name,
+			  arity);
 	if (d)
 		sema_note(s, diag, d->span, "declared here");
 }
 
-void sema_call_resolve(struct sema *s, struct expr *call, const struct lang_file *file, struct sema_probe *probe)
+void sema_call_resolve(struct sema *s, struct expr *call, const struct lang_file *file,
+		       struct sema_probe *probe)
 {
 	uint32_t n = call->call.args.list.n;
 	sema_function_decls l;
@@ -142,12 +148,13 @@ void sema_call_resolve(struct sema *s, struct expr *call, const struct lang_file
 	else
 		call->call.builtin = sema_builtin_find(call->call.name, n);
 	if (call->call.builtin && call->call.builtin->flags & BUILTIN_GURU && !s->options->guru)
-		sema_error(s, DIAG_GURU, call->token, "function may not be used unless -g is specified");
+		sema_error(s, DIAG_GURU, call->token,
+			   "function may not be used unless -g is specified");
 	if (!call->call.function && !call->call.builtin)
 		say_unresolved(s, call, file);
 }
 
-/* ---- recursion -------------------------------------------------------------------------------- */
+/* ---- recursion ------------------------------------------------------------------------- */
 
 struct reach {
 	struct lang_walker walker;

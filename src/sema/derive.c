@@ -22,7 +22,7 @@ struct segment {
 typedef VEC(struct segment) segment_list;
 typedef VEC(struct sema_site *) site_list;
 
-/* ---- composition ------------------------------------------------------------------------ */
+/* ---- composition ----------------------------------------------------------------------- */
 
 static void insert_front(struct arena *a, segment_list *l, struct segment s)
 {
@@ -53,10 +53,12 @@ static const struct sema_level *outermost(const struct sema_level *l)
 	return l;
 }
 
-static void write_points(struct sema *s, struct buf *b, const struct probe_decl *d, const char *separator)
+static void write_points(struct sema *s, struct buf *b, const struct probe_decl *d,
+			 const char *separator)
 {
 	vec_each(p, &d->points)
-		buf_addf(b, "%s%s", p == d->points.p ? "" : separator, lang_point_text(s->arena, *p, true));
+		buf_addf(b, "%s%s", p == d->points.p ? "" : separator,
+			 lang_point_text(s->arena, *p, true));
 }
 
 static const char *derivation_text(struct sema *s, const struct sema_level *l)
@@ -75,7 +77,7 @@ static const char *derivation_text(struct sema *s, const struct sema_level *l)
 	return buf_str(&b);
 }
 
-/* ---- conditions ----------------------------------------------------------------------------- */
+/* ---- conditions ------------------------------------------------------------------------ */
 
 static struct expr *both(struct sema *s, struct expr *a, struct expr *b)
 {
@@ -105,9 +107,10 @@ static struct expr *conditions(struct sema *s, const struct sema_level *l)
 	return all;
 }
 
-/* ---- one probe -------------------------------------------------------------------------------- */
+/* ---- one probe ------------------------------------------------------------------------- */
 
-static struct stmt *compose(struct sema *s, const struct sema_place *place, const segment_list *segments)
+static struct stmt *compose(struct sema *s, const struct sema_place *place,
+			    const segment_list *segments)
 {
 	struct stmt *block = lang_stmt_new(s->arena, STMT_BLOCK, place->probe->span);
 
@@ -126,7 +129,8 @@ static void derive_probe(struct sema *s, const struct sema_leaf *leaf, const seg
 {
 	const struct sema_level *outer = outermost(leaf->level);
 	struct sema_probe *p = arena_new(s->arena, struct sema_probe);
-	struct sema_place place = { s, leaf->point, sites->n ? sites->p[0] : NULL, leaf->provider, p };
+	struct sema_place place = { s, leaf->point, sites->n ? sites->p[0] : NULL, leaf->provider,
+				    p };
 
 	p->span = outer->decl->span;
 	p->point = leaf->point;
@@ -143,10 +147,10 @@ static void derive_probe(struct sema *s, const struct sema_leaf *leaf, const seg
 	vec_push(s->arena, &s->program->probes, p);
 }
 
-/* ---- sites that are alike ------------------------------------------------------------------------ */
+/* ---- sites that are alike -------------------------------------------------------------- */
 
-static const char *signature(struct sema *s, const struct sema_leaf *leaf, const segment_list *segments,
-			     const struct sema_site *site)
+static const char *signature(struct sema *s, const struct sema_leaf *leaf,
+			     const segment_list *segments, const struct sema_site *site)
 {
 	struct sema_place place = { s, leaf->point, site, leaf->provider, NULL };
 	struct buf b;
@@ -157,7 +161,8 @@ static const char *signature(struct sema *s, const struct sema_leaf *leaf, const
 	return buf_str(&b);
 }
 
-static void derive_groups(struct sema *s, const struct sema_leaf *leaf, const segment_list *segments)
+static void derive_groups(struct sema *s, const struct sema_leaf *leaf,
+			  const segment_list *segments)
 {
 	struct map *groups = map_create(s->arena);
 	const char *key;

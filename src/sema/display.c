@@ -22,7 +22,7 @@ struct display {
 
 static const enum stat_op shown[] = { STAT_COUNT, STAT_MIN, STAT_MAX, STAT_SUM, STAT_AVG };
 
-/* ---- trees ------------------------------------------------------------------------------- */
+/* ---- trees ----------------------------------------------------------------------------- */
 
 static struct expr *expr_new(struct display *d, enum expr_kind kind, enum lang_type type)
 {
@@ -45,7 +45,10 @@ static struct expr *local(struct display *d, const char *name, enum lang_type ty
 {
 	struct lang_variable *v = arena_new(d->sema->arena, struct lang_variable);
 
-	*v = (struct lang_variable){ .kind = VARIABLE_LOCAL, .name = name, .type = type, .span = d->global->span,
+	*v = (struct lang_variable){ .kind = VARIABLE_LOCAL,
+				     .name = name,
+				     .type = type,
+				     .span = d->global->span,
 				     .index = d->probe->locals.n };
 	vec_push(d->sema->arena, &d->probe->locals, v);
 	return symbol(d, v);
@@ -59,7 +62,7 @@ static struct stmt *effect(struct display *d, struct expr *e)
 	return t;
 }
 
-/* ---- one line --------------------------------------------------------------------------------- */
+/* ---- one line -------------------------------------------------------------------------- */
 
 static void line_begin(struct display *d)
 {
@@ -92,7 +95,8 @@ static void line_value(struct display *d, struct expr *e)
 
 	if (is_string)
 		line_text(d, "\"");
-	vec_push(d->sema->arena, &d->parts, (struct format_part){ .conversion = is_string ? 's' : 'd' });
+	vec_push(d->sema->arena, &d->parts,
+		 (struct format_part){ .conversion = is_string ? 's' : 'd' });
 	vec_push(d->sema->arena, &d->args.list, is_string ? escaped(d, e) : e);
 	if (is_string)
 		line_text(d, "\"");
@@ -123,7 +127,7 @@ static struct stmt *line_end(struct display *d)
 	return effect(d, e);
 }
 
-/* ---- values -------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------- */
 
 static struct expr *stat(struct display *d, enum stat_op op, const struct expr *of)
 {
@@ -214,7 +218,7 @@ static struct stmt *array(struct display *d)
 	return t;
 }
 
-/* ---- probes ------------------------------------------------------------------------------------------ */
+/* ---- probes ---------------------------------------------------------------------------- */
 
 static struct sema_point *end_point(struct sema *s)
 {

@@ -2,7 +2,7 @@
 /* What code does beyond computing a value, and which variables it reads and writes. */
 #include "sema/private.h"
 
-/* ---- effects ------------------------------------------------------------------------------ */
+/* ---- effects --------------------------------------------------------------------------- */
 
 struct effects {
 	struct lang_walker walker;
@@ -107,7 +107,7 @@ void sema_effects_compute(struct sema *s)
 	}
 }
 
-/* ---- uses ------------------------------------------------------------------------------------ */
+/* ---- uses ------------------------------------------------------------------------------ */
 
 static void use_expr(const struct expr *e, bool used);
 static void use_stmt(const struct stmt *t);
@@ -136,7 +136,7 @@ static void use_place(const struct expr *e, bool read, bool write)
 	e->symbol.variable->is_written |= write;
 }
 
-/* Exhaustive over the kinds of expressions. used: somebody wants the value. */
+/* An exhaustive switch over the kinds of expressions. used: somebody wants the value. */
 static void use_expr(const struct expr *e, bool used)
 {
 	switch (e->kind) {
@@ -221,7 +221,7 @@ static void use_loop(const struct stmt *t)
 	use_stmt(t->loop.body);
 }
 
-/* Exhaustive over the kinds of statements. */
+/* An exhaustive switch over the kinds of statements. */
 static void use_stmt(const struct stmt *t)
 {
 	if (!t)

@@ -18,12 +18,12 @@ struct elide {
 
 static bool simplify(struct elide *l, struct stmt **t);
 
-/* ---- assignments to what nobody reads -------------------------------------------------------- */
+/* ---- assignments to what nobody reads -------------------------------------------------- */
 
 static bool is_dead(const struct expr *e)
 {
-	return e->kind == EXPR_SYMBOL && e->symbol.variable && e->symbol.variable->kind != VARIABLE_GLOBAL &&
-	       !e->symbol.variable->is_read;
+	return e->kind == EXPR_SYMBOL && e->symbol.variable &&
+	       e->symbol.variable->kind != VARIABLE_GLOBAL && !e->symbol.variable->is_read;
 }
 
 static bool drop_assignment(struct lang_walker *w, struct expr **e)
@@ -39,7 +39,7 @@ static bool drop_assignment(struct lang_walker *w, struct expr **e)
 	return true;
 }
 
-/* ---- statements without effect ------------------------------------------------------------------ */
+/* ---- statements without effect --------------------------------------------------------- */
 
 static void make_empty(struct elide *l, struct stmt **t)
 {
@@ -62,7 +62,8 @@ static void simplify_expr(struct elide *l, struct stmt **t)
 	if (!is_idle((*t)->expr))
 		return;
 	if ((*t)->expr->kind != EXPR_NUMBER && (*t)->expr->kind != EXPR_STRING)
-		sema_warn(l->sema, DIAG_WARN_ELIDED, (*t)->expr->token, "Eliding side-effect-free expression ");
+		sema_warn(l->sema, DIAG_WARN_ELIDED, (*t)->expr->token,
+			  "Eliding side-effect-free expression ");
 	make_empty(l, t);
 }
 
@@ -133,7 +134,7 @@ static void simplify_try(struct elide *l, struct stmt **t)
 		make_empty(l, t);
 }
 
-/* True if nothing is left of it. Exhaustive over the kinds of statements. */
+/* True if nothing is left of it. An exhaustive switch over the kinds of statements. */
 static bool simplify(struct elide *l, struct stmt **t)
 {
 	switch ((*t)->kind) {
@@ -174,7 +175,7 @@ static void elide_body(struct elide *l, struct stmt **body)
 	simplify(l, body);
 }
 
-/* ---- probes ------------------------------------------------------------------------------------------ */
+/* ---- probes ---------------------------------------------------------------------------- */
 
 static void drop_probes(struct sema *s)
 {
@@ -182,7 +183,8 @@ static void drop_probes(struct sema *s)
 
 	vec_each(p, &s->program->probes) {
 		if ((*p)->body->kind == STMT_EMPTY)
-			sema_warn(s, DIAG_WARN_ELIDED, (*p)->span, "Probe '%s' has been elided", (*p)->name);
+			sema_warn(s, DIAG_WARN_ELIDED, (*p)->span, "Probe '%s' has been elided",
+				  (*p)->name);
 		else
 			s->program->probes.p[n++] = *p;
 	}
@@ -228,7 +230,7 @@ void sema_elide(struct sema *s)
 	drop_probes(s);
 }
 
-/* ---- what is left ---------------------------------------------------------------------------------------- */
+/* ---- what is left ---------------------------------------------------------------------- */
 
 struct reach {
 	struct lang_walker walker;
@@ -285,7 +287,8 @@ static uint32_t keep_locals(struct reach *r, struct lang_variable **p, uint32_t 
 /* The user's first, then in order of the text. */
 static int compare_globals(const void *a, const void *b)
 {
-	const struct lang_variable *x = *(struct lang_variable *const *)a, *y = *(struct lang_variable *const *)b;
+	const struct lang_variable *x = *(struct lang_variable *const *)a,
+				   *y = *(struct lang_variable *const *)b;
 
 	if (x->file->source->is_library != y->file->source->is_library)
 		return x->file->source->is_library ? 1 : -1;

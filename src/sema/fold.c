@@ -132,7 +132,8 @@ static struct expr *fold_binary(struct arena *a, struct expr *e)
 
 	if (sema_is_number(l, &x) && sema_is_number(r, &y))
 		return compute(e->binary.op, x, y, &v) ? number(a, e, v) : e;
-	if (l->kind == EXPR_STRING && r->kind == EXPR_STRING && e->binary.op >= OP_EQ && e->binary.op <= OP_GE)
+	if (l->kind == EXPR_STRING && r->kind == EXPR_STRING && e->binary.op >= OP_EQ &&
+	    e->binary.op <= OP_GE)
 		return number(a, e, compare(e->binary.op, text_order(l, r)));
 	return fold_logical(a, e);
 }

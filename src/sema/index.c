@@ -30,8 +30,8 @@ static void add_aliases(struct sema *s, struct probe_decl *d)
 /* Two user files may not declare one name; the library gives way to the user. */
 static bool is_conflict(const struct lang_variable *a, const struct lang_variable *b)
 {
-	return a->file != b->file && !a->is_private && !b->is_private && !a->file->source->is_library &&
-	       !b->file->source->is_library;
+	return a->file != b->file && !a->is_private && !b->is_private &&
+	       !a->file->source->is_library && !b->file->source->is_library;
 }
 
 static void add_global(struct sema *s, struct lang_variable *v)
@@ -40,7 +40,9 @@ static void add_global(struct sema *s, struct lang_variable *v)
 
 	vec_each(other, &e->globals)
 		if (is_conflict(*other, v))
-			sema_note(s, sema_error(s, DIAG_GLOBAL_CONFLICT, v->span, "conflicting global variables"),
+			sema_note(s,
+				  sema_error(s, DIAG_GLOBAL_CONFLICT, v->span,
+					     "conflicting global variables"),
 				  (*other)->span, "declared here first");
 	vec_push(s->arena, &e->globals, v);
 }
@@ -63,7 +65,7 @@ void sema_index_add(struct sema *s, struct lang_file *f)
 		(*d)->file = f;
 }
 
-/* ---- functions ---------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------- */
 
 static bool is_visible(const struct function_decl *d, const struct lang_file *from)
 {
@@ -102,7 +104,8 @@ sema_function_decls sema_index_functions(struct sema *s, const char *name, uint3
 	return found;
 }
 
-struct function_decl *sema_index_any_function(struct sema *s, const char *name, const struct lang_file *from)
+struct function_decl *sema_index_any_function(struct sema *s, const char *name,
+					      const struct lang_file *from)
 {
 	struct sema_entry *e = map_find(s->entries, name);
 
@@ -132,7 +135,8 @@ const char *sema_index_similar_function(struct sema *s, const char *name)
 /* ---- globals --------------------------------------------------------------------------- */
 
 /* A private one of the same file comes first, then the user's, then the library's. */
-struct lang_variable *sema_index_global(struct sema *s, const char *name, const struct lang_file *from)
+struct lang_variable *sema_index_global(struct sema *s, const char *name,
+					const struct lang_file *from)
 {
 	struct sema_entry *e = map_find(s->entries, name);
 	struct lang_variable *found = NULL;

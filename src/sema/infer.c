@@ -9,9 +9,10 @@
  */
 #include "sema/private.h"
 
-/* ---- messages ---------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------- */
 
-void sema_infer_mismatch(struct sema_infer *i, const struct expr *e, enum lang_type want, enum lang_type found)
+void sema_infer_mismatch(struct sema_infer *i, const struct expr *e, enum lang_type want,
+			 enum lang_type found)
 {
 	i->failed = true;
 	sema_error(i->sema, DIAG_TYPE_MISMATCH, e->token, "type mismatch: expected %s but found %s",
@@ -27,7 +28,7 @@ void sema_infer_unresolved(struct sema_infer *i, struct span token)
 	sema_error(i->sema, DIAG_TYPE_UNRESOLVED, token, "unresolved type ");
 }
 
-/* ---- variables ----------------------------------------------------------------------------- */
+/* ---- variables ------------------------------------------------------------------------- */
 
 static void say_conflict(struct sema_infer *i, const struct expr *symbol, enum lang_type want)
 {
@@ -39,8 +40,10 @@ static void say_conflict(struct sema_infer *i, const struct expr *symbol, enum l
 		sema_infer_mismatch(i, symbol, want, v->type);
 		return;
 	}
-	d = sema_error(i->sema, DIAG_TYPE_MISMATCH, symbol->token, "type mismatch (%s)", lang_type_name(want));
-	sema_note(i->sema, d, v->type_span, "type was first inferred here (%s)", lang_type_name(v->type));
+	d = sema_error(i->sema, DIAG_TYPE_MISMATCH, symbol->token, "type mismatch (%s)",
+		       lang_type_name(want));
+	sema_note(i->sema, d, v->type_span, "type was first inferred here (%s)",
+		  lang_type_name(v->type));
 }
 
 enum lang_type sema_infer_symbol(struct sema_infer *i, struct expr *symbol, enum lang_type want)
@@ -75,7 +78,8 @@ bool sema_infer_arity(struct sema_infer *i, struct expr *symbol, int n)
 	if (v->arity == n)
 		return true;
 	i->failed = true;
-	d = sema_error(i->sema, DIAG_ARITY, symbol->token, "inconsistent arity (%d vs %d)", v->arity, n);
+	d = sema_error(i->sema, DIAG_ARITY, symbol->token, "inconsistent arity (%d vs %d)",
+		       v->arity, n);
 	if (v->arity_span.source)
 		sema_note(i->sema, d, v->arity_span, "arity %d first inferred here", v->arity);
 	return false;
@@ -86,12 +90,13 @@ void sema_infer_scalar(struct sema_infer *i, struct expr *symbol)
 	sema_infer_arity(i, symbol, 0);
 }
 
-static void say_key_conflict(struct sema_infer *i, const struct expr *key, uint32_t n, enum lang_type was)
+static void say_key_conflict(struct sema_infer *i, const struct expr *key, uint32_t n,
+			     enum lang_type was)
 {
 	i->failed = true;
 	sema_error(i->sema, DIAG_TYPE_MISMATCH, key->token,
-		   "index %u type mismatch (%s), type of index %u was inferred as %s", n, lang_type_name(key->type), n,
-		   lang_type_name(was));
+		   "index %u type mismatch (%s), type of index %u was inferred as %s", n,
+		   lang_type_name(key->type), n, lang_type_name(was));
 }
 
 static void infer_key(struct sema_infer *i, struct expr *key, enum lang_type *type, uint32_t n)
@@ -119,7 +124,7 @@ void sema_infer_keys(struct sema_infer *i, struct expr *array, struct expr_list 
 			infer_key(i, keys->list.p[k], &v->key_types[k], k);
 }
 
-/* ---- rounds ----------------------------------------------------------------------------------- */
+/* ---- rounds ---------------------------------------------------------------------------- */
 
 /* What declarations say themselves. */
 static void infer_globals(struct sema *s)

@@ -11,8 +11,8 @@ static void settle(struct sema_infer *i, struct expr *e, enum lang_type found, e
 }
 
 /* Two operands of one type, which may be known from either. */
-static enum lang_type infer_pair(struct sema_infer *i, struct expr *e, struct expr *x, struct expr *y,
-				 enum lang_type want)
+static enum lang_type infer_pair(struct sema_infer *i, struct expr *e, struct expr *x,
+				 struct expr *y, enum lang_type want)
 {
 	sema_infer_expr(i, x, want);
 	sema_infer_expr(i, y, want);
@@ -23,8 +23,8 @@ static enum lang_type infer_pair(struct sema_infer *i, struct expr *e, struct ex
 	} else if (x->type != y->type && !i->failed) {
 		i->failed = true;
 		sema_error(i->sema, DIAG_TYPE_MISMATCH, e->token,
-			   "type mismatch: left and right sides don't agree (%s vs %s)", lang_type_name(x->type),
-			   lang_type_name(y->type));
+			   "type mismatch: left and right sides don't agree (%s vs %s)",
+			   lang_type_name(x->type), lang_type_name(y->type));
 	}
 	return x->type;
 }
@@ -95,11 +95,12 @@ static void infer_ternary(struct sema_infer *i, struct expr *e, enum lang_type w
 	e->type = infer_pair(i, e, e->ternary.yes, e->ternary.no, want);
 }
 
-/* ---- assignments --------------------------------------------------------------------------- */
+/* ---- assignments ----------------------------------------------------------------------- */
 
 static bool is_place(const struct expr *e)
 {
-	return e->kind == EXPR_SYMBOL || (e->kind == EXPR_INDEX && e->index.base->kind == EXPR_SYMBOL);
+	return e->kind == EXPR_SYMBOL ||
+	       (e->kind == EXPR_INDEX && e->index.base->kind == EXPR_SYMBOL);
 }
 
 static bool need_place(struct sema_infer *i, const struct expr *e, struct span operator)
@@ -120,7 +121,8 @@ static void infer_plain(struct sema_infer *i, struct expr *e, enum lang_type wan
 	if (right->type == TYPE_UNKNOWN)
 		sema_infer_expr(i, right, left->type);
 	else if (right->type == TYPE_STATS)
-		sema_infer_mismatch(i, right, left->type == TYPE_STRING ? TYPE_STRING : TYPE_LONG, TYPE_STATS);
+		sema_infer_mismatch(i, right, left->type == TYPE_STRING ? TYPE_STRING : TYPE_LONG,
+				    TYPE_STATS);
 	else
 		sema_infer_expr(i, left, right->type);
 	e->type = left->type;
@@ -149,13 +151,14 @@ static void infer_step(struct sema_infer *i, struct expr *e, enum lang_type want
 	settle(i, e, TYPE_LONG, want);
 }
 
-/* ---- calls ----------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------- */
 
 static void infer_parameter(struct sema_infer *i, struct lang_variable *v, struct expr *arg)
 {
 	sema_infer_expr(i, arg, v->type);
 	if (arg->type == TYPE_STATS) {
-		sema_infer_mismatch(i, arg, v->type == TYPE_UNKNOWN ? TYPE_LONG : v->type, TYPE_STATS);
+		sema_infer_mismatch(i, arg, v->type == TYPE_UNKNOWN ? TYPE_LONG : v->type,
+				    TYPE_STATS);
 		return;
 	}
 	if (v->type != TYPE_UNKNOWN || arg->type == TYPE_UNKNOWN)
@@ -184,9 +187,10 @@ static void infer_script_call(struct sema_infer *i, struct expr *e, enum lang_ty
 		learn_result(i, head, f->type);
 		if (f->type != TYPE_UNKNOWN && head->type != f->type && !i->failed) {
 			i->failed = true;
-			sema_error(i->sema, DIAG_FUNCTION_CONFLICT, f->span,
-				   "type mismatch: overloaded functions of one arity give %s and %s",
-				   lang_type_name(head->type), lang_type_name(f->type));
+			sema_error(
+				i->sema, DIAG_FUNCTION_CONFLICT, f->span,
+				"type mismatch: overloaded functions of one arity give %s and %s",
+				lang_type_name(head->type), lang_type_name(f->type));
 		}
 	}
 	learn_result(i, head, want);
@@ -212,7 +216,7 @@ static void infer_call(struct sema_infer *i, struct expr *e, enum lang_type want
 		sema_infer_mismatch(i, e, want, e->type);
 }
 
-/* ---- printing ---------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------- */
 
 static bool takes_string(char conversion)
 {
@@ -238,7 +242,8 @@ static bool infer_format(struct sema_infer *i, struct expr *e)
 				return false;
 		if (next == n)
 			return false;
-		sema_infer_expr(i, args[next++], takes_string(p->conversion) ? TYPE_STRING : TYPE_LONG);
+		sema_infer_expr(i, args[next++],
+				takes_string(p->conversion) ? TYPE_STRING : TYPE_LONG);
 	}
 	return next == n;
 }
@@ -274,9 +279,9 @@ static void infer_print(struct sema_infer *i, struct expr *e, enum lang_type wan
 	settle(i, e, e->print.to_string ? TYPE_STRING : TYPE_LONG, want);
 }
 
-/* ---- all kinds ------------------------------------------------------------------------------------ */
+/* ---- all kinds ------------------------------------------------------------------------- */
 
-/* Exhaustive over the kinds of expressions. */
+/* An exhaustive switch over the kinds of expressions. */
 static void infer(struct sema_infer *i, struct expr *e, enum lang_type want, bool used)
 {
 	switch (e->kind) {
@@ -329,7 +334,8 @@ static void infer(struct sema_infer *i, struct expr *e, enum lang_type want, boo
 	case EXPR_HIST:
 		infer_hist(i, e);
 		i->failed = true;
-		sema_error(i->sema, DIAG_HISTOGRAM, e->token, "base histogram operator where expression expected");
+		sema_error(i->sema, DIAG_HISTOGRAM, e->token,
+			   "base histogram operator where expression expected");
 		return;
 	case EXPR_TARGET:
 		settle(i, e, e->target.operand ? e->target.operand->type : TYPE_LONG, want);

@@ -45,8 +45,8 @@ static void infer_over_array(struct sema_infer *i, struct stmt *t)
 	if (t->foreach.sort_op != STAT_NONE && t->foreach.sort) {
 		if (v->type != TYPE_STATS && v->type != TYPE_UNKNOWN) {
 			i->failed = true;
-			sema_error(i->sema, DIAG_STATISTIC, t->foreach.array->token, "invalid type %s",
-				   lang_type_name(v->type));
+			sema_error(i->sema, DIAG_STATISTIC, t->foreach.array->token,
+				   "invalid type %s", lang_type_name(v->type));
 		}
 	}
 	t->foreach.array->type = v->type;
@@ -60,8 +60,8 @@ static void infer_over_hist(struct sema_infer *i, struct stmt *t)
 	t->foreach.array->type = TYPE_STATS;
 	if (t->foreach.keys.list.n != 1) {
 		i->failed = true;
-		sema_error(i->sema, DIAG_ARITY, t->foreach.array->token, "inconsistent arity (%u vs 1)",
-			   t->foreach.keys.list.n);
+		sema_error(i->sema, DIAG_ARITY, t->foreach.array->token,
+			   "inconsistent arity (%u vs 1)", t->foreach.keys.list.n);
 		return;
 	}
 	infer_loop_key(i, t->foreach.keys.list.p[0], &type);
@@ -129,7 +129,7 @@ static void infer_catch(struct sema_infer *i, struct stmt *t)
 	sema_infer_stmt(i, t->try_.handler);
 }
 
-/* Exhaustive over the kinds of statements. */
+/* An exhaustive switch over the kinds of statements. */
 void sema_infer_stmt(struct sema_infer *i, struct stmt *t)
 {
 	if (!t)

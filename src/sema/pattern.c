@@ -21,8 +21,9 @@ struct pattern sema_pattern_parse(struct arena *a, const char *text)
 		const char *parenthesis = memchr(text, '(', n);
 		size_t length = parenthesis ? (size_t)(parenthesis - text) : n;
 
-		vec_push(a, &p.components, (struct pattern_component){ arena_strndup(a, text, length),
-								      argument_kind(parenthesis) });
+		vec_push(a, &p.components,
+			 (struct pattern_component){ arena_strndup(a, text, length),
+						     argument_kind(parenthesis) });
 		text += n + (text[n] == '.');
 	}
 	return p;
@@ -56,7 +57,7 @@ bool sema_pattern_accepts(const struct pattern_component *c, const struct point_
 	return strcmp(c->name, p->name) == 0 && c->argument == argument_of(p);
 }
 
-/* ---- a point against the forms of its provider ------------------------------------------- */
+/* ---- a point against the forms of its provider ----------------------------------------- */
 
 typedef VEC(struct pattern) pattern_list;
 typedef VEC(const char *) name_list;
@@ -83,7 +84,8 @@ static name_list choices(struct arena *a, const pattern_list *l, uint32_t i, boo
 
 		if (i >= p->components.n)
 			continue;
-		name = with_argument ? sema_pattern_text(a, &p->components.p[i]) : p->components.p[i].name;
+		name = with_argument ? sema_pattern_text(a, &p->components.p[i])
+				     : p->components.p[i].name;
 		if (map_find(seen, name))
 			continue;
 		map_put(seen, name, p);
@@ -111,11 +113,13 @@ static void say_mismatch(struct sema_resolver *r, const pattern_list *l, uint32_
 	if (complete)
 		say(r, c->span, "invalid suffix for probe");
 	else
-		say(r, c->span, arena_printf(r->arena, "probe point mismatch%s",
-					     sema_similar(r->arena, c->name, names.p, names.n)));
+		say(r, c->span,
+		    arena_printf(r->arena, "probe point mismatch%s",
+				 sema_similar(r->arena, c->name, names.p, names.n)));
 }
 
-static void say_truncated(struct sema_resolver *r, const pattern_list *l, const struct probe_point *p)
+static void say_truncated(struct sema_resolver *r, const pattern_list *l,
+			  const struct probe_point *p)
 {
 	name_list names = choices(r->arena, l, p->components.n, true);
 	struct buf b;
@@ -128,7 +132,8 @@ static void say_truncated(struct sema_resolver *r, const pattern_list *l, const 
 	say(r, p->components.p[p->components.n - 1].span, buf_str(&b));
 }
 
-bool sema_point_match(struct sema_resolver *r, const struct probe_point *p, const char *const *types)
+bool sema_point_match(struct sema_resolver *r, const struct probe_point *p,
+		      const char *const *types)
 {
 	pattern_list left = { 0 }, before;
 
@@ -150,10 +155,10 @@ bool sema_point_match(struct sema_resolver *r, const struct probe_point *p, cons
 	return false;
 }
 
-/* ---- what providers build with -------------------------------------------------------------- */
+/* ---- what providers build with --------------------------------------------------------- */
 
-struct sema_point *sema_point_add(struct sema_resolver *r, enum probe_event event, enum probe_context context,
-				  const char *point)
+struct sema_point *sema_point_add(struct sema_resolver *r, enum probe_event event,
+				  enum probe_context context, const char *point)
 {
 	struct sema_point *p = arena_new(r->arena, struct sema_point);
 
@@ -173,11 +178,13 @@ static const struct expr *argument(struct sema_resolver *r, const struct probe_p
 	c = &p->components.p[i];
 	if (c->has_argument && c->argument->kind == kind)
 		return c->argument;
-	say(r, c->span, arena_printf(r->arena, "probe point component '%s' takes a %s", c->name, what));
+	say(r, c->span,
+	    arena_printf(r->arena, "probe point component '%s' takes a %s", c->name, what));
 	return NULL;
 }
 
-bool sema_number_argument(struct sema_resolver *r, const struct probe_point *p, uint32_t i, int64_t *out)
+bool sema_number_argument(struct sema_resolver *r, const struct probe_point *p, uint32_t i,
+			  int64_t *out)
 {
 	const struct expr *e = argument(r, p, i, EXPR_NUMBER, "number");
 
@@ -186,7 +193,8 @@ bool sema_number_argument(struct sema_resolver *r, const struct probe_point *p, 
 	return e != NULL;
 }
 
-bool sema_string_argument(struct sema_resolver *r, const struct probe_point *p, uint32_t i, const char **out)
+bool sema_string_argument(struct sema_resolver *r, const struct probe_point *p, uint32_t i,
+			  const char **out)
 {
 	const struct expr *e = argument(r, p, i, EXPR_STRING, "string");
 

@@ -15,7 +15,7 @@
 
 static bool expand(struct sema *s, struct probe_point *p, const struct sema_level *l);
 
-/* ---- messages --------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------- */
 
 /* Says through which aliases the point came. */
 static void note_levels(struct sema *s, uint32_t first_diag, const struct sema_level *l)
@@ -51,7 +51,7 @@ static void say_mismatch(struct sema *s, const struct probe_point *p, const stru
 	note_levels(s, first, l);
 }
 
-/* ---- aliases ------------------------------------------------------------------------------ */
+/* ---- aliases --------------------------------------------------------------------------- */
 
 /* The number of components of the alias's name when it begins p, or 0. */
 static uint32_t alias_length(const struct sema_alias *a, const struct probe_point *p)
@@ -82,15 +82,17 @@ static struct probe_point *with_suffix(struct sema *s, const struct probe_point 
 	struct probe_point *n = arena_dup(s->arena, of_alias, sizeof *n);
 	uint32_t own = of_alias->components.n;
 
-	n->components.p = arena_dup(s->arena, of_alias->components.p, own * sizeof *n->components.p);
+	n->components.p =
+		arena_dup(s->arena, of_alias->components.p, own * sizeof *n->components.p);
 	n->components.cap = own;
 	for (uint32_t i = used; i < p->components.n; i++)
 		vec_push(s->arena, &n->components, p->components.p[i]);
 	return n;
 }
 
-static const struct sema_level *level_new(struct sema *s, const struct sema_level *outer, struct probe_decl *d,
-					  const struct probe_point *p, const char *name)
+static const struct sema_level *level_new(struct sema *s, const struct sema_level *outer,
+					  struct probe_decl *d, const struct probe_point *p,
+					  const char *name)
 {
 	struct sema_level *l = arena_new(s->arena, struct sema_level);
 
@@ -104,7 +106,8 @@ static bool expand_alias(struct sema *s, const struct sema_alias *a, struct prob
 	bool any = false;
 
 	if (is_open(l, a->decl)) {
-		sema_error(s, DIAG_ALIAS, p->components.p[0].span, "recursive loop in alias expansion of %s",
+		sema_error(s, DIAG_ALIAS, p->components.p[0].span,
+			   "recursive loop in alias expansion of %s",
 			   lang_point_text(s->arena, a->name, false));
 		return false;
 	}
@@ -112,7 +115,9 @@ static bool expand_alias(struct sema *s, const struct sema_alias *a, struct prob
 		struct probe_point *n = with_suffix(s, *of_alias, p, a->name->components.n);
 		bool ok;
 
-		ok = expand(s, n, level_new(s, l, a->decl, *of_alias, lang_point_text(s->arena, n, false)));
+		ok = expand(
+			s, n,
+			level_new(s, l, a->decl, *of_alias, lang_point_text(s->arena, n, false)));
 		any |= ok;
 		if (ok && n->sufficient)
 			break;
@@ -141,7 +146,7 @@ static int expand_aliases(struct sema *s, struct probe_point *p, const struct se
 	return any;
 }
 
-/* ---- providers ------------------------------------------------------------------------------ */
+/* ---- providers ------------------------------------------------------------------------- */
 
 static const struct sema_provider *provider_find(const struct sema *s, const char *root)
 {
@@ -155,8 +160,13 @@ static bool resolve(struct sema *s, const struct sema_provider *provider, struct
 		    const struct sema_level *l)
 {
 	struct sema_resolver r = {
-		.arena = s->arena, .names = s->names, .sources = s->options->sources, .options = s->options,
-		.diags = s->quiet ? &s->muted : s->diags, .quiet = s->quiet > 0, .user = s->options->provider_user,
+		.arena = s->arena,
+		.names = s->names,
+		.sources = s->options->sources,
+		.options = s->options,
+		.diags = s->quiet ? &s->muted : s->diags,
+		.quiet = s->quiet > 0,
+		.user = s->options->provider_user,
 	};
 	uint32_t first = s->diags->list.n;
 	bool ok = provider->resolve(&r, p);
@@ -170,7 +180,7 @@ static bool resolve(struct sema *s, const struct sema_provider *provider, struct
 	return r.out.n > 0;
 }
 
-/* ---- one point -------------------------------------------------------------------------------- */
+/* ---- one point ------------------------------------------------------------------------- */
 
 static bool expand_concrete(struct sema *s, struct probe_point *p, const struct sema_level *l)
 {
@@ -193,8 +203,9 @@ static bool expand_wildcards(struct sema *s, struct probe_point *p, const struct
 
 	s->quiet++;
 	vec_each(n, &list)
-		any |= expand_concrete(s, *n, level_new(s, l->outer, l->decl, l->point,
-							lang_point_text(s->arena, *n, false)));
+		any |= expand_concrete(s, *n,
+				       level_new(s, l->outer, l->decl, l->point,
+						 lang_point_text(s->arena, *n, false)));
 	s->quiet--;
 	if (!any)
 		say_mismatch(s, p, l);

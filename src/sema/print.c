@@ -27,7 +27,8 @@ static void print_function(FILE *to, const struct sema_function *f)
 
 static int compare_functions(const void *a, const void *b)
 {
-	const struct sema_function *x = *(struct sema_function *const *)a, *y = *(struct sema_function *const *)b;
+	const struct sema_function *x = *(struct sema_function *const *)a,
+				   *y = *(struct sema_function *const *)b;
 	int order = strcmp(x->name, y->name);
 
 	return order ? order : (x->index > y->index) - (x->index < y->index);
@@ -35,7 +36,8 @@ static int compare_functions(const void *a, const void *b)
 
 static int compare_locals(const void *a, const void *b)
 {
-	return strcmp((*(struct lang_variable *const *)a)->name, (*(struct lang_variable *const *)b)->name);
+	return strcmp((*(struct lang_variable *const *)a)->name,
+		      (*(struct lang_variable *const *)b)->name);
 }
 
 static void print_locals(FILE *to, struct arena *a, const struct sema_probe *p)

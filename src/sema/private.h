@@ -5,9 +5,10 @@
  * The run, in order, each step requiring that the one before found no error:
  *
  *	index.c    every declaration, by name
- *	points.c   probe points -> leaves: an event or sites, and the chain of aliases that led there
- *	derive.c   leaves -> probes: bodies composed, target variables resolved (target.c), constants folded (fold.c)
- *	bind.c     names -> variables and functions; functions are pulled in as they are called (call.c)
+ *	points.c   probe points -> leaves: an event or sites, and the aliases that led there
+ *	derive.c   leaves -> probes: bodies composed, target variables resolved (target.c),
+ *	           constants folded (fold.c)
+ *	bind.c     names -> variables and functions; a call pulls its function in (call.c)
  *	elide.c    what has no effect is dropped
  *	infer.c    types, to a fixpoint
  *	rules.c    what types do not say: statistics, foreach, conditions
@@ -38,7 +39,7 @@ struct sema_level {
 	const struct sema_level *outer; /* who named this alias; NULL: the script itself */
 	struct probe_decl *decl;
 	const struct probe_point *point; /* of decl, as written */
-	const char *name; /* the same with wildcards in names resolved */
+	const char *name;                /* the same with wildcards in names resolved */
 };
 
 /* Where an expansion ended. */
@@ -55,15 +56,15 @@ struct sema {
 	struct intern *names;
 	struct diag_list *diags;
 	struct diag_list muted; /* takes what is said while `quiet` */
-	uint32_t quiet; /* > 0: failures are expected */
-	struct map *said; /* diagnostics so far, so that clones do not repeat them */
+	uint32_t quiet;         /* > 0: failures are expected */
+	struct map *said;       /* diagnostics so far, so that clones do not repeat them */
 	struct sema_program *program;
 	struct map *entries; /* name -> struct sema_entry */
 	VEC(struct sema_alias) aliases;
 	struct map *alias_heads; /* first name of an alias -> itself */
-	struct map *files_used; /* library files whose probes are in */
+	struct map *files_used;  /* library files whose probes are in */
 	VEC(struct sema_leaf) leaves;
-	struct map *instances; /* function_decl and probe, if it matters -> struct sema_function */
+	struct map *instances;  /* function_decl and probe, if it matters -> struct sema_function */
 	struct map *contextual; /* function_decl -> yes/no marker */
 	const struct sema_place *place; /* of the probe that is being derived */
 	bool arguments_made;
@@ -71,10 +72,13 @@ struct sema {
 
 /* ---- sema.c: messages */
 /* Adds ": identifier 'x'" for the token at `at`. NULL when muted or said before. */
-struct diag *sema_error(struct sema *s, enum diag_tag tag, struct span at, const char *fmt, ...) BASE_PRINTF(4, 5);
+struct diag *sema_error(struct sema *s, enum diag_tag tag, struct span at, const char *fmt, ...)
+	BASE_PRINTF(4, 5);
 /* Only about user files. */
-void sema_warn(struct sema *s, enum diag_tag tag, struct span at, const char *fmt, ...) BASE_PRINTF(4, 5);
-void sema_note(struct sema *s, struct diag *d, struct span at, const char *fmt, ...) BASE_PRINTF(4, 5);
+void sema_warn(struct sema *s, enum diag_tag tag, struct span at, const char *fmt, ...)
+	BASE_PRINTF(4, 5);
+void sema_note(struct sema *s, struct diag *d, struct span at, const char *fmt, ...)
+	BASE_PRINTF(4, 5);
 /* "identifier 'x'"; "" for no place */
 const char *sema_token_text(struct arena *a, const struct source_set *sources, struct span at);
 /* " (similar: a, b)" or "". */
@@ -83,12 +87,14 @@ bool sema_is_library(const struct sema *s, struct span at);
 
 /* ---- index.c */
 void sema_index_add(struct sema *s, struct lang_file *f);
-/* The function declarations that a call in `from` may mean, highest priority first; only those with n_args. */
+/* The functions with n_args that a call in `from` may mean, highest priority first. */
 sema_function_decls sema_index_functions(struct sema *s, const char *name, uint32_t n_args,
 					 const struct lang_file *from);
 /* One of any arity, or NULL. */
-struct function_decl *sema_index_any_function(struct sema *s, const char *name, const struct lang_file *from);
-struct lang_variable *sema_index_global(struct sema *s, const char *name, const struct lang_file *from);
+struct function_decl *sema_index_any_function(struct sema *s, const char *name,
+					      const struct lang_file *from);
+struct lang_variable *sema_index_global(struct sema *s, const char *name,
+					const struct lang_file *from);
 const char *sema_index_similar_function(struct sema *s, const char *name);
 /* Takes in the probes of a library file one of whose declarations is used. */
 void sema_library_use(struct sema *s, const struct lang_file *f);
@@ -117,9 +123,11 @@ struct sema_place {
 	struct sema_probe *probe; /* for pn() */
 };
 /* Folds @defined, constants and dead branches, then replaces target variables. */
-void sema_targets_resolve(const struct sema_place *p, struct stmt **body, const struct lang_file *file);
+void sema_targets_resolve(const struct sema_place *p, struct stmt **body,
+			  const struct lang_file *file);
 /* Text that is equal for sites where everything in `body`, and what it calls, is found alike. */
-const char *sema_targets_signature(const struct sema_place *p, struct stmt *body, const struct lang_file *file);
+const char *sema_targets_signature(const struct sema_place *p, struct stmt *body,
+				   const struct lang_file *file);
 /* Whether a function must be instantiated per probe. */
 bool sema_function_is_contextual(struct sema *s, const struct function_decl *d);
 
@@ -129,8 +137,9 @@ bool sema_is_number(const struct expr *e, int64_t *value);
 struct expr *sema_fold(struct arena *a, struct expr *e);
 
 /* ---- bind.c */
-/* Globals and calls of a body written in `file`; probe: the one it is (or is called) in, for contextual functions. */
-void sema_names_bind(struct sema *s, struct stmt **body, const struct lang_file *file, struct sema_probe *probe);
+/* Globals and calls of a body written in `file`, which is, or is called in, `probe`. */
+void sema_names_bind(struct sema *s, struct stmt **body, const struct lang_file *file,
+		     struct sema_probe *probe);
 void sema_locals_bind(struct sema *s, struct sema_probe *p);
 void sema_parameters_bind(struct sema_function *f);
 void sema_function_locals_bind(struct sema *s, struct sema_function *f);
@@ -138,7 +147,8 @@ void sema_condition_bind(struct sema *s, struct expr **e, const struct lang_file
 
 /* ---- call.c */
 /* `probe`: whose body calls (directly or not), for contextual functions. file: of the caller. */
-void sema_call_resolve(struct sema *s, struct expr *call, const struct lang_file *file, struct sema_probe *probe);
+void sema_call_resolve(struct sema *s, struct expr *call, const struct lang_file *file,
+		       struct sema_probe *probe);
 void sema_recursion_find(struct sema *s);
 
 /* ---- effects.c */
@@ -157,7 +167,7 @@ void sema_reach(struct sema *s);
 struct sema_infer {
 	struct sema *sema;
 	struct sema_function *function; /* NULL: a probe */
-	bool changed, failed, last; /* last: say what is still unknown */
+	bool changed, failed, last;     /* last: say what is still unknown */
 };
 bool sema_types_infer(struct sema *s); /* false after errors */
 void sema_infer_expr(struct sema_infer *i, struct expr *e, enum lang_type want);
@@ -169,7 +179,8 @@ enum lang_type sema_infer_symbol(struct sema_infer *i, struct expr *symbol, enum
 void sema_infer_scalar(struct sema_infer *i, struct expr *symbol);
 bool sema_infer_arity(struct sema_infer *i, struct expr *symbol, int n);
 void sema_infer_unresolved(struct sema_infer *i, struct span token);
-void sema_infer_mismatch(struct sema_infer *i, const struct expr *e, enum lang_type want, enum lang_type found);
+void sema_infer_mismatch(struct sema_infer *i, const struct expr *e, enum lang_type want,
+			 enum lang_type found);
 
 /* ---- rules.c */
 void sema_rules_check(struct sema *s);

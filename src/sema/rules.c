@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What types do not say: how statistics are read, and that an array stands still while it is looped over. */
+/* What types do not say: how statistics are read; arrays stand still while looped over. */
 #include "sema/private.h"
 
 #define SHIFT_MAX 62
@@ -9,12 +9,13 @@ static struct lang_variable *global_of(const struct expr *e)
 {
 	if (e->kind == EXPR_INDEX)
 		e = e->index.base;
-	if (e->kind != EXPR_SYMBOL || !e->symbol.variable || e->symbol.variable->kind != VARIABLE_GLOBAL)
+	if (e->kind != EXPR_SYMBOL || !e->symbol.variable ||
+	    e->symbol.variable->kind != VARIABLE_GLOBAL)
 		return NULL;
 	return e->symbol.variable;
 }
 
-/* ---- statistics --------------------------------------------------------------------------- */
+/* ---- statistics ------------------------------------------------------------------------ */
 
 static void check_variance(struct sema *s, const struct expr *e, struct lang_variable *v)
 {
@@ -22,7 +23,8 @@ static void check_variance(struct sema *s, const struct expr *e, struct lang_var
 		sema_error(s, DIAG_STATISTIC, e->token, "bit shift (%lld) out of range <0..%d>",
 			   (long long)e->stat.shift, SHIFT_MAX);
 	else if (v->stat_ops & 1u << STAT_VARIANCE && v->variance_shift != e->stat.shift)
-		sema_error(s, DIAG_STATISTIC, e->token, "conflicting bit shifts declared (previously %lld)",
+		sema_error(s, DIAG_STATISTIC, e->token,
+			   "conflicting bit shifts declared (previously %lld)",
 			   (long long)v->variance_shift);
 	v->variance_shift = e->stat.shift;
 }
@@ -45,9 +47,11 @@ static void check_linear(struct sema *s, const struct expr *e)
 	if (step <= 0)
 		sema_error(s, DIAG_HISTOGRAM, e->token, "histogram step must be positive");
 	else if (low >= high)
-		sema_error(s, DIAG_HISTOGRAM, e->token, "histogram low bound must be below its high bound");
+		sema_error(s, DIAG_HISTOGRAM, e->token,
+			   "histogram low bound must be below its high bound");
 	else if (((uint64_t)high - (uint64_t)low) / (uint64_t)step >= LINEAR_BUCKETS_MAX)
-		sema_error(s, DIAG_HISTOGRAM, e->token, "histogram has more than %d buckets", LINEAR_BUCKETS_MAX);
+		sema_error(s, DIAG_HISTOGRAM, e->token, "histogram has more than %d buckets",
+			   LINEAR_BUCKETS_MAX);
 }
 
 static bool same_hist(const struct lang_variable *v, const struct expr *e)
@@ -67,7 +71,8 @@ static void check_hist(struct sema *s, const struct expr *e)
 	if (e->hist.hist == HIST_LINEAR)
 		check_linear(s, e);
 	if (v->hist != HIST_NONE && !same_hist(v, e)) {
-		sema_error(s, DIAG_HISTOGRAM, e->token, "multiple histogram types declared on '%s'", v->name);
+		sema_error(s, DIAG_HISTOGRAM, e->token, "multiple histogram types declared on '%s'",
+			   v->name);
 		return;
 	}
 	v->hist = e->hist.hist;
@@ -87,7 +92,7 @@ static void check_print(struct sema *s, const struct expr *e)
 				   "histogram must be the only argument of print or println");
 }
 
-/* ---- foreach --------------------------------------------------------------------------------- */
+/* ---- foreach --------------------------------------------------------------------------- */
 
 struct still {
 	struct lang_walker walker;
@@ -136,7 +141,7 @@ static void check_foreach(struct sema *s, struct stmt *t)
 	}
 }
 
-/* ---- the walk ---------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------- */
 
 static bool rule_expr(struct lang_walker *w, struct expr **e)
 {

@@ -5,11 +5,12 @@
 #include <ctype.h>
 #include <string.h>
 
-/* ---- messages --------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------- */
 
 static const char *const keywords[] = {
-	"probe", "global", "private", "function", "if", "else", "for", "foreach", "in", "limit", "return",
-	"delete", "while", "break", "continue", "next", "string", "long", "try", "catch",
+	"probe",    "global", "private", "function", "if",     "else",  "for",
+	"foreach",  "in",     "limit",   "return",   "delete", "while", "break",
+	"continue", "next",   "string",  "long",     "try",    "catch",
 };
 
 static bool is_keyword(const char *text, size_t n)
@@ -64,7 +65,8 @@ static bool said_before(struct sema *s, enum diag_tag tag, struct span at, const
 	return false;
 }
 
-static struct diag *say(struct sema *s, enum diag_tag tag, struct span at, const char *fmt, va_list ap)
+static struct diag *say(struct sema *s, enum diag_tag tag, struct span at, const char *fmt,
+			va_list ap)
 {
 	const char *text = arena_vprintf(s->arena, fmt, ap);
 	const char *token = sema_token_text(s->arena, s->options->sources, at);
@@ -143,7 +145,7 @@ const char *sema_similar(struct arena *a, const char *want, const char *const *n
 	return buf_str(&b);
 }
 
-/* ---- the run -------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------- */
 
 static void sema_init(struct sema *s, const struct sema_options *o)
 {
@@ -184,7 +186,8 @@ static void check_bodies(struct sema *s)
 		sema_display_add(s);
 }
 
-struct sema_program *sema_check(const struct sema_options *o, struct lang_file **user, uint32_t n_user)
+struct sema_program *sema_check(const struct sema_options *o, struct lang_file **user,
+				uint32_t n_user)
 {
 	struct sema s;
 

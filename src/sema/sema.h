@@ -95,8 +95,10 @@ struct sema_provider {
 	 * names, except where the provider's own patterns allow them.
 	 */
 	bool (*resolve)(struct sema_resolver *r, const struct probe_point *p);
-	/* All forms of the family, NULL-ended: "timer.s(number).randomize(number)". What wildcards in names are
-	 * matched with, for messages and --dump-probe-types. */
+	/*
+	 * All forms of the family, NULL-ended: "timer.s(number).randomize(number)". For wildcards
+	 * in names, messages and --dump-probe-types.
+	 */
 	const char *const *types;
 	/*
 	 * A target variable in a handler at `site` (NULL if CONTEXT_TOOL). Returns the replacement expression
@@ -169,9 +171,9 @@ struct sema_probe {
 	/* the sites this body was resolved for: a point's sites with unlike $args become several probes */
 	VEC(struct sema_site *) sites;
 	uint32_t index;
-	/* the alias (with what was written behind it) that the script named; NULL: it named the point itself */
+	/* the alias, with its suffix, that the script named; NULL: it named the point itself */
 	const char *alias;
-	const char *derivation; /* "a = begin, end <- a": aliases from inside out, then the script's own words */
+	const char *derivation; /* "a = begin <- a": aliases from inside out, then the script's words */
 };
 
 struct sema_program {
@@ -216,7 +218,8 @@ struct sema_point *sema_point_add(struct sema_resolver *r, enum probe_event even
 /* number argument of component i; false after a diagnostic if it is missing or a string */
 bool sema_number_argument(struct sema_resolver *r, const struct probe_point *p, uint32_t i, int64_t *out);
 bool sema_string_argument(struct sema_resolver *r, const struct probe_point *p, uint32_t i, const char **out);
-/* Whether p has one of the provider's forms (sema_provider.types); otherwise says where it goes wrong. */
-bool sema_point_match(struct sema_resolver *r, const struct probe_point *p, const char *const *types);
+/* Whether p has one of a provider's forms (sema_provider.types); else says where it goes wrong. */
+bool sema_point_match(struct sema_resolver *r, const struct probe_point *p,
+		      const char *const *types);
 
 #endif

@@ -56,8 +56,12 @@ static struct expr *look_up(const struct sema_place *p, struct expr *e, bool pro
 {
 	struct sema *s = p->sema;
 	struct sema_resolver r = {
-		.arena = s->arena, .names = s->names, .sources = s->options->sources, .options = s->options,
-		.diags = probing || s->quiet ? &s->muted : s->diags, .quiet = probing || s->quiet > 0,
+		.arena = s->arena,
+		.names = s->names,
+		.sources = s->options->sources,
+		.options = s->options,
+		.diags = probing || s->quiet ? &s->muted : s->diags,
+		.quiet = probing || s->quiet > 0,
 		.user = s->options->provider_user,
 	};
 	uint32_t errors = s->diags->errors;
@@ -65,12 +69,14 @@ static struct expr *look_up(const struct sema_place *p, struct expr *e, bool pro
 
 	if (!p->provider || !p->provider->variable) {
 		if (!probing)
-			sema_error(s, DIAG_VARIABLE_CONTEXT, e->token, "unresolved target-symbol expression");
+			sema_error(s, DIAG_VARIABLE_CONTEXT, e->token,
+				   "unresolved target-symbol expression");
 		return NULL;
 	}
 	found = p->provider->variable(&r, p->point, p->site, e, probing);
 	if (!found && !probing && s->diags->errors == errors)
-		sema_error(s, DIAG_VARIABLE_UNKNOWN, e->token, "unresolved target-symbol expression");
+		sema_error(s, DIAG_VARIABLE_UNKNOWN, e->token,
+			   "unresolved target-symbol expression");
 	return found;
 }
 
@@ -94,7 +100,7 @@ static void resolve_target(struct resolve *r, struct expr **e)
 	*e = found ? found : number(r->place->sema, *e, 0);
 }
 
-/* ---- operators -------------------------------------------------------------------------- */
+/* ---- operators ------------------------------------------------------------------------- */
 
 static void resolve_operator(struct resolve *r, struct expr **e)
 {
@@ -105,11 +111,14 @@ static void resolve_operator(struct resolve *r, struct expr **e)
 	if (strcmp(name, "@defined") == 0 && (*e)->op.args.list.n == 1) {
 		value = is_defined(r->place, (*e)->op.args.list.p[0]);
 		r->defined++;
-	} else if (!s->options->guru && (strcmp(name, "@kderef") == 0 || strcmp(name, "@kregister") == 0 ||
-				       strcmp(name, "@const") == 0)) {
-		sema_error(s, DIAG_GURU, (*e)->token, "using %s operator not permitted; need stap -g", name);
+	} else if (!s->options->guru &&
+		   (strcmp(name, "@kderef") == 0 || strcmp(name, "@kregister") == 0 ||
+		    strcmp(name, "@const") == 0)) {
+		sema_error(s, DIAG_GURU, (*e)->token,
+			   "using %s operator not permitted; need stap -g", name);
 	} else {
-		sema_error(s, DIAG_UNSUPPORTED, (*e)->token, "%s is not supported in this version", name);
+		sema_error(s, DIAG_UNSUPPORTED, (*e)->token, "%s is not supported in this version",
+			   name);
 	}
 	*e = number(s, *e, value);
 }
@@ -124,10 +133,11 @@ static void check_write(struct resolve *r, const struct expr *left)
 		sema_error(s, DIAG_VARIABLE_WRITE, left->token,
 			   "write to target variable not permitted; need stap -g");
 	else
-		sema_error(s, DIAG_UNSUPPORTED, left->token, "writing target variables is not supported in this version");
+		sema_error(s, DIAG_UNSUPPORTED, left->token,
+			   "writing target variables is not supported in this version");
 }
 
-/* ---- what is constant in a probe ---------------------------------------------------------- */
+/* ---- what is constant in a probe ------------------------------------------------------- */
 
 static const char *const constant_calls[] = { "pn", "probe_type", "module_name" };
 
@@ -153,7 +163,7 @@ static void resolve_constant_call(struct resolve *r, struct expr **e)
 	*e = text(p->sema, *e, value);
 }
 
-/* ---- the walk --------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------- */
 
 /* Whether to fold what was walked since `before`. */
 static bool may_fold(const struct resolve *r, uint32_t before)
@@ -209,7 +219,7 @@ static void unsupported(struct resolve *r, struct expr **e, enum diag_tag tag, c
 	*e = number(r->place->sema, *e, 0);
 }
 
-/* Exhaustive over the kinds of expressions. */
+/* An exhaustive switch over the kinds of expressions. */
 static bool resolve_expr(struct lang_walker *w, struct expr **e)
 {
 	struct resolve *r = w->user;
@@ -288,14 +298,16 @@ static bool resolve_stmt(struct lang_walker *w, struct stmt **t)
 	struct resolve *r = w->user;
 
 	if ((*t)->kind == STMT_EMBEDDED)
-		sema_error(r->place->sema, DIAG_EMBEDDED, (*t)->span, "embedded C is not supported in this version");
+		sema_error(r->place->sema, DIAG_EMBEDDED, (*t)->span,
+			   "embedded C is not supported in this version");
 	if ((*t)->kind != STMT_IF)
 		return true;
 	resolve_if(r, t);
 	return false;
 }
 
-void sema_targets_resolve(const struct sema_place *p, struct stmt **body, const struct lang_file *file)
+void sema_targets_resolve(const struct sema_place *p, struct stmt **body,
+			  const struct lang_file *file)
 {
 	struct resolve r = { .place = p, .file = file };
 
@@ -303,7 +315,7 @@ void sema_targets_resolve(const struct sema_place *p, struct stmt **body, const 
 	lang_walk_stmt(&r.walker, body);
 }
 
-/* ---- which functions depend on the probe -------------------------------------------------------- */
+/* ---- which functions depend on the probe ----------------------------------------------- */
 
 struct scan {
 	struct lang_walker walker;
@@ -319,7 +331,8 @@ static bool scan_expr(struct lang_walker *w, struct expr **e)
 	struct scan *c = w->user;
 	sema_function_decls l;
 
-	if ((*e)->kind == EXPR_TARGET || (*e)->kind == EXPR_OPERATOR || is_constant_call(c->sema, *e, c->file))
+	if ((*e)->kind == EXPR_TARGET || (*e)->kind == EXPR_OPERATOR ||
+	    is_constant_call(c->sema, *e, c->file))
 		c->found = true;
 	if ((*e)->kind != EXPR_CALL)
 		return true;
@@ -353,7 +366,7 @@ bool sema_function_is_contextual(struct sema *s, const struct function_decl *d)
 	return c.found;
 }
 
-/* ---- signatures ------------------------------------------------------------------------------------ */
+/* ---- signatures ------------------------------------------------------------------------ */
 
 struct signature {
 	struct lang_walker walker;
@@ -369,8 +382,9 @@ static bool write_operand(struct lang_walker *w, struct expr **e)
 	const struct sema_operand *o = (*e)->kind == EXPR_TARGET ? (*e)->target.operand : NULL;
 
 	if (o)
-		buf_addf(out, "|%d %d %d %d %d %d %d %d %lld %d", o->kind, o->size, o->is_signed, o->base, o->index,
-			 o->scale, o->shift, o->module_relative, (long long)o->displacement, o->type);
+		buf_addf(out, "|%d %d %d %d %d %d %d %d %lld %d", o->kind, o->size, o->is_signed,
+			 o->base, o->index, o->scale, o->shift, o->module_relative,
+			 (long long)o->displacement, o->type);
 	return true;
 }
 
@@ -414,7 +428,8 @@ static bool write_expr(struct lang_walker *w, struct expr **e)
 	return true;
 }
 
-const char *sema_targets_signature(const struct sema_place *p, struct stmt *body, const struct lang_file *file)
+const char *sema_targets_signature(const struct sema_place *p, struct stmt *body,
+				   const struct lang_file *file)
 {
 	struct signature g = { .place = p, .file = file };
 

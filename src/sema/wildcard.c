@@ -34,7 +34,8 @@ static void keep(struct match *m, uint32_t from)
 	struct probe_point *p = arena_dup(a, m->made, sizeof *p);
 	const char *text;
 
-	p->components.p = arena_dup(a, m->made->components.p, m->made->components.n * sizeof *p->components.p);
+	p->components.p = arena_dup(a, m->made->components.p,
+				    m->made->components.n * sizeof *p->components.p);
 	p->components.cap = p->components.n;
 	for (; from < m->point->components.n; from++)
 		vec_push(a, &p->components, m->point->components.p[from]);
@@ -48,7 +49,8 @@ static void keep(struct match *m, uint32_t from)
 static void match_from(struct match *m, uint32_t i, const char *name, uint32_t at, bool open);
 
 /* Takes component `at` of the pattern for component i of the point, then goes on. */
-static void take(struct match *m, uint32_t i, uint32_t at, bool with_argument, const char *rest, bool open)
+static void take(struct match *m, uint32_t i, uint32_t at, bool with_argument, const char *rest,
+		 bool open)
 {
 	struct point_component c = m->point->components.p[i];
 
@@ -78,7 +80,8 @@ static void match_from(struct match *m, uint32_t i, const char *name, uint32_t a
 	const char *stars;
 
 	if (at == m->pattern->components.n) {
-		if (i == m->point->components.n || (open && !name && !strchr(m->point->components.p[i].name, '*')))
+		if (i == m->point->components.n ||
+		    (open && !name && !strchr(m->point->components.p[i].name, '*')))
 			keep(m, i);
 		return;
 	}
@@ -111,7 +114,8 @@ sema_point_list sema_point_candidates(struct sema *s, const struct probe_point *
 
 	made.components.p = NULL;
 	made.components.n = made.components.cap = 0;
-	for (const struct sema_provider *const *provider = s->options->providers; *provider; provider++)
+	for (const struct sema_provider *const *provider = s->options->providers; *provider;
+	     provider++)
 		for (uint32_t i = 0; (*provider)->types && (*provider)->types[i]; i++) {
 			pattern = sema_pattern_parse(s->arena, (*provider)->types[i]);
 			match_pattern(&m, &pattern, false);

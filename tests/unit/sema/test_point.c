@@ -26,7 +26,8 @@ static void check(const char *script)
 		fail_msg("%s\n%s", script, world_messages(&world));
 }
 
-static void appears_in_order(const char *text, const char *first, const char *second, const char *third)
+static void appears_in_order(const char *text, const char *first, const char *second,
+			     const char *third)
 {
 	const char *at = strstr(text, first);
 
@@ -60,13 +61,15 @@ static void suffix_follows_the_alias(void **state)
 	(void)state;
 	check("probe tick = timer.s(5) { } probe tick.randomize(2) { println(1) }");
 	assert_string_equal(world.program->probes.p[0]->point->point, "timer.s(5).randomize(2)");
-	assert_string_equal(world.program->probes.p[0]->derivation, "tick = timer.s(5) <- tick.randomize(2)");
+	assert_string_equal(world.program->probes.p[0]->derivation,
+			    "tick = timer.s(5) <- tick.randomize(2)");
 }
 
 static void wildcards_match_forms_and_aliases(void **state)
 {
 	(void)state;
-	check("probe part.* { println(1) } probe t*.s(1) { println(2) } probe **.late { println(3) }");
+	check("probe part.* { println(1) } probe t*.s(1) { println(2) } probe **.late { println(3) "
+	      "}");
 	assert_int_equal(world.program->probes.n, 5);
 	assert_string_equal(world.program->probes.p[0]->name, "part.one");
 	assert_string_equal(world.program->probes.p[1]->name, "part.two");
@@ -86,7 +89,8 @@ static void sufficient_ends_the_list(void **state)
 static void conditions_are_joined(void **state)
 {
 	(void)state;
-	check("global g = 1, h = 1; probe on = timer.s(1) if (g) { } probe on if (h) { println(1) }");
+	check("global g = 1, h = 1; probe on = timer.s(1) if (g) { } probe on if (h) { println(1) "
+	      "}");
 	assert_non_null(world.program->probes.p[0]->condition);
 	assert_int_equal(world.program->probes.p[0]->condition->binary.op, OP_LOGICAL_AND);
 	assert_null(strstr(world_print(&world), "unresolved"));
@@ -103,7 +107,8 @@ static void like_sites_share_a_probe(void **state)
 static void unlike_sites_are_split(void **state)
 {
 	(void)state;
-	check("probe fake.site(\"unlike\") { if (@defined($arg1)) println($arg1) else println(\"none\") }");
+	check("probe fake.site(\"unlike\") { if (@defined($arg1)) println($arg1) else "
+	      "println(\"none\") }");
 	assert_int_equal(world.program->probes.n, 3);
 	assert_null(strstr(world_body(&world, 0), "none"));
 	assert_non_null(strstr(world_body(&world, 2), "none"));
@@ -120,7 +125,8 @@ static void sites_stay_together_when_nothing_is_asked(void **state)
 static void functions_see_the_probe(void **state)
 {
 	(void)state;
-	check("probe fake.site(\"unlike\") { println(first_arg()) } probe begin { println(first_arg()) }");
+	check("probe fake.site(\"unlike\") { println(first_arg()) } probe begin { "
+	      "println(first_arg()) }");
 	/* a twin of the function each, and the probe of the function's file */
 	assert_int_equal(world.program->functions.n, 4);
 	assert_int_equal(world.program->probes.n, 5);

@@ -11,7 +11,8 @@
  *	fake.site("unlike")	three sites; $arg1 of the second is elsewhere, the third has none
  *	fake.event		no site and no variables
  */
-static struct sema_site *site_new(struct sema_resolver *r, struct sema_point *p, const char *name, int base)
+static struct sema_site *site_new(struct sema_resolver *r, struct sema_point *p, const char *name,
+				  int base)
 {
 	struct sema_site *s = arena_new(r->arena, struct sema_site);
 
@@ -19,14 +20,18 @@ static struct sema_site *site_new(struct sema_resolver *r, struct sema_point *p,
 	if (base >= 0) {
 		s->n_args = 1;
 		s->args = arena_new(r->arena, struct sema_operand);
-		*s->args = (struct sema_operand){ .kind = OPERAND_REGISTER, .size = 8, .base = (int8_t)base,
-						  .index = -1, .type = TYPE_LONG };
+		*s->args = (struct sema_operand){ .kind = OPERAND_REGISTER,
+						  .size = 8,
+						  .base = (int8_t)base,
+						  .index = -1,
+						  .type = TYPE_LONG };
 	}
 	vec_push(r->arena, &p->sites, s);
 	return s;
 }
 
-static const char *const fake_types[] = { "fake.site(string)", "fake.event", "fake.event.late", NULL };
+static const char *const fake_types[] = { "fake.site(string)", "fake.event", "fake.event.late",
+					  NULL };
 
 static bool fake_resolve(struct sema_resolver *r, const struct probe_point *p)
 {
@@ -50,8 +55,10 @@ static bool fake_resolve(struct sema_resolver *r, const struct probe_point *p)
 	point = sema_point_add(r, EVENT_SITE, CONTEXT_TARGET, "fake.site");
 	point->type = "fake";
 	for (int i = 0; i < (strcmp(name, "one") == 0 ? 1 : 3); i++)
-		site_new(r, point, name, strcmp(name, "one") == 0 ? one[i] : strcmp(name, "like") == 0 ? like[i] :
-			 unlike[i]);
+		site_new(r, point, name,
+			 strcmp(name, "one") == 0    ? one[i]
+			 : strcmp(name, "like") == 0 ? like[i]
+						     : unlike[i]);
 	return true;
 }
 
@@ -71,12 +78,16 @@ static struct expr *fake_variable(struct sema_resolver *r, const struct sema_poi
 		return target;
 	}
 	if (!probing)
-		diag_add(r->diags, DIAG_VARIABLE_UNKNOWN, target->token, "no variable '%s'", target->target.name);
+		diag_add(r->diags, DIAG_VARIABLE_UNKNOWN, target->token, "no variable '%s'",
+			 target->target.name);
 	return NULL;
 }
 
 static const struct sema_provider fake_provider = {
-	.root = "fake", .resolve = fake_resolve, .types = fake_types, .variable = fake_variable,
+	.root = "fake",
+	.resolve = fake_resolve,
+	.types = fake_types,
+	.variable = fake_variable,
 };
 
 static const char *const edge_types[] = { "begin", "begin(number)", NULL };
@@ -97,7 +108,8 @@ static bool edge_resolve(struct sema_resolver *r, const struct probe_point *p)
 
 static bool end_resolve(struct sema_resolver *r, const struct probe_point *p)
 {
-	return sema_point_match(r, p, end_types) && sema_point_add(r, EVENT_END, CONTEXT_TOOL, "end");
+	return sema_point_match(r, p, end_types) &&
+	       sema_point_add(r, EVENT_END, CONTEXT_TOOL, "end");
 }
 
 static bool timer_resolve(struct sema_resolver *r, const struct probe_point *p)
@@ -106,13 +118,17 @@ static bool timer_resolve(struct sema_resolver *r, const struct probe_point *p)
 	       sema_point_add(r, EVENT_TIMER, CONTEXT_TOOL, lang_point_text(r->arena, p, false));
 }
 
-static const struct sema_provider begin_provider = { .root = "begin", .resolve = edge_resolve,
+static const struct sema_provider begin_provider = { .root = "begin",
+						     .resolve = edge_resolve,
 						     .types = edge_types };
-static const struct sema_provider end_provider = { .root = "end", .resolve = end_resolve, .types = end_types };
-static const struct sema_provider timer_provider = { .root = "timer", .resolve = timer_resolve,
+static const struct sema_provider end_provider = { .root = "end",
+						   .resolve = end_resolve,
+						   .types = end_types };
+static const struct sema_provider timer_provider = { .root = "timer",
+						     .resolve = timer_resolve,
 						     .types = timer_types };
-static const struct sema_provider *const providers[] = { &fake_provider, &begin_provider, &end_provider,
-							 &timer_provider, NULL };
+static const struct sema_provider *const providers[] = { &fake_provider, &begin_provider,
+							 &end_provider, &timer_provider, NULL };
 
 static const char library_text[] =
 	"probe once += begin { exit() }\n"
@@ -137,17 +153,28 @@ void world_open(struct world *w)
 	w->arena = arena_create();
 	w->sources = source_set_create(w->arena);
 	diag_list_init(&w->diags, w->arena);
-	w->conditions = (struct lang_conditions){ "6.1", "6.1", "5.5", "x86_64", "dyninst", "stapusr", false };
+	w->conditions = (struct lang_conditions){ "6.1",     "6.1",     "5.5", "x86_64",
+						  "dyninst", "stapusr", false };
 	w->macros = lang_macros_create(w->arena);
-	w->lang = (struct lang_options){ .arena = w->arena, .names = intern_create(w->arena),
-					 .sources = w->sources, .diags = &w->diags, .library_macros = w->macros,
-					 .conditions = &w->conditions, .argc_used = &w->argc_used };
+	w->lang = (struct lang_options){ .arena = w->arena,
+					 .names = intern_create(w->arena),
+					 .sources = w->sources,
+					 .diags = &w->diags,
+					 .library_macros = w->macros,
+					 .conditions = &w->conditions,
+					 .argc_used = &w->argc_used };
 	source = source_from_text(w->sources, "library.stp", library_text, strlen(library_text));
 	source->is_library = true;
 	w->library = lang_parse(&w->lang, source);
-	w->options = (struct sema_options){ .arena = w->arena, .names = w->lang.names, .sources = w->sources,
-					    .diags = &w->diags, .providers = providers, .library = &w->library,
-					    .n_library = 1, .lang = &w->lang, .global_display = true };
+	w->options = (struct sema_options){ .arena = w->arena,
+					    .names = w->lang.names,
+					    .sources = w->sources,
+					    .diags = &w->diags,
+					    .providers = providers,
+					    .library = &w->library,
+					    .n_library = 1,
+					    .lang = &w->lang,
+					    .global_display = true };
 }
 
 uint32_t world_check(struct world *w, const char *script)
