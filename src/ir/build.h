@@ -68,7 +68,8 @@ uint32_t ir_position_number(struct lower *l, struct span at);
 /* The number of a format with these parts; parts are copied. */
 uint32_t ir_format_number(struct lower *l, const struct ir_format *f);
 /* The number of the script function in this context; it will be built. */
-uint32_t ir_instance_number(struct lower *l, const struct sema_function *f, enum probe_context context);
+uint32_t ir_instance_number(struct lower *l, const struct sema_function *f,
+			    enum probe_context context);
 
 /* ---- blocks */
 uint32_t ir_block_new(struct build *b);
@@ -87,7 +88,8 @@ uint32_t ir_emit_unary(struct build *b, enum ir_op op, uint32_t a);
 uint32_t ir_emit_binary(struct build *b, enum ir_op op, uint32_t x, uint32_t y);
 uint32_t ir_emit_with(struct build *b, enum ir_op op, uint32_t x, int64_t constant);
 uint32_t ir_emit_load(struct build *b, uint32_t address, int64_t offset, uint8_t size);
-uint32_t ir_emit_member(struct build *b, enum ir_op op, int64_t offset, uint8_t size); /* SLOT REGION */
+uint32_t ir_emit_member(struct build *b, enum ir_op slot_or_region, int64_t offset,
+			uint8_t size);
 void ir_emit_store(struct build *b, uint32_t address, int64_t offset, uint32_t value, uint8_t size);
 void ir_emit_move(struct build *b, uint32_t to, uint32_t from);
 void ir_emit_set(struct build *b, uint32_t to, int64_t v);
@@ -96,7 +98,8 @@ void ir_emit_effect(struct build *b, const char *name, uint32_t n, ...); /* a ca
 uint32_t ir_emit_call_list(struct build *b, const char *name, uint32_t flags, const uint32_t *args,
 			   uint32_t n);
 void ir_emit_check(struct build *b, struct span at);
-void ir_emit_raise(struct build *b, int64_t number, struct span at); /* ends the block, opens another */
+/* Ends the block, opens another. */
+void ir_emit_raise(struct build *b, int64_t number, struct span at);
 void ir_emit_jump(struct build *b, uint32_t to);
 void ir_emit_branch(struct build *b, uint32_t on, uint32_t yes, uint32_t no);
 /* Goes on only if `value` is not 0; otherwise there was an error. */
@@ -115,7 +118,7 @@ enum ir_raise {
 
 /* ---- what the parts of lowering call of each other */
 uint32_t ir_lower_long(struct build *b, const struct expr *e);
-/* Address of a string that stays valid until the statement's end, unless its variable is assigned to. */
+/* Address of a string, valid until the statement's end unless its variable is assigned to. */
 uint32_t ir_lower_string(struct build *b, const struct expr *e);
 void ir_lower_string_into(struct build *b, const struct expr *e, uint32_t buffer);
 /* Either of the two, by the type of e. */
@@ -123,7 +126,8 @@ uint32_t ir_lower_value(struct build *b, const struct expr *e);
 void ir_lower_effect(struct build *b, const struct expr *e);
 void ir_lower_condition(struct build *b, const struct expr *e, uint32_t yes, uint32_t no);
 void ir_lower_stmt(struct build *b, const struct stmt *s);
-uint32_t ir_count_statements(const struct stmt *s); /* on the longest way, loops' bodies not counted */
+/* On the longest way; loops' bodies not counted. */
+uint32_t ir_count_statements(const struct stmt *s);
 
 struct place *ir_place(struct build *b, const struct lang_variable *v);
 uint32_t ir_place_buffer(struct build *b, const struct place *p); /* address */
@@ -131,8 +135,8 @@ void ir_place_add(struct build *b, const struct lang_variable *v);
 
 /* A copy of value r of e, if evaluating `later` could change it; else r. */
 uint32_t ir_hold(struct build *b, uint32_t r, const struct expr *e, const struct expr *later);
-uint32_t ir_hold_list(struct build *b, uint32_t r, const struct expr *e, const struct expr_list *later,
-		      uint32_t from);
+uint32_t ir_hold_list(struct build *b, uint32_t r, const struct expr *e,
+		      const struct expr_list *later, uint32_t from);
 bool ir_may_fail(const struct expr *e);
 bool ir_may_assign(const struct expr *e);
 /* Whether v is read anywhere in e. */
@@ -158,8 +162,8 @@ uint32_t ir_lower_step(struct build *b, const struct expr *e, bool used);
 /* Gives a variable (of any kind, scalar) a value. */
 void ir_assign_long(struct build *b, const struct expr *symbol, uint32_t value);
 void ir_assign_text(struct build *b, const struct expr *symbol, uint32_t address);
-uint32_t ir_lower_arithmetic(struct build *b, enum lang_op op, uint32_t x, uint32_t y, const struct expr *e,
-			     const struct expr *divisor);
+uint32_t ir_lower_arithmetic(struct build *b, enum lang_op op, uint32_t x, uint32_t y,
+			     const struct expr *e, const struct expr *divisor);
 bool ir_is_statistic(const struct expr *of); /* a global, or an element of one */
 uint32_t ir_lower_statistic(struct build *b, const struct expr *e);
 /* Address of the abi_stat of a name or element, to read; may be 0 at run time. */

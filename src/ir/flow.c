@@ -13,7 +13,7 @@ struct flow {
 	uint32_t *stack, n;
 };
 
-/* ---- threading ---------------------------------------------------------------------- */
+/* ---- threading ------------------------------------------------------------------ */
 
 static uint32_t thread(const struct ir_function *f, uint32_t target)
 {
@@ -43,7 +43,7 @@ static void thread_all(struct ir_function *f)
 		}
 }
 
-/* ---- reaching ------------------------------------------------------------------------- */
+/* ---- reaching ------------------------------------------------------------------- */
 
 static void visit(struct flow *w, bool *seen, uint32_t block)
 {
@@ -82,13 +82,14 @@ static void find_hot(struct flow *w)
 
 		if (!block->ins.n)
 			continue;
-		for (uint32_t i = 0; (target = ir_ins_target(&block->ins.p[block->ins.n - 1], i)); i++)
+		for (uint32_t i = 0; (target = ir_ins_target(&block->ins.p[block->ins.n - 1], i));
+		     i++)
 			if (!w->function->blocks.p[*target].cold)
 				visit(w, w->hot, *target);
 	}
 }
 
-/* ---- merging ---------------------------------------------------------------------------- */
+/* ---- merging -------------------------------------------------------------------- */
 
 static void merge(struct flow *w, uint32_t b)
 {

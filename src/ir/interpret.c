@@ -28,15 +28,15 @@ struct frame {
 	uint64_t base;
 };
 
-/* ---- the runtime -------------------------------------------------------------------- */
+/* ---- the runtime ---------------------------------------------------------------- */
 
 typedef int64_t call_0(void *);
 typedef int64_t call_1(void *, int64_t);
 typedef int64_t call_2(void *, int64_t, int64_t);
 typedef int64_t call_3(void *, int64_t, int64_t, int64_t);
 typedef int64_t call_4(void *, int64_t, int64_t, int64_t, int64_t);
-typedef int64_t call_11(void *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-			int64_t, int64_t, int64_t);
+typedef int64_t call_11(void *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+			int64_t, int64_t, int64_t, int64_t);
 
 /* Arguments that the function does not have do no harm in the System V convention. */
 static int64_t call_runtime(struct run *run, const char *name, const int64_t *a, uint32_t n)
@@ -54,8 +54,9 @@ static int64_t call_runtime(struct run *run, const char *name, const int64_t *a,
 	case 2: return ((call_2 *)f)(run->slot, v[0], v[1]);
 	case 3: return ((call_3 *)f)(run->slot, v[0], v[1], v[2]);
 	case 4: return ((call_4 *)f)(run->slot, v[0], v[1], v[2], v[3]);
-	default: return ((call_11 *)f)(run->slot, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8],
-				       v[9], v[10]);
+	default:
+		return ((call_11 *)f)(run->slot, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7],
+				      v[8], v[9], v[10]);
 	}
 }
 
@@ -64,7 +65,7 @@ static void raise_error(struct run *run, int64_t number)
 	call_runtime(run, "rt_raise", &number, 1);
 }
 
-/* ---- memory --------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------- */
 
 static int64_t load(uint64_t address, uint32_t size)
 {
@@ -88,7 +89,7 @@ static int64_t target_register(const struct run *run, int64_t number)
 	return (int64_t)run->slot->registers[number];
 }
 
-/* ---- operations ------------------------------------------------------------------------- */
+/* ---- operations ----------------------------------------------------------------- */
 
 static int64_t call_script(struct run *run, const struct ir_ins *ins, const int64_t *args);
 
@@ -168,7 +169,7 @@ static bool budget_is_spent(struct run *run, const struct ir_ins *ins)
 	return true;
 }
 
-/* ---- blocks -------------------------------------------------------------------------------- */
+/* ---- blocks --------------------------------------------------------------------- */
 
 /* Runs from instruction *at of a block on; false: the function returns. */
 static bool run_block(struct run *run, struct frame *f, uint32_t *block, int64_t *result)

@@ -115,12 +115,13 @@ struct ir_limits {
 	const struct source_set *sources;
 };
 
-struct ir_module *ir_lower(struct arena *a, const struct sema_program *p, const struct ir_limits *l);
+struct ir_module *ir_lower(struct arena *a, const struct sema_program *p,
+			   const struct ir_limits *l);
 /* NULL, or what is wrong, with function, block and instruction. */
 const char *ir_verify(const struct ir_module *m);
-/* Requires and keeps a verified module. Constant folding, copy and dead code removal, jump threading. */
+/* Keeps a verified module so. Constant folding, copy and dead code removal, jump threading. */
 void ir_optimize(struct ir_module *m);
-/* How deep script functions call each other, from any handler; 10 more if one is recursive: MAXNESTING's default. */
+/* How deep script functions call each other; 10 more if one is recursive: MAXNESTING's default. */
 uint32_t ir_nesting(const struct ir_module *m);
 void ir_print(FILE *to, const struct ir_module *m);
 void ir_print_function(struct buf *to, const struct ir_module *m, const struct ir_function *f);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- places of locals -------------------------------------------------------------- */
+/* ---- places of locals ----------------------------------------------------------- */
 
 struct place *ir_place(struct build *b, const struct lang_variable *v)
 {
@@ -58,7 +58,7 @@ static void clear_local(struct build *b, const struct lang_variable *v)
 		ir_emit_set(b, p->at, 0);
 }
 
-/* ---- functions ------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------ */
 
 static void build_init(struct build *b, struct lower *l, const struct sema_function *source,
 		       enum probe_context context)
@@ -146,7 +146,7 @@ static void lower_function(struct lower *l, const struct pending *p)
 	*f = b.function;
 }
 
-/* ---- handlers ---------------------------------------------------------------------------- */
+/* ---- handlers ------------------------------------------------------------------- */
 
 static int compare_locks(const void *a, const void *b)
 {
@@ -164,7 +164,7 @@ static void find_locks(struct build *b, const struct sema_probe *p)
 	vec_each(u, &e->probes[p->index].list)
 		if (e->needs_lock[u->global])
 			vec_push(b->lower->arena, &b->function.locks,
-				 u->global | (u->how & (USE_ADD | USE_WRITE | USE_ORDER) ? LOCK_WRITE : 0));
+				 u->global | (u->how & ~USE_READ ? LOCK_WRITE : 0));
 	if (b->function.locks.n)
 		qsort(b->function.locks.p, b->function.locks.n, sizeof(uint32_t), compare_locks);
 }
@@ -172,7 +172,7 @@ static void find_locks(struct build *b, const struct sema_probe *p)
 /* Not to get the locks is to skip the hit. */
 static void take_locks(struct build *b)
 {
-	uint32_t skip, held, locks;
+	uint32_t skip, held, locks, number;
 
 	if (!b->function.locks.n)
 		return;
@@ -180,8 +180,8 @@ static void take_locks(struct build *b)
 	held = ir_block_new(b);
 	locks = ir_register_new(b);
 	ir_emit(b, IR_LOCKS)->d = locks;
-	ir_emit_branch(b, ir_emit_call(b, "rt_lock", 0, 2, locks, ir_emit_const(b, b->function.locks.n)), held,
-		       skip);
+	number = ir_emit_const(b, b->function.locks.n);
+	ir_emit_branch(b, ir_emit_call(b, "rt_lock", 0, 2, locks, number), held, skip);
 	ir_block_open(b, skip);
 	ir_emit(b, IR_RETURN);
 	ir_block_open(b, held);
@@ -216,7 +216,7 @@ static void build_handler(struct build *b, const struct sema_probe *p)
 	b->function.is_handler = true;
 }
 
-/* ---- one function for handlers that are the same ------------------------------------------- */
+/* ---- one function for handlers that are the same -------------------------------- */
 
 struct handler {
 	uint32_t number; /* in the module's functions */
@@ -251,8 +251,9 @@ static uint64_t hash_function(const struct ir_function *f)
 
 static bool same_ins(const struct ir_ins *a, const struct ir_ins *b)
 {
-	if (a->op != b->op || a->size != b->size || a->flags != b->flags || a->d != b->d || a->a != b->a ||
-	    a->b != b->b || a->i != b->i || a->t != b->t || a->f != b->f || a->n_args != b->n_args)
+	if (a->op != b->op || a->size != b->size || a->flags != b->flags || a->d != b->d ||
+	    a->a != b->a || a->b != b->b || a->i != b->i || a->t != b->t || a->f != b->f ||
+	    a->n_args != b->n_args)
 		return false;
 	if (a->name != b->name && (!a->name || !b->name || strcmp(a->name, b->name) != 0))
 		return false;
@@ -271,8 +272,9 @@ static bool same_block(const struct ir_block *a, const struct ir_block *b)
 
 static bool same_function(const struct ir_function *a, const struct ir_function *b)
 {
-	if (a->context != b->context || a->frame_size != b->frame_size || a->blocks.n != b->blocks.n ||
-	    a->n_registers != b->n_registers || a->locks.n != b->locks.n)
+	if (a->context != b->context || a->frame_size != b->frame_size ||
+	    a->blocks.n != b->blocks.n || a->n_registers != b->n_registers ||
+	    a->locks.n != b->locks.n)
 		return false;
 	if (a->locks.n && memcmp(a->locks.p, b->locks.p, a->locks.n * sizeof *a->locks.p) != 0)
 		return false;
@@ -313,7 +315,7 @@ static void lower_probe(struct lower *l, struct sema_probe *p)
 	vec_push(l->arena, &l->module->probes, probe);
 }
 
-/* ---- globals --------------------------------------------------------------------------------- */
+/* ---- globals -------------------------------------------------------------------- */
 
 static uint32_t value_kind(const struct lang_variable *v)
 {
@@ -356,7 +358,7 @@ static void lower_global(struct lower *l, const struct lang_variable *v, uint32_
 	vec_push(l->arena, &l->module->globals, g);
 }
 
-/* ---- the module --------------------------------------------------------------------------------- */
+/* ---- the module ----------------------------------------------------------------- */
 
 static void lower_init(struct lower *l, struct arena *a, const struct sema_program *p,
 		       const struct ir_limits *limits)
@@ -375,7 +377,8 @@ static void lower_init(struct lower *l, struct arena *a, const struct sema_progr
 	ir_effects_compute(a, p, &l->effects);
 }
 
-struct ir_module *ir_lower(struct arena *a, const struct sema_program *p, const struct ir_limits *limits)
+struct ir_module *ir_lower(struct arena *a, const struct sema_program *p,
+			   const struct ir_limits *limits)
 {
 	struct lower l;
 

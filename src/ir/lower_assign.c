@@ -2,7 +2,7 @@
 /* Lowering of assignments and steps: to locals, globals and elements, of numbers and strings. */
 #include "ir/build.h"
 
-/* ---- numbers --------------------------------------------------------------------- */
+/* ---- numbers -------------------------------------------------------------------- */
 
 void ir_assign_long(struct build *b, const struct expr *symbol, uint32_t value)
 {
@@ -90,7 +90,8 @@ static uint32_t assign_changed_long(struct build *b, const struct expr *e, bool 
 		return local;
 	}
 	address = target_address(b, left, &k);
-	after = ir_lower_arithmetic(b, e->assign.op, ir_emit_load(b, address, 0, 8), value, e, right);
+	after = ir_lower_arithmetic(b, e->assign.op, ir_emit_load(b, address, 0, 8), value, e,
+				    right);
 	ir_emit_store(b, address, 0, after, 8);
 	return after;
 }
@@ -128,7 +129,7 @@ uint32_t ir_lower_step(struct build *b, const struct expr *e, bool used)
 	return e->step.prefix ? after : before;
 }
 
-/* ---- strings ---------------------------------------------------------------------- */
+/* ---- strings -------------------------------------------------------------------- */
 
 void ir_assign_text(struct build *b, const struct expr *symbol, uint32_t address)
 {
@@ -175,7 +176,8 @@ static uint32_t variable_address(struct build *b, const struct lang_variable *v)
 	return ir_place_buffer(b, ir_place(b, v));
 }
 
-static uint32_t assign_variable_text(struct build *b, const struct expr *left, const struct expr *right)
+static uint32_t assign_variable_text(struct build *b, const struct expr *left,
+				     const struct expr *right)
 {
 	const struct lang_variable *v = left->symbol.variable;
 	uint32_t to;
@@ -204,7 +206,8 @@ static uint32_t append_variable(struct build *b, const struct expr *left, const 
 
 static uint32_t assign_element_text(struct build *b, const struct expr *e)
 {
-	const struct expr *left = e->assign.left, *right = e->assign.right, *base = left->index.base;
+	const struct expr *left = e->assign.left, *right = e->assign.right,
+			  *base = left->index.base;
 	struct keys k = ir_lower_keys(b, &left->index.keys, right);
 	uint32_t text = ir_lower_string(b, right), keys = ir_key_array(b, &k), joined, map;
 
@@ -230,7 +233,7 @@ static uint32_t assign_text(struct build *b, const struct expr *e)
 	return assign_variable_text(b, e->assign.left, e->assign.right);
 }
 
-/* ---- all kinds ---------------------------------------------------------------------- */
+/* ---- all kinds ------------------------------------------------------------------ */
 
 uint32_t ir_lower_assign(struct build *b, const struct expr *e, bool used)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lowering of calls: script functions, overload chains, native functions; and of target variables. */
+/* Lowering of calls (script functions, overload chains, native functions) and target variables. */
 #include "ir/build.h"
 
 #include <stddef.h>
 
-/* ---- script functions --------------------------------------------------------------- */
+/* ---- script functions ----------------------------------------------------------- */
 
 /* A global's text could change under the function that was handed its address. */
 static bool is_global_text(const struct expr *e)
@@ -27,8 +27,8 @@ static uint32_t lower_argument(struct build *b, const struct expr_list *args, ui
 }
 
 /* The errors of the function itself have a position already. */
-static uint32_t emit_script_call(struct build *b, const struct sema_function *f, uint32_t *args, uint32_t n,
-				 struct span at)
+static uint32_t emit_script_call(struct build *b, const struct sema_function *f, uint32_t *args,
+				 uint32_t n, struct span at)
 {
 	uint32_t d = f->type == TYPE_STRING ? IR_NONE : ir_register_new(b);
 	struct ir_ins *ins = ir_emit(b, IR_CALLF);
@@ -78,7 +78,7 @@ void ir_lower_next_overload(struct build *b, const struct stmt *s)
 	ir_block_open(b, ir_block_new(b));
 }
 
-/* ---- native functions ------------------------------------------------------------------ */
+/* ---- native functions ----------------------------------------------------------- */
 
 static uint32_t call_builtin(struct build *b, const struct expr *e, uint32_t buffer)
 {
@@ -87,8 +87,8 @@ static uint32_t call_builtin(struct build *b, const struct expr *e, uint32_t buf
 	uint32_t *args = arena_array(b->lower->arena, uint32_t, n + builtin->n_extra + 1);
 
 	for (uint32_t i = 0; i < n; i++)
-		args[i] = ir_hold_list(b, ir_lower_value(b, e->call.args.list.p[i]), e->call.args.list.p[i],
-				       &e->call.args, i + 1);
+		args[i] = ir_hold_list(b, ir_lower_value(b, e->call.args.list.p[i]),
+				       e->call.args.list.p[i], &e->call.args, i + 1);
 	for (uint32_t i = 0; i < builtin->n_extra; i++)
 		args[n++] = ir_emit_const(b, builtin->extra[i]);
 	if (builtin->type == TYPE_STRING)
@@ -113,7 +113,7 @@ uint32_t ir_lower_call(struct build *b, const struct expr *e, uint32_t buffer)
 	return ir_lower_unsupported(b, e);
 }
 
-/* ---- target variables ---------------------------------------------------------------------- */
+/* ---- target variables ----------------------------------------------------------- */
 
 static uint32_t target_register(struct build *b, int number)
 {

@@ -2,7 +2,7 @@
 /* Lowering of expressions whose value is a number, and of conditions. */
 #include "ir/build.h"
 
-/* ---- what evaluating an expression may do ------------------------------------- */
+/* ---- what evaluating an expression may do --------------------------------------- */
 
 static bool any_of(const struct expr_list *l, bool (*is)(const struct expr *))
 {
@@ -73,7 +73,8 @@ bool ir_may_fail(const struct expr *e)
 			return true;
 		return any_below(e, ir_may_fail);
 	case EXPR_BINARY:
-		return e->binary.op == OP_DIV || e->binary.op == OP_MOD || any_below(e, ir_may_fail);
+		return e->binary.op == OP_DIV || e->binary.op == OP_MOD ||
+		       any_below(e, ir_may_fail);
 	case EXPR_UNARY:
 	case EXPR_TERNARY:
 	case EXPR_IN:
@@ -120,8 +121,8 @@ uint32_t ir_hold(struct build *b, uint32_t r, const struct expr *e, const struct
 	return hold(b, r, e);
 }
 
-uint32_t ir_hold_list(struct build *b, uint32_t r, const struct expr *e, const struct expr_list *later,
-		      uint32_t from)
+uint32_t ir_hold_list(struct build *b, uint32_t r, const struct expr *e,
+		      const struct expr_list *later, uint32_t from)
 {
 	if (!is_in_variable(e))
 		return r;
@@ -131,13 +132,14 @@ uint32_t ir_hold_list(struct build *b, uint32_t r, const struct expr *e, const s
 	return r;
 }
 
-/* ---- arithmetic ------------------------------------------------------------------ */
+/* ---- arithmetic ----------------------------------------------------------------- */
 
 static const enum ir_op operations[] = {
-	[OP_ADD] = IR_ADD, [OP_SUB] = IR_SUB, [OP_MUL] = IR_MUL, [OP_DIV] = IR_DIV, [OP_MOD] = IR_MOD,
-	[OP_AND] = IR_AND, [OP_OR] = IR_OR, [OP_XOR] = IR_XOR, [OP_SHL] = IR_SHL, [OP_SHR] = IR_SAR,
-	[OP_USHR] = IR_SHR, [OP_EQ] = IR_EQ, [OP_NE] = IR_NE, [OP_LT] = IR_LT, [OP_GT] = IR_GT,
-	[OP_LE] = IR_LE, [OP_GE] = IR_GE,
+	[OP_ADD] = IR_ADD, [OP_SUB] = IR_SUB, [OP_MUL] = IR_MUL,  [OP_DIV] = IR_DIV,
+	[OP_MOD] = IR_MOD, [OP_AND] = IR_AND, [OP_OR] = IR_OR,    [OP_XOR] = IR_XOR,
+	[OP_SHL] = IR_SHL, [OP_SHR] = IR_SAR, [OP_USHR] = IR_SHR, [OP_EQ] = IR_EQ,
+	[OP_NE] = IR_NE,   [OP_LT] = IR_LT,   [OP_GT] = IR_GT,    [OP_LE] = IR_LE,
+	[OP_GE] = IR_GE,
 };
 
 static bool is_comparison(enum lang_op op)
@@ -145,8 +147,8 @@ static bool is_comparison(enum lang_op op)
 	return op >= OP_EQ && op <= OP_GE;
 }
 
-uint32_t ir_lower_arithmetic(struct build *b, enum lang_op op, uint32_t x, uint32_t y, const struct expr *e,
-			     const struct expr *divisor)
+uint32_t ir_lower_arithmetic(struct build *b, enum lang_op op, uint32_t x, uint32_t y,
+			     const struct expr *e, const struct expr *divisor)
 {
 	if (op == OP_DIV || op == OP_MOD) {
 		if (divisor->kind != EXPR_NUMBER || !divisor->number.value) {
@@ -194,7 +196,7 @@ static uint32_t lower_unary(struct build *b, const struct expr *e)
 	}
 }
 
-/* ---- conditions -------------------------------------------------------------------- */
+/* ---- conditions ----------------------------------------------------------------- */
 
 static bool is_logical(const struct expr *e)
 {
@@ -259,7 +261,7 @@ static uint32_t lower_ternary(struct build *b, const struct expr *e)
 	return d;
 }
 
-/* ---- values -------------------------------------------------------------------------- */
+/* ---- values --------------------------------------------------------------------- */
 
 static uint32_t lower_symbol(struct build *b, const struct expr *e)
 {

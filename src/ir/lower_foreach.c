@@ -115,7 +115,7 @@ static void foreach_array(struct build *b, const struct stmt *s)
 	ir_block_open(b, end);
 }
 
-/* ---- buckets ------------------------------------------------------------------------------ */
+/* ---- buckets -------------------------------------------------------------------- */
 
 static uint32_t bucket_count(struct build *b, const struct expr *of)
 {
@@ -130,7 +130,8 @@ static uint32_t bucket_limit(struct build *b, const struct stmt *s)
 {
 	const struct expr *hist = s->foreach.array;
 	uint32_t limit = lower_limit(b, s->foreach.limit), least = ir_register_new(b), at;
-	uint32_t there = ir_block_new(b), full = ir_block_new(b), smaller = ir_block_new(b), end = ir_block_new(b);
+	uint32_t there = ir_block_new(b), full = ir_block_new(b), smaller = ir_block_new(b),
+		 end = ir_block_new(b);
 
 	at = ir_statistic_address(b, hist->hist.of);
 	ir_emit_set(b, least, 0);
@@ -149,7 +150,8 @@ static uint32_t bucket_limit(struct build *b, const struct stmt *s)
 
 static void foreach_bucket(struct build *b, const struct stmt *s)
 {
-	uint32_t head = ir_block_new(b), body = ir_block_new(b), next = ir_block_new(b), end = ir_block_new(b);
+	uint32_t head = ir_block_new(b), body = ir_block_new(b), next = ir_block_new(b),
+		 end = ir_block_new(b);
 	uint32_t index = ir_register_new(b), limit = bucket_limit(b, s);
 
 	ir_emit_set(b, index, 0);

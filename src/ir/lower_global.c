@@ -20,8 +20,10 @@ static bool is_sharded(const struct build *b, const struct lang_variable *v)
 static void mark_dirty(struct build *b, const struct lang_variable *v)
 {
 	uint32_t region = ir_emit_member(b, IR_SLOT, offsetof(struct abi_slot, region), 8);
-	uint32_t globals = ir_emit_member(b, IR_REGION, offsetof(struct abi_region, globals_offset), 8);
-	int64_t at = (int64_t)(v->index * sizeof(struct abi_global) + offsetof(struct abi_global, dirty));
+	uint32_t globals =
+		ir_emit_member(b, IR_REGION, offsetof(struct abi_region, globals_offset), 8);
+	int64_t at = (int64_t)(v->index * sizeof(struct abi_global) +
+			       offsetof(struct abi_global, dirty));
 
 	ir_emit_store(b, ir_emit_binary(b, IR_ADD, region, globals), at, ir_emit_const(b, 1), 8);
 }
@@ -57,7 +59,7 @@ uint32_t ir_global_write(struct build *b, const struct lang_variable *v)
 	return ir_emit_number(b, IR_GLOBAL, v->index);
 }
 
-/* ---- keys ---------------------------------------------------------------------- */
+/* ---- keys ----------------------------------------------------------------------- */
 
 struct keys ir_lower_keys(struct build *b, const struct expr_list *list, const struct expr *later)
 {
@@ -106,7 +108,7 @@ uint32_t ir_element(struct build *b, const struct expr *index, const struct keys
 	return value;
 }
 
-/* ---- delete ----------------------------------------------------------------------- */
+/* ---- delete --------------------------------------------------------------------- */
 
 static void delete_element(struct build *b, const struct expr *e)
 {

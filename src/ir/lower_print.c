@@ -21,8 +21,9 @@ static void flush(struct format_build *f)
 
 	if (!f->literal.n)
 		return;
-	vec_push(a, &f->parts, (struct format_part){ .text = arena_strndup(a, f->literal.p, f->literal.n),
-						     .text_length = (uint32_t)f->literal.n });
+	vec_push(a, &f->parts,
+		 (struct format_part){ .text = arena_strndup(a, f->literal.p, f->literal.n),
+				       .text_length = (uint32_t)f->literal.n });
 	f->literal.n = 0;
 }
 
@@ -65,8 +66,8 @@ static void add_value(struct format_build *f, struct expr *e)
 
 static bool is_plain_string(const struct format_part *p)
 {
-	return p->conversion == 's' && !p->flag && !p->has_width && !p->has_precision && !p->star_width &&
-	       !p->star_precision;
+	return p->conversion == 's' && !p->flag && !p->has_width && !p->has_precision &&
+	       !p->star_width && !p->star_precision;
 }
 
 static void add_printf(struct format_build *f, const struct expr *e)
@@ -119,7 +120,9 @@ static void collect(struct format_build *f, const struct expr *e)
 
 static uint32_t number_of(struct format_build *f)
 {
-	struct ir_format format = { .parts = f->parts.p, .n_parts = f->parts.n, .n_args = f->args.list.n };
+	struct ir_format format = { .parts = f->parts.p,
+				    .n_parts = f->parts.n,
+				    .n_args = f->args.list.n };
 
 	for (uint32_t i = 0; i < f->args.list.n; i++)
 		if (f->args.list.p[i]->type == TYPE_STRING)
@@ -154,7 +157,7 @@ static bool reads_memory(const struct format_build *f)
 	return false;
 }
 
-/* ---- histograms ----------------------------------------------------------------------- */
+/* ---- histograms ----------------------------------------------------------------- */
 
 static const struct expr *histogram(const struct expr *e)
 {
@@ -170,7 +173,8 @@ static void append_newline(struct build *b, uint32_t buffer)
 	ir_emit_effect(b, "rt_str_concat", 3, buffer, newline, buffer);
 }
 
-static void print_histogram(struct build *b, const struct expr *e, const struct expr *hist, uint32_t buffer)
+static void print_histogram(struct build *b, const struct expr *e, const struct expr *hist,
+			    uint32_t buffer)
 {
 	const struct expr *of = hist->hist.of;
 	const struct expr *base = of->kind == EXPR_INDEX ? of->index.base : of;

@@ -11,10 +11,11 @@ static const struct expr *base_of(const struct expr *of)
 
 bool ir_is_statistic(const struct expr *of)
 {
-	return base_of(of)->kind == EXPR_SYMBOL && base_of(of)->symbol.variable->kind == VARIABLE_GLOBAL;
+	return base_of(of)->kind == EXPR_SYMBOL &&
+	       base_of(of)->symbol.variable->kind == VARIABLE_GLOBAL;
 }
 
-/* ---- adding ------------------------------------------------------------------------ */
+/* ---- adding --------------------------------------------------------------------- */
 
 static void shard_add(struct build *b, const struct lang_variable *v, size_t member, uint32_t value)
 {
@@ -33,7 +34,8 @@ static void add_member(struct build *b, uint32_t at, size_t member, uint32_t val
 }
 
 /* Only count, or count and sum, are kept: additions, no call. */
-static void add_simple(struct build *b, const struct lang_variable *v, uint32_t keep, uint32_t value)
+static void add_simple(struct build *b, const struct lang_variable *v, uint32_t keep,
+		       uint32_t value)
 {
 	uint32_t one = ir_emit_const(b, 1), at;
 
@@ -81,7 +83,7 @@ void ir_statistic_add(struct build *b, const struct expr *e)
 	ir_emit_check(b, left->index.base->token);
 }
 
-/* ---- reading ------------------------------------------------------------------------ */
+/* ---- reading -------------------------------------------------------------------- */
 
 uint32_t ir_statistic_address(struct build *b, const struct expr *of)
 {
@@ -125,7 +127,8 @@ uint32_t ir_lower_bucket(struct build *b, const struct expr *e)
 	index = ir_lower_long(b, e->index.keys.list.p[0]);
 	at = ir_statistic_address(b, of);
 	desc = ir_emit_number(b, IR_STATDESC, base_of(of)->symbol.variable->index);
-	d = ir_emit_call(b, "rt_stat_bucket", 0, 4, desc, ir_emit_const(b, hist->hist.hist), at, index);
+	d = ir_emit_call(b, "rt_stat_bucket", 0, 4, desc, ir_emit_const(b, hist->hist.hist), at,
+			 index);
 	ir_emit_check(b, hist->token);
 	return d;
 }

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* ---- counting for the budget --------------------------------------------------------- */
+/* ---- counting for the budget ---------------------------------------------------- */
 
 static uint32_t count_list(const struct stmt *s)
 {
@@ -48,7 +48,7 @@ uint32_t ir_count_statements(const struct stmt *s)
 	return 1;
 }
 
-/* ---- control flow ----------------------------------------------------------------------- */
+/* ---- control flow --------------------------------------------------------------- */
 
 /* Evaluates a condition and gives its temporaries back. */
 static void condition(struct build *b, const struct expr *e, uint32_t yes, uint32_t no)
@@ -87,7 +87,8 @@ static void effect(struct build *b, const struct expr *e)
 
 static void lower_loop(struct build *b, const struct stmt *s)
 {
-	uint32_t head = ir_block_new(b), body = ir_block_new(b), next = ir_block_new(b), end = ir_block_new(b);
+	uint32_t head = ir_block_new(b), body = ir_block_new(b), next = ir_block_new(b),
+		 end = ir_block_new(b);
 	uint32_t break_to = b->break_to, continue_to = b->continue_to;
 
 	effect(b, s->loop.init);
@@ -146,7 +147,7 @@ static void lower_next(struct build *b, const struct stmt *s)
 		leave(b, b->exit);
 }
 
-/* ---- try ----------------------------------------------------------------------------------- */
+/* ---- try ------------------------------------------------------------------------ */
 
 static void bind_message(struct build *b, const struct expr *variable)
 {
@@ -197,7 +198,7 @@ static void lower_try(struct build *b, const struct stmt *s)
 	ir_block_open(b, end);
 }
 
-/* ---- all kinds -------------------------------------------------------------------------------- */
+/* ---- all kinds ------------------------------------------------------------------ */
 
 static void lower_embedded(struct build *b, const struct stmt *s)
 {

@@ -70,7 +70,7 @@ bool ir_mentions(const struct expr *e, const struct lang_variable *v)
 	return true;
 }
 
-/* ---- computing into a buffer --------------------------------------------------- */
+/* ---- computing into a buffer ---------------------------------------------------- */
 
 static bool is_concat(const struct expr *e)
 {

@@ -26,7 +26,7 @@ static inline uint32_t ir_op_shape(uint32_t op)
 	return ir_op_shape_compute(op);
 }
 
-/* Register read number i (0..) of the instruction, for reading and replacing; NULL past the last. */
+/* Register i (0..) that the instruction reads, to be looked at or replaced; NULL past the last. */
 uint32_t *ir_ins_use(struct ir_ins *ins, uint32_t i);
 /* The register it writes, or IR_NONE. */
 uint32_t ir_ins_result(const struct ir_ins *ins);

@@ -5,9 +5,9 @@
 
 #include "ir/ir.h"
 
-/* Computes what is constant, reads the origin of copies; within blocks, and constants written once everywhere. */
+/* Computes what is constant, and reads the origin of copies. */
 void ir_pass_fold(struct arena *scratch, struct ir_function *f);
-/* Threads jumps, merges blocks, removes unreachable ones, marks cold ones. Breaks no order: numbers only close up. */
+/* Threads jumps, merges blocks, removes unreachable ones, marks cold ones; keeps their order. */
 void ir_pass_flow(struct arena *scratch, struct arena *a, struct ir_function *f);
 /* Removes computations whose result nobody reads. */
 void ir_pass_dead(struct arena *scratch, struct ir_function *f);

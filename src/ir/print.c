@@ -124,7 +124,7 @@ static void print_tables(struct buf *to, const struct ir_module *m)
 	}
 }
 
-/* ---- instructions ------------------------------------------------------------------ */
+/* ---- instructions --------------------------------------------------------------- */
 
 static void print_args(struct buf *to, const struct ir_ins *ins)
 {
@@ -159,7 +159,8 @@ static bool print_special(struct buf *to, const struct ir_module *m, const struc
 		buf_addf(to, "load.%u [r%u + %" PRId64 "]", ins->size, ins->a, ins->i);
 		return true;
 	case IR_STORE:
-		buf_addf(to, "store.%u [r%u + %" PRId64 "], r%u", ins->size, ins->a, ins->i, ins->b);
+		buf_addf(to, "store.%u [r%u + %" PRId64 "], r%u", ins->size, ins->a, ins->i,
+			 ins->b);
 		return true;
 	case IR_SLOT:
 	case IR_REGION:

@@ -40,16 +40,18 @@ uint32_t ir_string_number(struct lower *l, const char *text, uint32_t length)
 	if (number)
 		return number - 1;
 	vec_push(l->arena, &l->module->strings,
-		 (struct ir_string){ .text = arena_strndup(l->arena, text, length), .length = length });
+		 (struct ir_string){ .text = arena_strndup(l->arena, text, length),
+				     .length = length });
 	map_put(l->strings, buf_str(&key), (void *)(uintptr_t)l->module->strings.n);
 	return l->module->strings.n - 1;
 }
 
-/* ---- positions -------------------------------------------------------------- */
+/* ---- positions ------------------------------------------------------------------ */
 
 static const char *const keywords[] = {
-	"probe", "global", "private", "function", "if", "else", "for", "foreach", "in", "limit", "return",
-	"delete", "while", "break", "continue", "next", "string", "long", "try", "catch",
+	"probe",    "global", "private", "function", "if",     "else",  "for",
+	"foreach",  "in",     "limit",   "return",   "delete", "while", "break",
+	"continue", "next",   "string",  "long",     "try",    "catch",
 };
 
 static const char *token_kind(const char *text, uint32_t length)
@@ -111,12 +113,13 @@ uint32_t ir_position_number(struct lower *l, struct span at)
 	return l->module->positions.n - 1;
 }
 
-/* ---- formats ------------------------------------------------------------------- */
+/* ---- formats -------------------------------------------------------------------- */
 
 static void add_part(struct buf *key, const struct format_part *p)
 {
-	buf_addf(key, "%d.%u.%d.%d%d%d%d.%d.%d:", p->conversion, p->text_length, p->flag, p->has_width,
-		 p->star_width, p->has_precision, p->star_precision, p->width, p->precision);
+	buf_addf(key, "%d.%u.%d.%d%d%d%d.%d.%d:", p->conversion, p->text_length, p->flag,
+		 p->has_width, p->star_width, p->has_precision, p->star_precision, p->width,
+		 p->precision);
 	if (!p->conversion)
 		add_bytes(key, p->text, p->text_length);
 }
@@ -144,7 +147,7 @@ uint32_t ir_format_number(struct lower *l, const struct ir_format *f)
 	return m->n_formats - 1;
 }
 
-/* ---- script functions -------------------------------------------------------------- */
+/* ---- script functions ----------------------------------------------------------- */
 
 static const char *instance_name(struct lower *l, const struct sema_function *f,
 				 enum probe_context context)
@@ -158,7 +161,8 @@ static const char *instance_name(struct lower *l, const struct sema_function *f,
 	return name;
 }
 
-uint32_t ir_instance_number(struct lower *l, const struct sema_function *f, enum probe_context context)
+uint32_t ir_instance_number(struct lower *l, const struct sema_function *f,
+			    enum probe_context context)
 {
 	uint32_t *instance = &l->instances[f->index * 2 + (context == CONTEXT_TOOL)];
 	struct ir_function *placeholder;

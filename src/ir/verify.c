@@ -43,7 +43,7 @@ static const char *check_targets(const struct verify *v, struct ir_ins *ins)
 	return NULL;
 }
 
-/* ---- rules of single operations ---------------------------------------------------- */
+/* ---- rules of single operations ------------------------------------------------- */
 
 static bool is_size(int64_t size)
 {
@@ -91,7 +91,8 @@ static const char *check_shard(const struct verify *v, const struct ir_ins *ins)
 
 	if (global < 0 || global >= v->module->globals.n)
 		return "no such global";
-	return v->module->globals.p[global].share == ABI_SHARE_SHARDED ? NULL : "global has no shards";
+	return v->module->globals.p[global].share == ABI_SHARE_SHARDED ? NULL
+								       : "global has no shards";
 }
 
 static const char *check_frame(const struct verify *v, const struct ir_ins *ins)
@@ -189,12 +190,12 @@ static const char *check_ins(const struct verify *v, struct ir_ins *ins, bool la
 	return wrong;
 }
 
-/* ---- functions ------------------------------------------------------------------------ */
+/* ---- functions ------------------------------------------------------------------ */
 
 static const char *complain(const struct verify *v, uint32_t block, uint32_t ins, const char *wrong)
 {
-	return arena_printf(v->module->arena, "%s: block %u, instruction %u: %s", v->function->name, block,
-			    ins, wrong);
+	return arena_printf(v->module->arena, "%s: block %u, instruction %u: %s", v->function->name,
+			    block, ins, wrong);
 }
 
 /* Nothing but parameters may be live at the entry: else some path reads what none wrote. */
@@ -208,8 +209,8 @@ static const char *check_defined(const struct verify *v)
 	ir_live_compute(v->scratch, f, &live);
 	for (uint32_t r = f->n_parameters; r < f->n_registers && !wrong; r++)
 		if (ir_live_has(&live, live.in, r))
-			wrong = arena_printf(v->module->arena, "%s: r%u is read before it is written",
-					     f->name, r);
+			wrong = arena_printf(v->module->arena,
+					     "%s: r%u is read before it is written", f->name, r);
 	arena_reset(v->scratch, mark);
 	return wrong;
 }

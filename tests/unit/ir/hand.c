@@ -16,7 +16,8 @@ struct hand hand_create(enum probe_context context, uint32_t registers)
 	h.module = arena_new(h.arena, struct ir_module);
 	h.module->arena = h.arena;
 	for (uint32_t share = ABI_SHARE_TOOL; share <= ABI_SHARE_SHARDED; share++)
-		vec_push(h.arena, &h.module->globals, (struct ir_global){ .name = "g", .share = share });
+		vec_push(h.arena, &h.module->globals,
+			 (struct ir_global){ .name = "g", .share = share });
 	vec_push(h.arena, &h.module->strings, (struct ir_string){ "text", 4 });
 	vec_push(h.arena, &h.module->positions, "");
 	vec_push(h.arena, &h.module->positions, "identifier 'x' at <input>:1:2");
@@ -26,7 +27,8 @@ struct hand hand_create(enum probe_context context, uint32_t registers)
 	return h;
 }
 
-struct ir_function *hand_function(struct hand *h, const char *name, uint32_t parameters, uint32_t registers)
+struct ir_function *hand_function(struct hand *h, const char *name, uint32_t parameters,
+				  uint32_t registers)
 {
 	struct ir_function *f = arena_new(h->arena, struct ir_function);
 
@@ -67,8 +69,8 @@ static void fake_raise(struct abi_slot *s, int64_t number)
 	s->error = number == 1 ? ABI_ERROR_FATAL : ABI_ERROR_RAISED;
 }
 
-static int64_t fake_many(struct abi_slot *s, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e, int64_t f,
-			 int64_t g, int64_t i)
+static int64_t fake_many(struct abi_slot *s, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e,
+			 int64_t f, int64_t g, int64_t i)
 {
 	int64_t all[] = { a, b, c, d, e, f, g, i };
 
@@ -129,8 +131,12 @@ void host_init(struct host *h)
 	h->slot->site = (uintptr_t)&h->site;
 	h->slot->actions = 100;
 	h->slot->depth = 3;
-	h->machine = (struct ir_machine){ .slot = h->slot, .runtime = runtime, .global = global, .shard = shard,
-					  .string = string, .user = h };
+	h->machine = (struct ir_machine){ .slot = h->slot,
+					  .runtime = runtime,
+					  .global = global,
+					  .shard = shard,
+					  .string = string,
+					  .user = h };
 }
 
 void host_free(struct host *h)

@@ -13,7 +13,8 @@ struct hand {
 	struct ir_function *function;
 };
 struct hand hand_create(enum probe_context context, uint32_t registers);
-struct ir_function *hand_function(struct hand *h, const char *name, uint32_t parameters, uint32_t registers);
+struct ir_function *hand_function(struct hand *h, const char *name, uint32_t parameters,
+				  uint32_t registers);
 /* Appends to block b. */
 struct ir_ins *hand_emit(struct hand *h, struct ir_function *f, uint32_t b, struct ir_ins ins);
 /* Shorthands for the block `b` of function `f`. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The IR of the scripts in golden/, after the passes, is what golden/NAME.ir says; UPDATE=1 rewrites them. */
+/* The IR of golden/NAME.stp, after the passes, is golden/NAME.ir; UPDATE=1 rewrites it. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +68,8 @@ void golden_texts_are_kept(void **state)
 		if (!dot || strcmp(dot, ".stp") != 0)
 			continue;
 		snprintf(script, sizeof script, FOLDER "/%s", e->d_name);
-		snprintf(golden, sizeof golden, FOLDER "/%.*s.ir", (int)(dot - e->d_name), e->d_name);
+		snprintf(golden, sizeof golden, FOLDER "/%.*s.ir", (int)(dot - e->d_name),
+			 e->d_name);
 		compare(script, golden);
 		n++;
 	}
@@ -76,7 +77,7 @@ void golden_texts_are_kept(void **state)
 	assert_true(n > 0);
 }
 
-/* A thousand unlike probes take milliseconds; the limit leaves room for sanitizers and busy machines. */
+/* It takes milliseconds; the limit leaves room for sanitizers and busy machines. */
 void thousand_probes_are_fast(void **state)
 {
 	struct ir_limits limits = { ABI_MAXSTRINGLEN, 2048, NULL };
@@ -89,8 +90,11 @@ void thousand_probes_are_fast(void **state)
 	(void)state;
 	fprintf(f, "global c, a, s\n");
 	for (int i = 0; i < 1000; i++)
-		fprintf(f, "probe process.mark(\"m\") { if ($arg1 > %d) { c += %d; a[$arg1, $arg2] <<< $arg3 }\n"
-			"try { x = $arg1 / $arg2; printf(\"%%d %%s\\n\", x, $$name) } catch (e) { s = e . \"%d\" } }\n",
+		fprintf(f,
+			"probe process.mark(\"m\") { if ($arg1 > %d) { c += %d; a[$arg1, $arg2] "
+			"<<< $arg3 }\n"
+			"try { x = $arg1 / $arg2; printf(\"%%d %%s\\n\", x, $$name) } catch (e) { "
+			"s = e . \"%d\" } }\n",
 			i, i + 1, i);
 	fclose(f);
 	s = script_lower(text);

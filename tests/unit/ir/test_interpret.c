@@ -21,8 +21,10 @@ static int64_t compute(uint32_t op, int64_t a, int64_t b)
 	host_init(&host);
 	hand_emit(&h, h.function, 0, CONST_(0, a));
 	hand_emit(&h, h.function, 0, CONST_(1, b));
-	hand_emit(&h, h.function, 0,
-		  (struct ir_ins){ .op = (uint8_t)op, .d = 2, .a = 0, .b = 1, .i = op == IR_EXTEND ? b : 0 });
+	hand_emit(
+		&h, h.function, 0,
+		(struct ir_ins){
+			.op = (uint8_t)op, .d = 2, .a = 0, .b = 1, .i = op == IR_EXTEND ? b : 0 });
 	hand_emit(&h, h.function, 0, RETURN_(2));
 	result = run(&h, &host);
 	ir_optimize(h.module);
@@ -91,8 +93,11 @@ void context_is_read(void **state)
 	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_TARGET, .d = 1, .i = ABI_RIP });
 	hand_emit(&h, h.function, 0,
 		  (struct ir_ins){ .op = IR_SITE, .d = 2, .i = offsetof(struct abi_site, bias) });
-	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_REGION, .d = 3, .size = 4,
-						      .i = offsetof(struct abi_region, max_string) });
+	hand_emit(&h, h.function, 0,
+		  (struct ir_ins){ .op = IR_REGION,
+				   .d = 3,
+				   .size = 4,
+				   .i = offsetof(struct abi_region, max_string) });
 	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_SLOT, .d = 4, .size = 4,
 						      .i = offsetof(struct abi_slot, depth) });
 	for (uint32_t i = 1; i < 5; i++)
@@ -114,10 +119,13 @@ void memory_is_read_and_written(void **state)
 	host.shard[2] = 40;
 	h.function->frame_size = 32;
 	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_GLOBAL, .d = 0, .i = 1 });
-	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_LOAD, .d = 1, .a = 0, .i = 2, .size = 2 });
+	hand_emit(&h, h.function, 0,
+		  (struct ir_ins){ .op = IR_LOAD, .d = 1, .a = 0, .i = 2, .size = 2 });
 	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_FRAME, .d = 2, .i = 16 });
-	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_STORE, .a = 2, .b = 1, .i = 8, .size = 1 });
-	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_LOAD, .d = 3, .a = 2, .i = 8, .size = 4 });
+	hand_emit(&h, h.function, 0,
+		  (struct ir_ins){ .op = IR_STORE, .a = 2, .b = 1, .i = 8, .size = 1 });
+	hand_emit(&h, h.function, 0,
+		  (struct ir_ins){ .op = IR_LOAD, .d = 3, .a = 2, .i = 8, .size = 4 });
 	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_SHARDADD, .a = 3, .t = 2 });
 	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_STRING, .d = 4, .i = 0 });
 	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_LOAD, .d = 4, .a = 4, .size = 4 });
@@ -141,9 +149,11 @@ void runtime_is_called_with_all_arguments(void **state)
 	for (uint32_t i = 0; i < 8; i++)
 		hand_emit(&h, h.function, 0, CONST_(i, i + 1));
 	hand_emit(&h, h.function, 0,
-		  (struct ir_ins){ .op = IR_CALL, .d = 8, .name = "many", .args = args, .n_args = 8 });
+		  (struct ir_ins){
+			  .op = IR_CALL, .d = 8, .name = "many", .args = args, .n_args = 8 });
 	hand_emit(&h, h.function, 0,
-		  (struct ir_ins){ .op = IR_CALL, .d = 8, .name = "one", .args = args + 7, .n_args = 1 });
+		  (struct ir_ins){
+			  .op = IR_CALL, .d = 8, .name = "one", .args = args + 7, .n_args = 1 });
 	hand_emit(&h, h.function, 0, RETURN_(8));
 	assert_int_equal(run(&h, &host), 80);
 	assert_string_equal(host_calls(), "many(1, 2, 3, 4, 5, 6, 7, 8) one(8)");

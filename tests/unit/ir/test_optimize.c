@@ -5,7 +5,9 @@
 #include "hand.h"
 #include "tests.h"
 
-#define CALL_(list, n) ((struct ir_ins){ .op = IR_CALL, .d = IR_NONE, .name = "one", .args = (list), .n_args = (n) })
+#define CALL_(list, n)    \
+	((struct ir_ins){ \
+		.op = IR_CALL, .d = IR_NONE, .name = "one", .args = (list), .n_args = (n) })
 
 static void becomes(struct hand *h, const char *text)
 {
@@ -86,7 +88,8 @@ void side_exits_keep_values_alive(void **state)
 	hand_emit(&h, h.function, 0, JUMP_(1));
 	hand_emit(&h, h.function, 1, CALL_(args, 1));
 	hand_emit(&h, h.function, 1, RETURN_(IR_NONE));
-	becomes(&h, ".0:\n\tr0 = const 1\n\tr1 = const 2\n\tcall one(r0)\n\tcheck 1, .1\n\tr1 = const 3\n"
+	becomes(&h, ".0:\n\tr0 = const 1\n\tr1 = const 2\n\tcall one(r0)\n\tcheck 1, .1\n\tr1 = "
+		    "const 3\n"
 		    "\tjump .1\n.1:\n\tcall one(r1)\n\treturn\n");
 }
 
@@ -96,7 +99,8 @@ void unused_results_are_dropped(void **state)
 	struct ir_ins *pure;
 
 	(void)state;
-	pure = hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_CALL, .d = 0, .name = "pure" });
+	pure = hand_emit(&h, h.function, 0,
+			 (struct ir_ins){ .op = IR_CALL, .d = 0, .name = "pure" });
 	pure->flags = IR_PURE;
 	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_CALL, .d = 1, .name = "effect" });
 	hand_emit(&h, h.function, 0, (struct ir_ins){ .op = IR_GLOBAL, .d = 2, .i = 0 });
@@ -125,7 +129,8 @@ void loops_stay_and_exits_are_cold(void **state)
 	hand_emit(&h, h.function, 4, JUMP_(5));
 	hand_emit(&h, h.function, 5, RETURN_(IR_NONE));
 	becomes(&h, ".0:\n\tr0 = const 0\n\tr1 = const 10\n\tjump .1\n.1:\n\tr2 = lt r0, r1\n"
-		    "\tbranch r2, .2, .4\n.2:\n\tbudget 2, .3\n\tr3 = const 1\n\tr0 = add r0, r3\n\tjump .1\n"
+		    "\tbranch r2, .2, .4\n.2:\n\tbudget 2, .3\n\tr3 = const 1\n\tr0 = add r0, "
+		    "r3\n\tjump .1\n"
 		    ".3: cold\n\tcheck 1, .4\n\tjump .4\n.4:\n\treturn\n");
 }
 

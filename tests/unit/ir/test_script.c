@@ -54,75 +54,107 @@ static void fails(const char *text, const char *want)
 void script_computes_numbers(void **state)
 {
 	(void)state;
-	prints("probe begin { x = 7; y = -2; println(x / y, \" \", x % y, \" \", x << 3 | 1, \" \", ~x & 0xff) }",
+	prints("probe begin { x = 7; y = -2; println(x / y, \" \", x % y, \" \", x << 3 | 1, \" "
+	       "\", ~x & 0xff) }",
 	       "-3 1 57 248\n");
-	prints("probe begin { x = 3; println(x++ + x * 10, \" \", --x, \" \", x += 4, \" \", !x, \" \", -x) }",
+	prints("probe begin { x = 3; println(x++ + x * 10, \" \", --x, \" \", x += 4, \" \", !x, "
+	       "\" \", -x) }",
 	       "43 3 7 0 -7\n");
-	prints("probe begin { x = 5; println(x > 3 && x < 9, x < 3 || x == 4, x != 5 ? 1 : 2) }", "102\n");
-	prints("probe begin { x = y = 4; x -= y *= 2; println(x, \" \", y, \" \", x <= -4) }", "-4 8 1\n");
+	prints("probe begin { x = 5; println(x > 3 && x < 9, x < 3 || x == 4, x != 5 ? 1 : 2) }",
+	       "102\n");
+	prints("probe begin { x = y = 4; x -= y *= 2; println(x, \" \", y, \" \", x <= -4) }",
+	       "-4 8 1\n");
 	prints("probe begin { x = 1; y = x + (x = 10); println(y) }", "11\n");
 }
 
 void script_computes_strings(void **state)
 {
 	(void)state;
-	prints("probe begin { a = \"x\"; b = a . \"y\" . a; a .= b; println(a, \" \", b) }", "xxyx xyx\n");
-	prints("probe begin { s = \"ab\"; s = \"<\" . s . \">\"; s .= s; println(s, \" \", s > \"<\") }",
+	prints("probe begin { a = \"x\"; b = a . \"y\" . a; a .= b; println(a, \" \", b) }",
+	       "xxyx xyx\n");
+	prints("probe begin { s = \"ab\"; s = \"<\" . s . \">\"; s .= s; println(s, \" \", s > "
+	       "\"<\") }",
 	       "<ab><ab> 1\n");
 	prints("probe begin { s = \"a\"; t = s . (s = \"b\"); println(t, s) }", "abb\n");
-	prints("probe begin { s = \"q\"; s = sprintf(\"%s-%d-%5s|%-4d|\", s, 5, s, 6); println(s) }",
+	prints("probe begin { s = \"q\"; s = sprintf(\"%s-%d-%5s|%-4d|\", s, 5, s, 6); println(s) "
+	       "}",
 	       "q-5-    q|6   |\n");
-	prints("probe begin { n = 2; println(n == 2 ? \"two\" : \"other\", \"%\", sprint(n, \"x\")) }", "two%2x\n");
-	prints("global g = \"start\" probe begin { g = g . \"!\"; g .= g; println(g); delete g; println(g, \".\") }",
+	prints("probe begin { n = 2; println(n == 2 ? \"two\" : \"other\", \"%\", sprint(n, "
+	       "\"x\")) }",
+	       "two%2x\n");
+	prints("global g = \"start\" probe begin { g = g . \"!\"; g .= g; println(g); delete g; "
+	       "println(g, \".\") }",
 	       "start!start!\n.\n");
-	prints("probe begin { printf(\"%s %c%c %x %5.2s| %*d\\n\", \"lit\", 65, 66, 255, \"abc\", 4, 9) }",
+	prints("probe begin { printf(\"%s %c%c %x %5.2s| %*d\\n\", \"lit\", 65, 66, 255, \"abc\", "
+	       "4, 9) }",
 	       "lit AB ff    ab|    9\n");
-	prints("probe begin { printd(\", \", 1, \"two\", 3); printdln(\"-\", 4, 5); print(\"end\") }",
+	prints("probe begin { printd(\", \", 1, \"two\", 3); printdln(\"-\", 4, 5); print(\"end\") "
+	       "}",
 	       "1, two, 34-5\nend");
 }
 
 void script_branches_and_loops(void **state)
 {
 	(void)state;
-	prints("probe begin { for (i = 0; i < 10; i++) { if (i == 2) continue; if (i == 5) break; print(i) } }",
+	prints("probe begin { for (i = 0; i < 10; i++) { if (i == 2) continue; if (i == 5) break; "
+	       "print(i) } }",
 	       "0134");
-	prints("probe begin { while (n < 3) { n++; m = 0; while (1) if (m++ > 1) break; print(m) } }", "333");
+	prints("probe begin { while (n < 3) { n++; m = 0; while (1) if (m++ > 1) break; print(m) } "
+	       "}",
+	       "333");
 	prints("probe begin { if (1) print(\"a\"); else print(\"b\"); next; print(\"c\") }", "a");
-	prints("probe begin { if (!x && (y || !x)) print(\"yes\"); if (x in a) print(\"no\") } global a\n"
-	       "probe end { a[1] = 1 }", "yes");
+	prints("probe begin { if (!x && (y || !x)) print(\"yes\"); if (x in a) print(\"no\") } "
+	       "global a\n"
+	       "probe end { a[1] = 1 }",
+	       "yes");
 }
 
 void script_uses_arrays(void **state)
 {
 	(void)state;
-	prints("global a probe begin { a[1] = 5; a[2]++; a[2] += 3; println(a[1], a[2], a[3], 3 in a, 1 in a) }",
+	prints("global a probe begin { a[1] = 5; a[2]++; a[2] += 3; println(a[1], a[2], a[3], 3 in "
+	       "a, 1 in a) }",
 	       "54001\n");
-	prints("global a probe begin { a[\"x\", 1] = \"v\"; a[\"x\", 1] .= \"w\"; println(a[\"x\", 1], a[\"y\", 1]) }",
+	prints("global a probe begin { a[\"x\", 1] = \"v\"; a[\"x\", 1] .= \"w\"; println(a[\"x\", "
+	       "1], a[\"y\", 1]) }",
 	       "vw\n");
 	prints("global a probe begin { for (i = 0; i < 5; i++) a[i] = i * i % 7\n"
-	       "foreach (k in a- limit 3) printf(\"%d:%d \", k, a[k]); foreach (v = k+ in a) print(v) }",
+	       "foreach (k in a- limit 3) printf(\"%d:%d \", k, a[k]); foreach (v = k+ in a) "
+	       "print(v) }",
 	       "2:4 3:2 4:2 01422");
 }
 
 void script_deletes(void **state)
 {
 	(void)state;
-	prints("global a probe begin { a[1] = 1; a[2] = 2; delete a[1]; foreach (k in a) print(k); delete a\n"
-	       "foreach (k in a) print(\"no\"); x = 4; delete x; s = \"q\"; delete s; println(x, s) }", "20\n");
-	prints("global a probe begin { a[1, 1] = 1; a[1, 2] = 2; a[2, 1] = 3; foreach ([x, y] in a[1, *]) "
-	       "print(x, y, \" \"); println([1, *] in a, [3, *] in a); delete a[1, *]; foreach ([x, y] in a) "
-	       "print(x, y) }", "11 12 10\n21");
+	prints("global a probe begin { a[1] = 1; a[2] = 2; delete a[1]; foreach (k in a) print(k); "
+	       "delete a\n"
+	       "foreach (k in a) print(\"no\"); x = 4; delete x; s = \"q\"; delete s; println(x, "
+	       "s) }",
+	       "20\n");
+	prints("global a probe begin { a[1, 1] = 1; a[1, 2] = 2; a[2, 1] = 3; foreach ([x, y] in "
+	       "a[1, *]) "
+	       "print(x, y, \" \"); println([1, *] in a, [3, *] in a); delete a[1, *]; foreach "
+	       "([x, y] in a) "
+	       "print(x, y) }",
+	       "11 12 10\n21");
 }
 
 void script_keeps_statistics(void **state)
 {
 	(void)state;
-	prints("global s probe begin { s <<< 3; s <<< 9; println(@count(s), \" \", @sum(s), \" \", @min(s), \" \","
-	       "@max(s), \" \", @avg(s)) }", "2 12 3 9 6\n");
-	prints("global s probe begin { s[\"a\"] <<< 3; s[\"b\"] <<< 9; s[\"b\"] <<< 1; foreach (k in s- limit 1) "
-	       "println(k, @count(s[k]), @sum(s[k]), @count(s[\"c\"])) }", "b2100\n");
-	prints("global s probe begin { for (i = 0; i < 4; i++) s <<< i * 10; println(@hist_linear(s, 0, 30, 10)[1]); "
-	       "foreach (b in @hist_linear(s, 0, 30, 10)) print(b) }", "1\n012345");
+	prints("global s probe begin { s <<< 3; s <<< 9; println(@count(s), \" \", @sum(s), \" \", "
+	       "@min(s), \" \","
+	       "@max(s), \" \", @avg(s)) }",
+	       "2 12 3 9 6\n");
+	prints("global s probe begin { s[\"a\"] <<< 3; s[\"b\"] <<< 9; s[\"b\"] <<< 1; foreach (k "
+	       "in s- limit 1) "
+	       "println(k, @count(s[k]), @sum(s[k]), @count(s[\"c\"])) }",
+	       "b2100\n");
+	prints("global s probe begin { for (i = 0; i < 4; i++) s <<< i * 10; "
+	       "println(@hist_linear(s, 0, 30, 10)[1]); "
+	       "foreach (b in @hist_linear(s, 0, 30, 10)) print(b) }",
+	       "1\n012345");
 	fails("global s probe begin { println(@min(s)) } probe end { s <<< 1 }",
 	      "empty aggregate near identifier 's' at <input>:1:37");
 }
@@ -130,16 +162,25 @@ void script_keeps_statistics(void **state)
 void script_calls_functions(void **state)
 {
 	(void)state;
-	prints("function f(n) { if (n <= 1) return 1; return n * f(n - 1) } probe begin { println(f(5)) }", "120\n");
-	prints("function f:string(s:string) { s .= \"!\"; return s . s } probe begin { t = \"a\"; u = f(t); t = f(t);"
-	       "println(t, u) }", "a!a!a!a!\n");
-	prints("function f(n) { n = n + 1; if (n > 5) return 1; next } function f(n) { return n * 100 }\n"
-	       "probe begin { println(f(7), \" \", f(2)) }", "1 200\n");
-	prints("function f:string(n) { if (n) return \"some\" } probe begin { println(f(1), f(0), \".\") }",
+	prints("function f(n) { if (n <= 1) return 1; return n * f(n - 1) } probe begin { "
+	       "println(f(5)) }",
+	       "120\n");
+	prints("function f:string(s:string) { s .= \"!\"; return s . s } probe begin { t = \"a\"; "
+	       "u = f(t); t = f(t);"
+	       "println(t, u) }",
+	       "a!a!a!a!\n");
+	prints("function f(n) { n = n + 1; if (n > 5) return 1; next } function f(n) { return n * "
+	       "100 }\n"
+	       "probe begin { println(f(7), \" \", f(2)) }",
+	       "1 200\n");
+	prints("function f:string(n) { if (n) return \"some\" } probe begin { println(f(1), f(0), "
+	       "\".\") }",
 	       "some.\n");
-	prints("global g = \"old\" function f:string(s:string) { g = \"new\"; return s } probe begin { println(f(g), g) }",
+	prints("global g = \"old\" function f:string(s:string) { g = \"new\"; return s } probe "
+	       "begin { println(f(g), g) }",
 	       "oldnew\n");
-	fails("function f(n) { next } probe begin { f(1) }", "all functions exhausted near keyword 'next' at <input>:1:17");
+	fails("function f(n) { next } probe begin { f(1) }",
+	      "all functions exhausted near keyword 'next' at <input>:1:17");
 	fails("function f(n) { return f(n + 1) + 1 } probe begin { println(f(1)) }",
 	      "MAXNESTING exceeded near identifier 'f' at <input>:1:24");
 }
@@ -147,9 +188,15 @@ void script_calls_functions(void **state)
 void script_catches_errors(void **state)
 {
 	(void)state;
-	prints("probe begin { try { x = 1 / y; print(\"no\") } catch (e) { print(e) } print(\".\") }", "division by 0.");
-	prints("probe begin { s = \"keep\"; try { s = \"lost\" . sprint(1 % z) } catch { print(s) } }", "keep");
-	prints("probe begin { try { try { error(\"a\") } catch (e) { error(e . \"b\") } } catch (f) { print(f) } }", "ab");
+	prints("probe begin { try { x = 1 / y; print(\"no\") } catch (e) { print(e) } print(\".\") "
+	       "}",
+	       "division by 0.");
+	prints("probe begin { s = \"keep\"; try { s = \"lost\" . sprint(1 % z) } catch { print(s) "
+	       "} }",
+	       "keep");
+	prints("probe begin { try { try { error(\"a\") } catch (e) { error(e . \"b\") } } catch "
+	       "(f) { print(f) } }",
+	       "ab");
 	fails("probe begin { x = 4 / y }", "division by 0 near operator '/' at <input>:1:21");
 	fails("probe begin { try { while (1) n++ } catch { print(\"caught\") } print(\"on\") }",
 	      "MAXACTION exceeded near keyword 'while' at <input>:1:21");
@@ -161,27 +208,33 @@ void script_catches_errors(void **state)
 void script_shares_by_shards(void **state)
 {
 	(void)state;
-	prints_in_order("global c, s, a, t probe process.mark(\"m\") { c++; c += 2; s <<< 5; a[$arg3]++; t[$arg3] <<< 7 }\n"
-			"probe timer.s(1) { c += 10; println(c, \" \", @count(s), \" \", a[42], \" \", @sum(t[42])) }",
+	prints_in_order("global c, s, a, t probe process.mark(\"m\") { c++; c += 2; s <<< 5; "
+			"a[$arg3]++; t[$arg3] <<< 7 }\n"
+			"probe timer.s(1) { c += 10; println(c, \" \", @count(s), \" \", a[42], \" "
+			"\", @sum(t[42])) }",
 			"00101", "16 2 2 14\n29 3 3 21\n");
-	prints_in_order("global c = 100 probe begin { c++ } probe process.mark(\"m\") { c-- } probe end { println(c) }",
+	prints_in_order("global c = 100 probe begin { c++ } probe process.mark(\"m\") { c-- } "
+			"probe end { println(c) }",
 			"01112", "98\n");
 }
 
 void script_locks_the_rest(void **state)
 {
 	(void)state;
-	prints_in_order("global c, last probe process.mark(\"m\") { last = c; c = last + 1 } probe end { println(c, last) }",
+	prints_in_order("global c, last probe process.mark(\"m\") { last = c; c = last + 1 } probe "
+			"end { println(c, last) }",
 			"0001", "32\n");
-	prints_in_order("global on probe process.mark(\"m\") if (on) { n++; print(n) } probe begin { on = 1 }", "010",
-			"1");
+	prints_in_order("global on probe process.mark(\"m\") if (on) { n++; print(n) } probe begin "
+			"{ on = 1 }",
+			"010", "1");
 }
 
 void script_reads_the_target(void **state)
 {
 	static const int32_t memory[] = { 0, -7 };
-	struct script s = script_lower("probe process.mark(\"m\") { println($arg1, \" \", $arg2, \" \", $arg3, \" \", "
-				       "$arg4, \" \", $arg6) }");
+	struct script s = script_lower(
+		"probe process.mark(\"m\") { println($arg1, \" \", $arg2, \" \", $arg3, \" \", "
+		"$arg4, \" \", $arg6) }");
 	struct abi_slot *slot;
 	struct world *w;
 
@@ -205,8 +258,10 @@ void script_reads_the_target(void **state)
 /* One function for probes with the same body, another where positions or operands differ. */
 void same_handlers_are_shared(void **state)
 {
-	struct script s = script_lower("global c probe process.mark(\"a\"), process.mark(\"b\"), timer.s(1) { c++ }\n"
-				       "probe process.mark(\"m\") { c++ } probe process.mark(\"n\") { c += 2 } probe never { c = 5 }");
+	struct script s = script_lower(
+		"global c probe process.mark(\"a\"), process.mark(\"b\"), timer.s(1) { c++ }\n"
+		"probe process.mark(\"m\") { c++ } probe process.mark(\"n\") { c += 2 } probe "
+		"never { c = 5 }");
 
 	(void)state;
 	assert_non_null(s.module);
@@ -220,7 +275,8 @@ void same_handlers_are_shared(void **state)
 
 void nesting_is_computed(void **state)
 {
-	struct script s = script_lower("function f() { return g() } function g() { return 1 } probe begin { f() g() }");
+	struct script s = script_lower(
+		"function f() { return g() } function g() { return 1 } probe begin { f() g() }");
 
 	(void)state;
 	assert_int_equal(ir_nesting(s.module), 2);

@@ -80,13 +80,15 @@ void verify_judges_contexts_and_sizes(void **state)
 	(void)state;
 	accepted(CONTEXT_TARGET, INS(.op = IR_TARGET, .d = 0, .i = ABI_RDI));
 	refused(CONTEXT_TOOL, INS(.op = IR_TARGET, .d = 0, .i = ABI_RDI), "no target in the tool");
-	refused(CONTEXT_TARGET, INS(.op = IR_TARGET, .d = 0, .i = ABI_REGISTERS), "no such machine register");
+	refused(CONTEXT_TARGET, INS(.op = IR_TARGET, .d = 0, .i = ABI_REGISTERS),
+		"no such machine register");
 	refused(CONTEXT_TOOL, INS(.op = IR_SITE, .d = 0, .i = 0), "no site in the tool");
 	refused(CONTEXT_TARGET, INS(.op = IR_SITE, .d = 0, .i = 4), "no such member");
 	refused(CONTEXT_TOOL, INS(.op = IR_LOAD, .d = 0, .a = 0, .size = 3), "bad size");
 	refused(CONTEXT_TOOL, INS(.op = IR_STORE, .a = 0, .b = 1), "bad size");
 	refused(CONTEXT_TOOL, INS(.op = IR_SLOT, .d = 0, .i = -8, .size = 8), "outside the slot");
-	refused(CONTEXT_TOOL, INS(.op = IR_REGION, .d = 0, .i = 1 << 20, .size = 8), "outside the region");
+	refused(CONTEXT_TOOL, INS(.op = IR_REGION, .d = 0, .i = 1 << 20, .size = 8),
+		"outside the region");
 	refused(CONTEXT_TOOL, INS(.op = IR_EXTEND, .d = 0, .a = 0, .i = 8), "bad width");
 	refused(CONTEXT_TOOL, INS(.op = IR_EXTEND, .d = 0, .a = 0, .i = 0), "bad width");
 	accepted(CONTEXT_TOOL, INS(.op = IR_EXTEND, .d = 0, .a = 0, .i = -4));
@@ -102,7 +104,8 @@ void verify_judges_calls(void **state)
 	refused(CONTEXT_TOOL, INS(.op = IR_CALL, .d = IR_NONE), "call without a name");
 	refused(CONTEXT_TOOL, INS(.op = IR_CALL, .d = 0, .name = "x", .args = args, .n_args = 12),
 		"too many arguments");
-	refused(CONTEXT_TOOL, INS(.op = IR_CALL, .d = 0, .name = "x", .n_args = 1), "arguments missing");
+	refused(CONTEXT_TOOL, INS(.op = IR_CALL, .d = 0, .name = "x", .n_args = 1),
+		"arguments missing");
 	refused(CONTEXT_TOOL, INS(.op = IR_CALLF, .d = 0, .i = 1), "no such function");
 	refused(CONTEXT_TOOL, INS(.op = IR_CALLF, .d = 0, .i = 0), "call of a handler");
 	hand_emit(&h, f, 0, RETURN_(0));

@@ -53,10 +53,16 @@ static uint32_t value_size(const struct ir_global *g)
 
 static struct abi_map map_head(const struct ir_global *g)
 {
-	struct abi_map m = { .capacity = (uint32_t)g->capacity, .buckets = 1, .value_kind = g->value_kind,
-			     .n_keys = g->n_keys, .string_keys = g->string_keys, .wraps = g->wraps,
-			     .max_string = ABI_MAXSTRINGLEN, .declared = g->declared_size,
-			     .stat = stat_desc(g), .value_offset = ABI_ENTRY_HEAD };
+	struct abi_map m = { .capacity = (uint32_t)g->capacity,
+			     .buckets = 1,
+			     .value_kind = g->value_kind,
+			     .n_keys = g->n_keys,
+			     .string_keys = g->string_keys,
+			     .wraps = g->wraps,
+			     .max_string = ABI_MAXSTRINGLEN,
+			     .declared = g->declared_size,
+			     .stat = stat_desc(g),
+			     .value_offset = ABI_ENTRY_HEAD };
 
 	while (m.buckets < m.capacity * 2)
 		m.buckets *= 2;
@@ -85,14 +91,16 @@ static void init_value(char *at, const struct ir_global *g)
 static void init_global(struct world *w, uint32_t i, uint64_t *at, uint64_t *shard)
 {
 	const struct ir_global *g = &w->script->module->globals.p[i];
-	struct abi_global *to = (struct abi_global *)((char *)w->region + w->region->globals_offset) + i;
+	struct abi_global *to =
+		(struct abi_global *)((char *)w->region + w->region->globals_offset) + i;
 	struct abi_map m = map_head(g);
 
 	to->share = g->share;
 	to->kind = g->value_kind;
 	to->is_map = g->is_map;
 	to->stat = stat_desc(g);
-	to->size = g->is_map ? m.entries_offset + (m.capacity + 1ull) * m.entry_size : value_size(g);
+	to->size =
+		g->is_map ? m.entries_offset + (m.capacity + 1ull) * m.entry_size : value_size(g);
 	to->base_offset = base_align(*at, (uint64_t)64);
 	*at = to->base_offset + to->size;
 	init_value((char *)w->region + to->base_offset, g);
@@ -131,16 +139,28 @@ static void init_region(struct world *w)
 	struct abi_region *r = w->region;
 	uint64_t at, shard = ABI_SLOT_HEAD;
 
-	*r = (struct abi_region){ .magic = ABI_MAGIC, .version = ABI_VERSION, .state = ABI_STATE_RUNNING,
-				  .slot_count = 2, .slot_next = 2, .globals_offset = ABI_PAGE,
-				  .n_globals = w->script->module->globals.n, .max_string = ABI_MAXSTRINGLEN,
-				  .max_action = 1000, .max_nesting = 20, .max_map_entries = 2048,
-				  .slots_offset = GLOBALS_MOST, .slot_size = SLOT_MOST,
-				  .frame_offset = SLOT_MOST - RING - FRAMES, .frame_size = FRAMES,
-				  .ring_offset = SLOT_MOST - RING, .ring_size = RING, .tsc_mult = 1ull << 32 };
+	*r = (struct abi_region){ .magic = ABI_MAGIC,
+				  .version = ABI_VERSION,
+				  .state = ABI_STATE_RUNNING,
+				  .slot_count = 2,
+				  .slot_next = 2,
+				  .globals_offset = ABI_PAGE,
+				  .n_globals = w->script->module->globals.n,
+				  .max_string = ABI_MAXSTRINGLEN,
+				  .max_action = 1000,
+				  .max_nesting = 20,
+				  .max_map_entries = 2048,
+				  .slots_offset = GLOBALS_MOST,
+				  .slot_size = SLOT_MOST,
+				  .frame_offset = SLOT_MOST - RING - FRAMES,
+				  .frame_size = FRAMES,
+				  .ring_offset = SLOT_MOST - RING,
+				  .ring_size = RING,
+				  .tsc_mult = 1ull << 32 };
 	r->size = GLOBALS_MOST + 2 * SLOT_MOST;
 	for (int i = 0; i < 2; i++)
-		w->slots[i] = (struct abi_slot *)((char *)r + r->slots_offset + (uint64_t)i * r->slot_size);
+		w->slots[i] = (struct abi_slot *)((char *)r + r->slots_offset +
+						  (uint64_t)i * r->slot_size);
 	at = ABI_PAGE + r->n_globals * sizeof(struct abi_global);
 	for (uint32_t i = 0; i < r->n_globals; i++)
 		init_global(w, i, &at, &shard);
@@ -163,7 +183,8 @@ static void append(const char *text, uint32_t length)
 }
 
 /* Formats at once instead of leaving a record in the ring. */
-static void print(struct abi_slot *s, int64_t number, const struct abi_format *f, const uint64_t *args)
+static void print(struct abi_slot *s, int64_t number, const struct abi_format *f,
+		  const uint64_t *args)
 {
 	struct abi_string *text = calloc(1, STRING_SIZE);
 
@@ -173,8 +194,8 @@ static void print(struct abi_slot *s, int64_t number, const struct abi_format *f
 	free(text);
 }
 
-static void print_hist(struct abi_slot *s, int64_t newline, const struct abi_stat_desc *d, int64_t kind,
-		       const struct abi_stat *v)
+static void print_hist(struct abi_slot *s, int64_t newline, const struct abi_stat_desc *d,
+		       int64_t kind, const struct abi_stat *v)
 {
 	struct abi_string *text = calloc(1, STRING_SIZE);
 
@@ -251,7 +272,8 @@ static const void *format(void *user, uint32_t i)
 {
 	struct world *w = user;
 	const struct ir_format *f = &w->script->module->formats[i];
-	uint32_t size = (uint32_t)sizeof(struct abi_format) + f->n_parts * (uint32_t)sizeof(struct abi_format_part);
+	uint32_t size = (uint32_t)sizeof(struct abi_format) +
+			f->n_parts * (uint32_t)sizeof(struct abi_format_part);
 	uint32_t text = size;
 	struct abi_format *to;
 	struct abi_format_part *parts;
@@ -284,15 +306,21 @@ struct world *world_create(const struct script *s)
 	uint64_t size = GLOBALS_MOST + 2 * SLOT_MOST;
 
 	w->script = s;
-	w->region = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	w->region = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	w->process.magic = ABI_MAGIC;
 	w->process.region = (uintptr_t)w->region;
 	init_region(w);
 	w->site.pc = 0x401000;
 	w->site.name = (uintptr_t)&mark_name;
 	w->site.provider = (uintptr_t)&provider_name;
-	w->machine = (struct ir_machine){ .runtime = runtime, .global = global, .shard = shard,
-					  .statdesc = statdesc, .format = format, .string = string, .user = w };
+	w->machine = (struct ir_machine){ .runtime = runtime,
+					  .global = global,
+					  .shard = shard,
+					  .statdesc = statdesc,
+					  .format = format,
+					  .string = string,
+					  .user = w };
 	return w;
 }
 
