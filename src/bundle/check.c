@@ -29,7 +29,7 @@ static bool reloc_ok(const struct bundle *b, const struct bundle_reloc *r, uint3
 	bool is_short = r->kind == RELOC_RUNTIME_REL32 || r->kind == RELOC_CODE_REL32;
 	bool is_runtime = r->kind == RELOC_RUNTIME_REL32 || r->kind == RELOC_RUNTIME_ABS64;
 
-	return r->kind <= RELOC_CODE_REL32 && inside(r->offset, is_short ? 4 : 8, size) &&
+	return r->kind <= RELOC_THREAD_POINTER && inside(r->offset, is_short ? 4 : r->kind == RELOC_THREAD_POINTER ? 9 : 8, size) &&
 	       (!is_runtime || r->symbol < b->runtime_symbols.n);
 }
 

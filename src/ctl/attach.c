@@ -70,8 +70,10 @@ static struct error *place_all(struct ctl_process *p)
 	return e ? e : last;
 }
 
+/* The window's length is the time in which no thread runs: they start again one by one. */
 static struct error *window(struct ctl_process *p)
 {
+	int64_t begin = ctl_now();
 	struct error *e = proc_stop(p->proc), *last;
 
 	if (e)
@@ -85,20 +87,18 @@ static struct error *window(struct ctl_process *p)
 		e = ctl_pcs_move(p, ctl_pc_armed);
 	if (e)
 		ctl_take_out(p);
+	p->window_ns = ctl_now() - begin;
 	last = proc_release(p->proc);
 	return e ? e : last;
 }
 
-static struct error *timed_window(struct ctl_process *p)
+static struct error *guarded_window(struct ctl_process *p)
 {
 	struct arena_mark mark = arena_mark(p->session->scratch);
 	struct error *e;
-	int64_t begin;
 
 	ctl_window_open();
-	begin = ctl_now();
 	e = window(p);
-	p->window_ns = ctl_now() - begin;
 	ctl_window_close();
 	arena_reset(p->session->scratch, mark);
 	return e;
@@ -148,7 +148,7 @@ struct error *ctl_attach(struct ctl_process *p)
 	if (!e)
 		e = plan_all(p);
 	if (!e)
-		e = timed_window(p);
+		e = guarded_window(p);
 	if (!e)
 		tell(p);
 	return e;
@@ -174,7 +174,7 @@ struct error *ctl_rearm(struct ctl_process *p)
 	e = plan(p);
 	if (e || (!anything_to_write(p) && traps == p->traps.n))
 		return e;
-	e = timed_window(p);
+	e = guarded_window(p);
 	if (!e)
 		tell(p);
 	return e;
@@ -185,6 +185,16 @@ bool ctl_has_execed(const struct ctl_process *p)
 	uint64_t magic = 0;
 
 	return p->placed && !(ctl_process_read(p, 0, &magic, sizeof magic) && magic == ABI_MAGIC);
+}
+
+bool ctl_is_between(const struct ctl_process *p)
+{
+	struct arena *a = arena_create();
+	struct proc_maps maps;
+	bool none = proc_maps_read(a, p->proc->pid, &maps) || !maps.n;
+
+	arena_destroy(a);
+	return none;
 }
 
 struct error *ctl_attach_again(struct ctl_process *p)

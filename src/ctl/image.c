@@ -212,6 +212,7 @@ static struct error *relocation_value(const struct ctl_runtime *r, const struct 
 	case RELOC_CODE_REL32:
 		*out = p->code;
 		break;
+	case RELOC_THREAD_POINTER:
 	default:
 		return error_new(ERROR_BAD_FILE, "the bundle has a relocation of unknown kind %u",
 				 reloc->kind);
@@ -224,13 +225,21 @@ struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b,
 			   const struct ctl_place *p, const struct bundle_reloc *relocs, uint32_t n,
 			   uint8_t *bytes, uint64_t address)
 {
+	static const uint8_t load[] = { 0x64, 0x48, 0x8b, 0x0c, 0x25, 0, 0, 0, 0 }; /* mov %fs:0,%rcx */
+
 	for (uint32_t i = 0; i < n; i++) {
 		const struct bundle_reloc *reloc = &relocs[i];
 		uint8_t *at = bytes + reloc->offset;
 		uint64_t value = 0;
 		int64_t distance;
-		struct error *e = relocation_value(r, b, p, reloc, &value);
+		struct error *e;
 
+		if (reloc->kind == RELOC_THREAD_POINTER) {
+			if (p->thread_pointer_loads)
+				memcpy(at, load, sizeof load);
+			continue;
+		}
+		e = relocation_value(r, b, p, reloc, &value);
 		if (e)
 			return e;
 		if (reloc->kind != RELOC_RUNTIME_REL32 && reloc->kind != RELOC_CODE_REL32) {

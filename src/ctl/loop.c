@@ -74,13 +74,16 @@ static void serve_process(struct ctl_process *p)
 
 	if (!p->placed || proc_has_ended(p->proc))
 		return;
-	if (ctl_has_execed(p) && !proc_has_ended(p->proc)) {
+	if (ctl_has_execed(p)) {
+		/* Its memory is gone: it is in the middle of its end, or of an exec. */
+		if (ctl_is_between(p) || proc_has_ended(p->proc))
+			return;
 		ctl_verbose(p->session, 1, "process %d runs another program", (int)p->proc->pid);
 		e = ctl_attach_again(p);
 	} else {
 		e = ctl_modules_serve(p);
 	}
-	if (e && e->code != ERROR_NO_PROCESS)
+	if (e && e->code != ERROR_NO_PROCESS && !ctl_is_between(p) && !proc_has_ended(p->proc))
 		ctl_warn(p->session, "process %d: %s", (int)p->proc->pid, error_text(e));
 }
 

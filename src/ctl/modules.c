@@ -396,7 +396,7 @@ struct error *ctl_modules_serve(struct ctl_process *p)
 	e = ctl_maps_refresh(p);
 	if (!e)
 		e = ctl_rearm(p);
-	if (e && e->code == ERROR_NO_PROCESS)
+	if (e && (e->code == ERROR_NO_PROCESS || ctl_is_between(p)))
 		return NULL;
 	if (e)
 		ctl_warn(p->session, "libraries loaded by process %d are not probed: %s",

@@ -52,6 +52,7 @@ struct ctl_place {
 	uint64_t sites, traps; /* tables */
 	uint64_t fixed_size; /* image, code and tables, page-aligned */
 	uint32_t max_sites, max_traps; /* the trap table has two halves of max_traps */
+	bool thread_pointer_loads; /* %fs:0 holds the thread pointer wherever our code runs */
 };
 struct error *ctl_runtime_parse(struct arena *a, const uint8_t *file, size_t size,
 				struct ctl_runtime *out) BASE_MUST_CHECK;
@@ -314,7 +315,10 @@ struct error *ctl_attach(struct ctl_process *p) BASE_MUST_CHECK;
 struct error *ctl_rearm(struct ctl_process *p) BASE_MUST_CHECK;
 /* The process made an exec: everything of ours is gone; begins anew. */
 struct error *ctl_attach_again(struct ctl_process *p) BASE_MUST_CHECK;
+/* Our memory is not there any more. */
 bool ctl_has_execed(const struct ctl_process *p);
+/* It has no memory at all: it is about to end. */
+bool ctl_is_between(const struct ctl_process *p);
 
 /* Bytes, semaphores, hooks and mappings out, in the window; for failures while arming. */
 void ctl_take_out(struct ctl_process *p);
@@ -334,6 +338,8 @@ void ctl_signals_take(struct ctl_session *s);
 void ctl_signals_give_back(const sigset_t *before);
 int ctl_signals_count(void); /* INT, TERM, HUP so far */
 bool ctl_signals_from_terminal(void); /* the last came from the terminal: the child has it too */
+/* The tool is to run soon after it wakes. */
+void ctl_slice_shorten(void);
 /* A stop window must not be cut: holds deadly signals off. Nests not. */
 void ctl_window_open(void);
 void ctl_window_close(void);

@@ -247,10 +247,30 @@ static struct error *create_code(struct ctl_process *p)
 	return ctl_image_build(&p->session->runtime, p->session->bundle, &p->place, p->view);
 }
 
+/*
+ * A dynamically linked program's loader sets up every thread's control block, whose first
+ * word is its own address, before any code but its own runs. Static programs and Go start without.
+ */
+static bool thread_pointer_loads(struct ctl_process *p)
+{
+	uint64_t base = proc_auxiliary(p->proc->pid, AT_BASE);
+	const struct proc_map *loader = base ? proc_maps_find(&p->maps, base) : NULL;
+	const char *exe = arena_printf(p->arena, "/proc/%d/exe", (int)p->proc->pid);
+	struct elf_file *f;
+
+	if (!loader || elf_open(p->session->elf, exe, &f) || f->is_go)
+		return false;
+	vec_each(site, &p->session->bundle->sites)
+		if (strcmp(site->module, loader->path) == 0)
+			return false;
+	return true;
+}
+
 struct error *ctl_target_prepare(struct ctl_process *p)
 {
 	struct error *e = choose_addresses(p);
 
+	p->place.thread_pointer_loads = thread_pointer_loads(p);
 	if (!e)
 		e = create_code(p);
 	if (e)

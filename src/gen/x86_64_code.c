@@ -318,6 +318,13 @@ void code_reloc(struct code *c, uint32_t kind, uint32_t symbol, int64_t addend)
 			 .kind = kind, .offset = c->n, .symbol = symbol, .addend = addend });
 }
 
+void code_thread_pointer(struct code *c)
+{
+	code_reloc(c, RELOC_THREAD_POINTER, 0, 0);
+	code_bytes(c, "\xf3\x48\x0f\xae\xc1", 5); /* rdfsbase %rcx */
+	code_bytes(c, "\x0f\x1f\x40\x00", 4); /* nop of 4 bytes */
+}
+
 void code_address(struct code *c, uint32_t to, uint32_t kind, int64_t addend)
 {
 	opcode(c, OP_W | (0xb8 + (to & 7)), 0, to, false);

@@ -127,6 +127,8 @@ void code_pop(struct code *c, uint32_t reg);
 /* ---- with relocations */
 /* At the current offset. */
 void code_reloc(struct code *c, uint32_t kind, uint32_t symbol, int64_t addend);
+/* rcx: the thread pointer */
+void code_thread_pointer(struct code *c);
 /* movabs with a relocated address */
 void code_address(struct code *c, uint32_t to, uint32_t kind, int64_t addend);
 void code_call_runtime(struct code *c, uint32_t symbol);

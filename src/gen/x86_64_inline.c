@@ -107,7 +107,7 @@ static void find_slot(struct unit *u)
 	struct code *c = u->c;
 	uint32_t hit = code_label(c), found = code_label(c), table, miss;
 
-	code_bytes(c, "\xf3\x48\x0f\xae\xc1", 5); /* rdfsbase %rcx */
+	code_thread_pointer(c);
 	code_unary(c, EXT_NOT, ABI_RCX);
 	code_multiply_number(c, ABI_RAX, ABI_RCX, (int32_t)ABI_TABLE_HASH);
 	code_shift_number(c, EXT_SHR, ABI_RAX, 52);

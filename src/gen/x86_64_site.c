@@ -43,7 +43,7 @@ static void find_slot(struct unit *u, uint32_t leave, uint32_t miss, uint32_t fo
 {
 	struct code *c = u->c;
 
-	code_bytes(c, "\xf3\x48\x0f\xae\xc1", 5); /* rdfsbase %rcx */
+	code_thread_pointer(c);
 	code_unary(c, EXT_NOT, ABI_RCX);
 	code_multiply_number(c, ABI_RAX, ABI_RCX, (int32_t)ABI_TABLE_HASH);
 	code_shift_number(c, EXT_SHR, ABI_RAX, 52);
