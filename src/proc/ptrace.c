@@ -19,7 +19,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
@@ -30,7 +29,7 @@
 #include "proc/private.h"
 
 #define PATIENCE 3 /* seconds for a thread to stop */
-#define EAGER_TRIES 200 /* looks before sleeping between them */
+#define EAGER_TRIES 60 /* looks before sleeping: for a thread that runs on another processor */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 #define OPTIONS (PTRACE_O_TRACESYSGOOD)
 
@@ -71,32 +70,46 @@ static double seconds_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* One look; false: still running. */
+static bool look(struct proc *p, struct proc_thread *t, struct proc_stop *out)
+{
+	int status;
+	pid_t got = waitpid(t->tid, &status, __WALL | WNOHANG);
+
+	if (got == t->tid) {
+		*out = classify(p, t, status);
+		return true;
+	}
+	if (got == 0 || errno == EINTR)
+		return false;
+	t->gone = true;
+	t->held = false;
+	*out = (struct proc_stop){ STOP_GONE, 0 };
+	return true;
+}
+
+/*
+ * Each stop sends SIGCHLD: sleeping on it gives the processor to the thread that is to
+ * stop, and has a limit, unlike waitpid. The short naps are for a tool whose SIGCHLD is ignored.
+ */
 struct proc_stop proc_wait_stop(struct proc *p, struct proc_thread *t, int patience)
 {
-	const struct timespec nap = { 0, 100000 };
-	double end = 0;
-	int status;
+	const struct timespec nap = { 0, 2000000 };
+	struct proc_stop out = { STOP_LATE, 0 };
+	sigset_t child, before;
+	double end;
 
-	for (uint32_t tries = 0;; tries++) {
-		pid_t got = waitpid(t->tid, &status, __WALL | WNOHANG);
-
-		if (got == t->tid)
-			return classify(p, t, status);
-		if (got < 0 && errno != EINTR) {
-			t->gone = true;
-			t->held = false;
-			return (struct proc_stop){ STOP_GONE, 0 };
-		}
-		if (tries < EAGER_TRIES) {
-			sched_yield();
-			continue;
-		}
-		if (!end)
-			end = seconds_now() + patience;
-		else if (seconds_now() > end)
-			return (struct proc_stop){ STOP_LATE, 0 };
-		nanosleep(&nap, NULL);
-	}
+	for (uint32_t i = 0; i < EAGER_TRIES; i++)
+		if (look(p, t, &out))
+			return out;
+	end = seconds_now() + patience;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, &before);
+	while (!look(p, t, &out) && seconds_now() < end)
+		sigtimedwait(&child, NULL, &nap);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return out;
 }
 
 static struct error *gone(const struct proc *p)
