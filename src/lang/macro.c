@@ -202,7 +202,8 @@ static bool read_definition(struct preprocessor *pp, struct macro *m, struct tok
 	return read_body(pp, m, name);
 }
 
-static void say_redefined(struct preprocessor *pp, const struct macro *old, const struct token *name)
+static void say_redefined(struct preprocessor *pp, const struct macro *old,
+			  const struct token *name)
 {
 	const char *fmt = pp->defines_library ? "duplicate definition of library macro '@%s'" :
 						"attempt to redefine macro '@%s' in the same file";

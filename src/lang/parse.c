@@ -418,7 +418,7 @@ static void parse_probe(struct parser *p)
 	vec_push(p->o->arena, &p->file->aliases, d);
 }
 
-/* ---- the file --------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------------------------- */
 
 static void parse_embedded(struct parser *p)
 {
@@ -451,16 +451,25 @@ static bool begins_declaration(const struct token *t)
 	       token_is_keyword(t, KEYWORD_FUNCTION);
 }
 
+/* The word after a dot or an arrow is a name, as in process("x").function("f"). */
+static bool joins_name(const struct token *t)
+{
+	return token_is(t, PUNCT1('.')) || token_is(t, PUNCT2('-', '>'));
+}
+
 /* After an error: to where a declaration may begin. What is junk on the way is said. */
 static void recover(struct parser *p)
 {
+	bool inside_name = joins_name(&p->last);
+
 	p->in_function = false;
 	p->depth = 0;
 	p->histogram = NULL;
-	for (;;) {
+	for (;; inside_name = joins_name(&p->ahead)) {
 		if (!p->has_ahead)
 			lang_next(&p->pp, &p->ahead);
-		p->has_ahead = p->ahead.kind == TOKEN_END || begins_declaration(&p->ahead);
+		p->has_ahead = p->ahead.kind == TOKEN_END ||
+			       (begins_declaration(&p->ahead) && !inside_name);
 		if (p->has_ahead)
 			return;
 		if (p->ahead.kind == TOKEN_JUNK)
