@@ -2,11 +2,12 @@
 /* What records say: text for the output, errors, warnings, commands. */
 #include "ctl/print.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -20,14 +21,49 @@ extern char **environ;
 
 /* ---- text ----------------------------------------------------------------------------- */
 
+/* The target may write to the same pipe or terminal. */
+static bool is_shared_output(FILE *out)
+{
+	struct stat st;
+
+	return fileno(out) >= 0 && fstat(fileno(out), &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+/* How much to write at once: whole lines that a pipe takes in one piece, if there are any. */
+static size_t piece_of(const char *p, size_t n)
+{
+	const char *end;
+
+	if (n <= PIPE_BUF)
+		return n;
+	end = memrchr(p, '\n', PIPE_BUF);
+	return end ? (size_t)(end - p) + 1 : PIPE_BUF;
+}
+
 void ctl_flush(struct ctl_session *s)
 {
 	struct buf *b = &s->output;
 	FILE *out = s->options->out;
+	bool shared = b->n > PIPE_BUF && is_shared_output(out);
 
-	if (b->n && !s->output_failed)
-		s->output_failed = fwrite(b->p, 1, b->n, out) != b->n || fflush(out);
+	for (size_t at = 0, n; at < b->n && !s->output_failed; at += n) {
+		n = shared ? piece_of(b->p + at, b->n - at) : b->n;
+		s->output_failed = fwrite(b->p + at, 1, n, out) != n || fflush(out);
+	}
 	b->n = 0;
+}
+
+/* The unfinished line waits for its end. */
+static void flush_lines(struct ctl_session *s)
+{
+	struct buf *b = &s->output;
+	const char *end = memrchr(b->p, '\n', b->n);
+	size_t n = end ? (size_t)(end - b->p) + 1 : b->n, rest = b->n - n;
+
+	b->n = n;
+	ctl_flush(s);
+	memmove(b->p, b->p + n, rest);
+	b->n = rest;
 }
 
 static void write_text(void *to, const char *bytes, uint64_t length)
@@ -224,5 +260,5 @@ void ctl_print_record(struct ctl_session *s, const struct abi_record *r, uint32_
 	}
 	s->dropped += !good;
 	if (s->output.n >= FLUSH_AT)
-		ctl_flush(s);
+		flush_lines(s);
 }
