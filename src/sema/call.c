@@ -55,7 +55,7 @@ static struct sema_function *instance_get(struct sema *s, struct function_decl *
 	struct sema_probe *of = sema_function_is_contextual(s, d) ? probe : NULL;
 	const char *key = arena_printf(s->arena, "%p %p", (void *)d, (void *)of);
 	struct sema_function *f = map_find(s->instances, key);
-	struct sema_place place = s->place ? *s->place : nowhere;
+	struct sema_place place = of && s->place ? *s->place : nowhere;
 
 	if (f)
 		return f;

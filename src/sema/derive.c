@@ -130,7 +130,7 @@ static void derive_probe(struct sema *s, const struct sema_leaf *leaf, const seg
 	const struct sema_level *outer = outermost(leaf->level);
 	struct sema_probe *p = arena_new(s->arena, struct sema_probe);
 	struct sema_place place = { s, leaf->point, sites->n ? sites->p[0] : NULL, leaf->provider,
-				    p };
+				    p, leaf->provider->variable != NULL };
 
 	p->span = outer->decl->span;
 	p->point = leaf->point;

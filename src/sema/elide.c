@@ -191,25 +191,25 @@ static void drop_probes(struct sema *s)
 	s->program->probes.n = n;
 }
 
-static void warn_never_assigned(struct sema *s, const struct lang_variable *v)
+static void warn_if_never_assigned(struct sema *s, const struct lang_variable *v)
 {
 	if (v->is_read && !v->is_written && !v->init)
 		sema_warn(s, DIAG_WARN_NEVER_ASSIGNED, v->span, "never-assigned %s variable '%s'",
 			  v->kind == VARIABLE_GLOBAL ? "global" : "local", v->name);
 }
 
-static void warn_about_variables(struct sema *s)
+void sema_warn_never_assigned(struct sema *s)
 {
 	sema_uses_compute(s);
 	sema_reach(s);
 	vec_each(v, &s->program->globals)
-		warn_never_assigned(s, *v);
+		warn_if_never_assigned(s, *v);
 	vec_each(p, &s->program->probes)
 		vec_each(v, &(*p)->locals)
-			warn_never_assigned(s, *v);
+			warn_if_never_assigned(s, *v);
 	vec_each(f, &s->program->functions)
 		vec_each(v, &(*f)->locals)
-			warn_never_assigned(s, *v);
+			warn_if_never_assigned(s, *v);
 }
 
 void sema_elide(struct sema *s)
@@ -217,7 +217,6 @@ void sema_elide(struct sema *s)
 	struct elide l = { .sema = s, .changed = true };
 
 	l.walker = (struct lang_walker){ .user = &l, .expr = drop_assignment };
-	warn_about_variables(s);
 	while (l.changed) {
 		l.changed = false;
 		sema_effects_compute(s);

@@ -121,6 +121,7 @@ struct sema_place {
 	const struct sema_site *site;
 	const struct sema_provider *provider;
 	struct sema_probe *probe; /* for pn() */
+	bool fold; /* all that is constant, not just what depends on @defined */
 };
 /* Folds @defined, constants and dead branches, then replaces target variables. */
 void sema_targets_resolve(const struct sema_place *p, struct stmt **body,
@@ -160,6 +161,7 @@ void sema_uses_compute(struct sema *s);
 
 /* ---- elide.c */
 void sema_elide(struct sema *s);
+void sema_warn_never_assigned(struct sema *s);
 /* Keeps only functions and globals that probes reach; numbers everything. */
 void sema_reach(struct sema *s);
 

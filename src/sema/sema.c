@@ -166,22 +166,44 @@ static void index_library(struct sema *s)
 		sema_index_add(s, s->options->library[i]);
 }
 
-/* Requires: bodies derived, names bound. Gives: types of everything. */
+static void fold_bodies(struct sema *s)
+{
+	struct sema_place all = { .sema = s, .fold = true };
+
+	vec_each(p, &s->program->probes)
+		sema_targets_resolve(&all, &(*p)->body, NULL);
+	vec_each(f, &s->program->functions)
+		sema_targets_resolve(&all, &(*f)->body, NULL);
+}
+
+/* Keeps what has an effect and what that needs. False when no probe is left. */
+static bool shrink(struct sema *s)
+{
+	if (!s->options->unoptimized)
+		sema_elide(s);
+	sema_reach(s);
+	if (!s->program->probes.n)
+		sema_error(s, DIAG_NO_PROBES, (struct span){ 0, 0, 0 }, "no probes found");
+	return s->program->probes.n > 0;
+}
+
+/*
+ * Requires: bodies derived, names bound. Gives: types of everything.
+ * Constants are folded only when types are known, so that a mistake in a
+ * branch that is never taken is still found, as it is by SystemTap.
+ */
 static void check_bodies(struct sema *s)
 {
 	sema_recursion_find(s);
-	if (!s->options->unoptimized && !s->options->listing)
-		sema_elide(s);
-	sema_reach(s);
-	if (s->options->diags->errors)
-		return;
-	if (!s->program->probes.n) {
-		sema_error(s, DIAG_NO_PROBES, (struct span){ 0, 0, 0 }, "no probes found");
-		return;
-	}
-	if (!sema_types_infer(s))
+	sema_warn_never_assigned(s);
+	if (!shrink(s) || !sema_types_infer(s))
 		return;
 	sema_rules_check(s);
+	if (s->diags->errors)
+		return;
+	fold_bodies(s);
+	if (!shrink(s))
+		return;
 	if (s->options->global_display && !s->diags->errors)
 		sema_display_add(s);
 }

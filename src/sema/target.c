@@ -8,7 +8,7 @@
  *
  * Where there are no target variables only what depends on @defined is folded,
  * so that a mistake in a branch that is never taken is still found, as it is by
- * SystemTap; the rest is left to the optimizer.
+ * SystemTap; the rest is folded when types are known.
  */
 #include "sema/private.h"
 
@@ -143,7 +143,7 @@ static const char *const constant_calls[] = { "pn", "probe_type", "module_name" 
 
 static bool is_constant_call(struct sema *s, const struct expr *e, const struct lang_file *file)
 {
-	if (e->kind != EXPR_CALL || e->call.args.list.n)
+	if (e->kind != EXPR_CALL || e->call.args.list.n || e->call.function || e->call.builtin)
 		return false;
 	for (size_t i = 0; i < base_count(constant_calls); i++)
 		if (strcmp(e->call.name, constant_calls[i]) == 0)
@@ -168,7 +168,7 @@ static void resolve_constant_call(struct resolve *r, struct expr **e)
 /* Whether to fold what was walked since `before`. */
 static bool may_fold(const struct resolve *r, uint32_t before)
 {
-	return r->defined != before || (r->place->provider && r->place->provider->variable);
+	return r->defined != before || r->place->fold;
 }
 
 static struct expr *fold_since(struct resolve *r, struct expr *e, uint32_t before)
