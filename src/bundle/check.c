@@ -26,10 +26,14 @@ static bool is_power_of_two(uint64_t v)
 
 static bool reloc_ok(const struct bundle *b, const struct bundle_reloc *r, uint32_t size)
 {
-	bool is_short = r->kind == RELOC_RUNTIME_REL32 || r->kind == RELOC_CODE_REL32;
+	static const uint8_t widths[] = {
+		[RELOC_REGION_ABS64] = 8,  [RELOC_TABLE_ABS64] = 8,    [RELOC_PROCESS_ABS64] = 8,
+		[RELOC_RUNTIME_ABS64] = 8, [RELOC_RUNTIME_REL32] = 4,  [RELOC_CODE_ABS64] = 8,
+		[RELOC_CODE_REL32] = 4,	   [RELOC_THREAD_POINTER] = 9,
+	};
 	bool is_runtime = r->kind == RELOC_RUNTIME_REL32 || r->kind == RELOC_RUNTIME_ABS64;
 
-	return r->kind <= RELOC_THREAD_POINTER && inside(r->offset, is_short ? 4 : r->kind == RELOC_THREAD_POINTER ? 9 : 8, size) &&
+	return r->kind < base_count(widths) && inside(r->offset, widths[r->kind], size) &&
 	       (!is_runtime || r->symbol < b->runtime_symbols.n);
 }
 

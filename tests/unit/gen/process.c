@@ -47,6 +47,8 @@ static uint64_t target_of(const struct process *p, const struct bundle_reloc *r,
 	case RELOC_CODE_REL32:
 		base = (uintptr_t)p->code;
 		break;
+	case RELOC_THREAD_POINTER:
+		break;
 	}
 	return base + (uint64_t)r->addend;
 }
@@ -60,7 +62,10 @@ static void relocate(const struct process *p, uint8_t *bytes, const struct bundl
 		int64_t distance = (int64_t)(target - ((uintptr_t)at + 4));
 		int32_t narrow = (int32_t)distance;
 
-		if (relocs[i].kind == RELOC_RUNTIME_REL32) {
+		if (relocs[i].kind == RELOC_THREAD_POINTER) {
+			if (p->loads_thread_pointer)
+				memcpy(at, "\x64\x48\x8b\x0c\x25\0\0\0\0", 9);
+		} else if (relocs[i].kind == RELOC_RUNTIME_REL32) {
 			base_assert(narrow == distance);
 			memcpy(at, &narrow, sizeof narrow);
 		} else {
@@ -96,7 +101,10 @@ void process_load(struct process *p, const struct bundle *b, process_symbol *sym
 {
 	struct abi_region shape = { 0 };
 
-	*p = (struct process){ .b = b };
+	static bool loads;
+
+	*p = (struct process){ .b = b, .loads_thread_pointer = loads };
+	loads = !loads; /* both ways in turn */
 	lay_out(p, &shape);
 	p->slot_size = shape.slot_size;
 	p->region_size = shape.slots_offset + 2 * shape.slot_size;

@@ -21,6 +21,7 @@ struct process {
 	size_t code_size;
 	uint8_t *trampoline; /* where the next one goes */
 	uint64_t slot_size;
+	bool loads_thread_pointer; /* mov %fs:0 in place of rdfsbase */
 };
 
 /* Address of a runtime function; asserts that there is one. */
