@@ -123,18 +123,24 @@ static void resolve_operator(struct resolve *r, struct expr **e)
 	*e = number(s, *e, value);
 }
 
-static void check_write(struct resolve *r, const struct expr *left)
+static bool is_target(const struct expr *e)
+{
+	return e->kind == EXPR_TARGET || e->kind == EXPR_OPERATOR;
+}
+
+/* What is written is left out, so that one message is all. */
+static void refuse_write(struct resolve *r, struct expr **e, const struct expr *left)
 {
 	struct sema *s = r->place->sema;
 
-	if (left->kind != EXPR_TARGET && left->kind != EXPR_OPERATOR)
-		return;
 	if (!s->options->guru)
 		sema_error(s, DIAG_VARIABLE_WRITE, left->token,
 			   "write to target variable not permitted; need stap -g");
 	else
 		sema_error(s, DIAG_UNSUPPORTED, left->token,
 			   "writing target variables is not supported in this version");
+	*e = (*e)->kind == EXPR_ASSIGN ? (*e)->assign.right : number(s, *e, 0);
+	lang_walk_expr(&r->walker, e);
 }
 
 /* ---- what is constant in a probe ------------------------------------------------------- */
@@ -242,11 +248,15 @@ static bool resolve_expr(struct lang_walker *w, struct expr **e)
 		resolve_unary(r, e);
 		return false;
 	case EXPR_ASSIGN:
-		check_write(r, (*e)->assign.left);
-		return true;
+		if (!is_target((*e)->assign.left))
+			return true;
+		refuse_write(r, e, (*e)->assign.left);
+		return false;
 	case EXPR_STEP:
-		check_write(r, (*e)->step.operand);
-		return true;
+		if (!is_target((*e)->step.operand))
+			return true;
+		refuse_write(r, e, (*e)->step.operand);
+		return false;
 	case EXPR_CALL:
 		if (is_constant_call(r->place->sema, *e, r->file))
 			resolve_constant_call(r, e);
