@@ -10,11 +10,13 @@
  *	  flags (GENERIC)     the prologue: ah as lahf gives it, al the overflow flag
  *	  <- slot.saved_sp
  *
- * Nothing of the slot is written before `busy` is set, and nothing is read back
- * after it is cleared: a signal in between may bring another hit of this
- * thread.  rsp changes in one instruction, so that a signal always finds a
- * good stack.  The other registers are kept in slot.registers, where the body
- * finds what it wants to know of the target.
+ * Nothing of the slot is relied on that was written before `busy` was set, and
+ * nothing is read back after it is cleared: a signal in between may bring another
+ * hit of this thread.  saved_sp is written on both sides of `busy`: rt_slot_busy
+ * must never see a busy slot with the saved_sp of an earlier hit.  rsp changes in
+ * one instruction, so that a signal always finds a good stack.  The other
+ * registers are kept in slot.registers, where the body finds what it wants to
+ * know of the target.
  */
 #include "gen/x86_64_unit.h"
 
@@ -69,7 +71,9 @@ static void enter_slot(struct unit *u, uint32_t leave, uint32_t busy, uint32_t r
 	code_alu_number_mem(c, EXT_CMP, 0, code_at(ABI_RCX, offsetof(struct abi_region, state)),
 			    (int32_t)ABI_STATE_RUNNING);
 	code_jcc(c, CC_NE, leave);
+	code_rm(c, X_MOV, ABI_RSP, code_at(ABI_RAX, offsetof(struct abi_slot, saved_sp)));
 	code_store_number(c, 4, code_at(ABI_RAX, offsetof(struct abi_slot, busy)), 1);
+	code_rm(c, X_MOV, ABI_RSP, code_at(ABI_RAX, offsetof(struct abi_slot, saved_sp)));
 }
 
 static uint32_t wanted(const struct unit *u)
@@ -149,7 +153,6 @@ static void switch_stack(struct unit *u)
 	code_rr(c, X_ADD, u->slot, ABI_R15);
 	if (u->frame)
 		code_alu_number(c, EXT_SUB, ABI_R15, (int32_t)u->frame);
-	code_rm(c, X_MOV, ABI_RSP, SLOT_MEMBER(u, saved_sp));
 	code_move(c, ABI_RSP, ABI_R15);
 	code_rm(c, X_LOAD, ABI_R15, code_at(ABI_RCX, offsetof(struct abi_region, frame_offset)));
 	code_rr(c, X_ADD, u->slot, ABI_R15);
