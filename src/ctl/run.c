@@ -280,7 +280,6 @@ struct error *ctl_run(const struct ctl_options *o, int *status)
 		e = prepare(&s);
 	if (!e) {
 		ctl_signals_take(&s);
-		ctl_slice_shorten();
 		e = run(&s, status);
 	}
 	if (e)

@@ -338,8 +338,6 @@ void ctl_signals_take(struct ctl_session *s);
 void ctl_signals_give_back(const sigset_t *before);
 int ctl_signals_count(void); /* INT, TERM, HUP so far */
 bool ctl_signals_from_terminal(void); /* the last came from the terminal: the child has it too */
-/* The tool is to run soon after it wakes. */
-void ctl_slice_shorten(void);
 /* A stop window must not be cut: holds deadly signals off. Nests not. */
 void ctl_window_open(void);
 void ctl_window_close(void);

@@ -129,9 +129,9 @@ bool ctl_signals_from_terminal(void)
 /*
  * A short slice lets the tool run soon after it wakes, also where all processors are
  * busy: it sleeps for each stop of a thread, and the window is as long as these sleeps.
- * Children are scheduled as ever.
+ * 0: as usual. Children are scheduled as ever.
  */
-void ctl_slice_shorten(void)
+static void set_slice(uint64_t ns)
 {
 	struct {
 		uint32_t size, policy;
@@ -143,8 +143,8 @@ void ctl_slice_shorten(void)
 
 	if (syscall(SYS_sched_getattr, 0, &a, sizeof a, 0) || a.policy != SCHED_OTHER)
 		return;
-	a.runtime = SLICE;
-	a.flags |= RESET_ON_FORK;
+	a.runtime = ns;
+	a.flags = RESET_ON_FORK; /* cannot be taken back */
 	syscall(SYS_sched_setattr, 0, &a, 0);
 }
 
@@ -153,11 +153,13 @@ void ctl_window_open(void)
 	sigset_t set = window_set();
 
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	set_slice(SLICE);
 }
 
 void ctl_window_close(void)
 {
 	sigset_t set = window_set();
 
+	set_slice(0);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }

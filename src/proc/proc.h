@@ -79,7 +79,7 @@ struct proc_launch {
  */
 struct error *proc_launch(struct arena *a, const struct proc_launch *l, struct proc **out) BASE_MUST_CHECK;
 
-/* Stops every thread. Bounded: a thread that does not stop in 3 s is an error, all are let go. */
+/* Stops every thread. Bounded: a thread that does not stop in 10 s is an error, all are let go. */
 struct error *proc_stop(struct proc *p) BASE_MUST_CHECK;
 /* Lets every thread run as it would have, interrupted system calls restarted. */
 struct error *proc_release(struct proc *p) BASE_MUST_CHECK;

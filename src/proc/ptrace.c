@@ -28,7 +28,7 @@
 
 #include "proc/private.h"
 
-#define PATIENCE 3 /* seconds for a thread to stop */
+#define PATIENCE 10 /* seconds for a thread to stop */
 #define EAGER_TRIES 60 /* looks before sleeping: for a thread that runs on another processor */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 #define OPTIONS (PTRACE_O_TRACESYSGOOD)
