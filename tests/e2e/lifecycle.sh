@@ -8,7 +8,7 @@ t kill-in-the-middle
 start "$T/count-pie" 4 0
 spile_background() {
 	: >"$W/out"; chmod 666 "$W/out"
-	as_user env --default-signal=INT "$SPILE" -o "$W/out" "$@" >"$W/target" 2>"$W/err" </dev/null &
+	"${RUN_AS[@]}" env --default-signal=INT "$SPILE" -o "$W/out" "$@" >"$W/target" 2>"$W/err" </dev/null &
 	TOOL=$!
 	PIDS="$PIDS $TOOL"
 }
@@ -29,7 +29,7 @@ snapshot "$PID" >"$W/before"
 spile_background -e 'global n probe begin { println("begun") } probe process.function("work") { n <<< 1 } probe end { printf("%d\n", @count(n) > 0) }' -x "$PID"
 wait_for "$W/out" begun
 sleep 0.5
-pkill -INT -P $TOOL 2>/dev/null; kill -INT $TOOL
+kill -INT $TOOL
 wait $TOOL
 is "status of an interrupted run" $? 0
 is "end ran" "$(tail -1 "$W/out")" 1

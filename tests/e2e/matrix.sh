@@ -39,6 +39,8 @@ attach() { # KIND THREADS
 	local kind=$1 threads=$2 f
 	f=$(function_of "$kind")
 	t "attach-$kind-$threads"
+	RESTLESS=
+	[ "$kind" != go ] || RESTLESS=1
 	start "$T/count-$kind" "$threads" 0
 	attach_run -e "global n, who; probe process.function(\"$f\") { n++; who[tid()]++ }
 		probe timer.ms(300) { exit() } probe end { t = 0; foreach (k in who) t++; printf(\"%d %d\n\", n > 0, t) }"

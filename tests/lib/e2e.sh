@@ -63,7 +63,7 @@ launch_same() {
 # start PROGRAM ARGS...: in the background as the ordinary user; $PID, its output in $W/bg
 start() {
 	: >"$W/bg"
-	as_user "$@" >"$W/bg" 2>"$W/bg.err" </dev/null &
+	"${RUN_AS[@]}" "$@" >"$W/bg" 2>"$W/bg.err" </dev/null &
 	PID=$!
 	PIDS="$PIDS $PID"
 	local i
@@ -72,19 +72,31 @@ start() {
 		[ "$(readlink "/proc/$PID/exe" 2>/dev/null)" = "$(realpath "$1")" ] && grep -q . "$W/bg" && break
 		sleep 0.05
 	done
+	settle "$PID"
 }
-# snapshot PID: what must be the same before and after: text as in the file, mappings by name, threads, descriptors
+# snapshot PID: what must be the same before and after: mappings by name, threads, descriptors, dispositions. A
+# runtime that starts threads when it likes (Go) sets RESTLESS=1: its threads and anonymous memory are its own matter.
 snapshot() {
-	awk '{print $6}' "/proc/$1/maps" | sort | uniq -c
+	awk -v restless="${RESTLESS:-}" '$6 != "" || !restless {print $6}' "/proc/$1/maps" | sort | uniq -c
 	ls "/proc/$1/fd" | wc -l
-	awk '/^(TracerPid|SigCgt|SigIgn|Threads)/' "/proc/$1/status"
+	awk -v restless="${RESTLESS:-}" '/^(TracerPid|SigCgt|SigIgn)/ || /^Threads/ && !restless' "/proc/$1/status"
+}
+# settle PID: waits until the number of threads no longer changes
+settle() {
+	local before=0 now
+	for _ in $(seq 50); do
+		now=$(ls "/proc/$1/task" 2>/dev/null | wc -l)
+		[ "$now" = "$before" ] && return
+		before=$now
+		sleep 0.2
+	done
 }
 text_is_file() { "$ROOT/tests/lib/text-is-file" "$1" >"$W/text" 2>&1 || bad "text differs from the file: $(head -3 "$W/text" | tr '\n' '~')"; }
 # attached_clean: call after leaving $PID: nothing of ours is left
 attached_clean() {
 	snapshot "$PID" >"$W/after"
 	cmp -s "$W/before" "$W/after" || bad "left behind: $(diff "$W/before" "$W/after" | head -6 | tr '\n' '~')"
-	grep -q spile "/proc/$PID/maps" && bad "a mapping of ours is left"
+	grep -q memfd:spile "/proc/$PID/maps" && bad "a mapping of ours is left"
 	text_is_file "$PID"
 }
 # attach_run SPILE-ARGS...: attaches to $PID with checks

@@ -11,10 +11,11 @@ chmod 1777 "$WORK/tmp"
 SPILE=$WORK/tool/bin/spile
 export SPILE
 
-as_user() {
-	if [ "$(id -u)" = 0 ]; then
-		setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all env HOME="$WORK/tmp" TMPDIR="$WORK/tmp" "$@"
-	else
-		"$@"
-	fi
-}
+# The words that make a command run as an ordinary user; a background `"${RUN_AS[@]}" program &` has the program's number in $!.
+if [ "$(id -u)" = 0 ]; then
+	RUN_AS=(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all
+		env "HOME=$WORK/tmp" "TMPDIR=$WORK/tmp")
+else
+	RUN_AS=(env)
+fi
+as_user() { "${RUN_AS[@]}" "$@"; }

@@ -16,10 +16,17 @@ static long calls;
 static atomic_long total, wrong;
 static volatile sig_atomic_t stop;
 
-__attribute__((noinline)) long work(long i)
+#ifdef __clang__
+#define SEPARATE __attribute__((noinline))
+#else
+#define SEPARATE __attribute__((noipa))
+#endif
+
+SEPARATE long work(long i)
 {
 	long sum = i;
 
+	__asm__ volatile("" : "+r"(sum) : : "memory");
 	for (int k = 0; k < 4; k++)
 		sum = sum * 31 + (sum >> 7) + k;
 	return sum;
