@@ -108,6 +108,7 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 	char *text;
 	int n;
 
+	base_assert(fmt);
 	va_copy(again, ap);
 	n = vsnprintf(NULL, 0, fmt, again);
 	va_end(again);
@@ -208,6 +209,7 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 	va_list ap, again;
 	int n;
 
+	base_assert(fmt);
 	va_start(ap, fmt);
 	va_copy(again, ap);
 	n = vsnprintf(NULL, 0, fmt, again);

@@ -6,14 +6,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * Errors are few and live until the process ends: whoever holds one may keep
+ * it.  They and their texts are chained from here, so that they are never lost.
+ */
+struct kept {
+	struct kept *next;
+	char *text;
+	struct error error;
+};
+
+static struct kept *all_kept;
+
+static struct kept *keep(char *text)
+{
+	struct kept *k = calloc(1, sizeof *k);
+
+	if (!k || !text)
+		base_oom();
+	*k = (struct kept){ .next = all_kept, .text = text };
+	all_kept = k;
+	return k;
+}
+
 static struct error *error_make(enum error_code code, int saved_errno, char *text)
 {
-	struct error *e = calloc(1, sizeof *e);
+	struct kept *k = keep(text);
 
-	if (!e || !text)
-		base_oom();
-	*e = (struct error){ .code = code, .saved_errno = saved_errno, .text = text };
-	return e;
+	k->error = (struct error){ .code = code, .saved_errno = saved_errno, .text = text };
+	return &k->error;
 }
 
 static char *format(const char *fmt, va_list ap)
@@ -71,7 +92,7 @@ struct error *error_hint(struct error *e, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	e->hint = format(fmt, ap);
+	e->hint = keep(format(fmt, ap))->text;
 	va_end(ap);
 	return e;
 }
@@ -84,5 +105,5 @@ const char *error_text(const struct error *e)
 		return e->text;
 	if (asprintf(&text, "%s: %s", e->text, error_text(e->cause)) < 0)
 		base_oom();
-	return text;
+	return keep(text)->text;
 }
