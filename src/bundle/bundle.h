@@ -58,6 +58,13 @@ enum bundle_reloc_kind {
 	 * thread-local storage): the load costs less than a tenth.
 	 */
 	RELOC_THREAD_POINTER,
+	/*
+	 * addend bytes (7 to 32) that put the top of the slot's stack into r15. They become
+	 * "mov %rsp,%r15; and $-16,%r15" and nops where the target's stack has room: a program that runs on
+	 * its alternate signal stack must be seen there when a further signal comes, or the kernel
+	 * would begin that stack anew.
+	 */
+	RELOC_OWN_STACK,
 };
 struct bundle_reloc {
 	uint32_t kind;

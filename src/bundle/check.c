@@ -29,10 +29,13 @@ static bool reloc_ok(const struct bundle *b, const struct bundle_reloc *r, uint3
 	static const uint8_t widths[] = {
 		[RELOC_REGION_ABS64] = 8,  [RELOC_TABLE_ABS64] = 8,    [RELOC_PROCESS_ABS64] = 8,
 		[RELOC_RUNTIME_ABS64] = 8, [RELOC_RUNTIME_REL32] = 4,  [RELOC_CODE_ABS64] = 8,
-		[RELOC_CODE_REL32] = 4,	   [RELOC_THREAD_POINTER] = 9,
+		[RELOC_CODE_REL32] = 4,	   [RELOC_THREAD_POINTER] = 9, [RELOC_OWN_STACK] = 7,
 	};
 	bool is_runtime = r->kind == RELOC_RUNTIME_REL32 || r->kind == RELOC_RUNTIME_ABS64;
 
+	if (r->kind == RELOC_OWN_STACK &&
+	    (r->addend < 7 || r->addend > 32 || !inside(r->offset, (uint32_t)r->addend, size)))
+		return false;
 	return r->kind < base_count(widths) && inside(r->offset, widths[r->kind], size) &&
 	       (!is_runtime || r->symbol < b->runtime_symbols.n);
 }

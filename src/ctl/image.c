@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "ctl/session.h"
+#include "x86/x86.h"
 
 #define TRAPS_PER_SITE 5u
 #define SPARE_SITES 64u
@@ -213,12 +214,22 @@ static struct error *relocation_value(const struct ctl_runtime *r, const struct 
 		*out = p->code;
 		break;
 	case RELOC_THREAD_POINTER:
+	case RELOC_OWN_STACK:
 	default:
 		return error_new(ERROR_BAD_FILE, "the bundle has a relocation of unknown kind %u",
 				 reloc->kind);
 	}
 	*out += (uint64_t)reloc->addend;
 	return NULL;
+}
+
+static void stay_on_stack(uint8_t *at, uint32_t size)
+{
+	/* mov %rsp,%r15; and $-16,%r15 */
+	static const uint8_t stay[] = { 0x49, 0x89, 0xe7, 0x49, 0x83, 0xe7, 0xf0 };
+
+	memcpy(at, stay, sizeof stay);
+	x86_encode_nops(at + sizeof stay, size - (uint32_t)sizeof stay);
 }
 
 struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b,
@@ -237,6 +248,11 @@ struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b,
 		if (reloc->kind == RELOC_THREAD_POINTER) {
 			if (p->thread_pointer_loads)
 				memcpy(at, load, sizeof load);
+			continue;
+		}
+		if (reloc->kind == RELOC_OWN_STACK) {
+			if (!p->own_stack)
+				stay_on_stack(at, (uint32_t)reloc->addend);
 			continue;
 		}
 		e = relocation_value(r, b, p, reloc, &value);

@@ -52,6 +52,7 @@ struct ctl_place {
 	uint64_t sites, traps; /* tables */
 	uint64_t fixed_size; /* image, code and tables, page-aligned */
 	uint32_t max_sites, max_traps; /* the trap table has two halves of max_traps */
+	bool own_stack; /* handlers run on the slot's stack, not on with the target's */
 	bool thread_pointer_loads; /* %fs:0 holds the thread pointer wherever our code runs */
 };
 struct error *ctl_runtime_parse(struct arena *a, const uint8_t *file, size_t size,
@@ -132,6 +133,7 @@ struct ctl_file {
 	uint64_t device, inode; /* as the tool sees the path; inode 0: not there */
 	VEC(uint32_t) sites; /* indexes in the bundle, by address */
 	bool warned;
+	bool is_library; /* not a program: any process may load it */
 };
 
 /* A mapped instance of a file in a process. */
@@ -196,6 +198,8 @@ struct ctl_process {
 
 /* Sorts the bundle's sites by file into s->files. */
 void ctl_files_sort(struct ctl_session *s);
+/* Whether a process may come to have sites: its program is among the files, or a library is. */
+bool ctl_files_concern(const struct ctl_session *s, pid_t pid);
 
 /* ---- region.c ---------------------------------------------------------------------------- */
 

@@ -21,6 +21,8 @@
 
 #include "ctl/session.h"
 
+#define SMALL_STACK ((uint64_t)64 << 10) /* of a bundle: what any script without recursion asks for */
+
 #define LOWEST 0x10000ull
 #define HIGHEST 0x7ffffffff000ull
 #define MIB (1ull << 20)
@@ -266,11 +268,23 @@ static bool thread_pointer_loads(struct ctl_process *p)
 	return true;
 }
 
+/* Goroutines have a few hundred bytes to spare; so has everybody for scripts of deep recursion. */
+static bool needs_own_stack(struct ctl_process *p)
+{
+	const char *exe = arena_printf(p->arena, "/proc/%d/exe", (int)p->proc->pid);
+	struct elf_file *f;
+
+	if (p->session->bundle->stack_size > SMALL_STACK)
+		return true;
+	return elf_open(p->session->elf, exe, &f) != NULL || f->is_go;
+}
+
 struct error *ctl_target_prepare(struct ctl_process *p)
 {
 	struct error *e = choose_addresses(p);
 
 	p->place.thread_pointer_loads = thread_pointer_loads(p);
+	p->place.own_stack = needs_own_stack(p);
 	if (!e)
 		e = create_code(p);
 	if (e)
@@ -357,7 +371,7 @@ static struct error *advise(struct ctl_process *p, uint64_t at, uint64_t size, i
 	return e;
 }
 
-static struct error *init_process_page(const struct ctl_process *p)
+static struct error *init_process_page(struct ctl_process *p)
 {
 	const struct ctl_place *at = &p->place;
 	struct abi_process page = { .magic = ABI_MAGIC,
@@ -368,7 +382,12 @@ static struct error *init_process_page(const struct ctl_process *p)
 				    .traps = at->traps,
 				    .text_start = at->image,
 				    .text_end = at->sites };
+	int64_t pid;
+	struct error *e = proc_remote_call(p->proc, SYS_getpid, (const uint64_t[6]){ 0 }, &pid);
 
+	if (e)
+		return e;
+	page.pid = (uint32_t)pid;
 	return proc_write(p->proc, at->process, &page, sizeof page);
 }
 

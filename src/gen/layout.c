@@ -23,16 +23,15 @@ uint32_t gen_string_size(const struct gen *g)
 
 static uint32_t stat_buckets(const struct ir_global *from)
 {
-	uint64_t span, steps = 0;
+	uint64_t steps = 0;
 
 	if (from->keep & ABI_KEEP_LOG)
 		return ABI_LOG_BUCKETS;
 	if (!(from->keep & ABI_KEEP_LINEAR))
 		return 0;
-	span = (uint64_t)from->high - (uint64_t)from->low;
 	if (from->step > 0)
-		steps = span / (uint64_t)from->step + (span % (uint64_t)from->step != 0);
-	/* both ends inclusive, below, above */
+		steps = ((uint64_t)from->high - (uint64_t)from->low) / (uint64_t)from->step;
+	/* one begins at low and one at the last step not above high; one below, one above */
 	return (uint32_t)base_min(steps, (uint64_t)1 << 20) + 3;
 }
 

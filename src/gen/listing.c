@@ -75,6 +75,8 @@ static const char *describe_reloc(const struct gen *g, const struct bundle_reloc
 	case RELOC_RUNTIME_ABS64:
 	case RELOC_RUNTIME_REL32:
 		return g->b->runtime_symbols.p[r->symbol];
+	case RELOC_OWN_STACK:
+		return "or mov %rsp,%r15";
 	case RELOC_THREAD_POINTER:
 		return "or mov %fs:0,%rcx";
 	case RELOC_CODE_ABS64:
@@ -148,7 +150,7 @@ static void list_text(struct listing *l, const struct text *t, bool labelled)
 		for (; labelled && label < l->g->labels.n && l->g->labels.p[label].offset == at;
 		     label++)
 			buf_addf(&l->out, "\n%s:\n", l->g->labels.p[label].name);
-		if (reloc && reloc->offset == at && reloc->kind != RELOC_THREAD_POINTER) {
+		if (reloc && reloc->offset == at && reloc->kind < RELOC_THREAD_POINTER) {
 			at += list_literal(l, at, reloc);
 		} else if (!x86_decode(t->bytes + at, t->end - at, at, &ins)) {
 			buf_addf(&l->out, "%6x  .byte 0x%02x\n", at, t->bytes[at]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The full form of a handler: from a trampoline, on the target's stack, with the
- * target's registers, to a body that runs on the slot's stack; and back.
+ * target's registers, to a body that runs on the target's stack or, where that is
+ * too small (Go), on the slot's; and back.
  *
  *	target's stack        pushed by
  *	  site number         the trampoline
@@ -142,15 +143,22 @@ static void note_site(struct unit *u)
 	code_rm(c, X_MOV, ABI_R15, SLOT_MEMBER(u, site));
 }
 
-/* Onto the slot's stack; r15: the script frame. */
+/*
+ * Onto the stack that the body uses, the slot's own or (RELOC_OWN_STACK) on with the
+ * target's; r15: the script frame.
+ */
 static void switch_stack(struct unit *u)
 {
 	struct code *c = u->c;
+	uint32_t start;
 
 	code_rm(c, X_LOAD, ABI_RCX, SLOT_MEMBER(u, region));
+	start = c->n;
+	code_reloc(c, RELOC_OWN_STACK, 0, 0);
 	code_rm(c, X_LOAD, ABI_R15, code_at(ABI_RCX, offsetof(struct abi_region, stack_offset)));
 	code_rm(c, X_ADD_FROM, ABI_R15, code_at(ABI_RCX, offsetof(struct abi_region, stack_size)));
 	code_rr(c, X_ADD, u->slot, ABI_R15);
+	c->relocs.p[c->relocs.n - 1].addend = c->n - start;
 	if (u->frame)
 		code_alu_number(c, EXT_SUB, ABI_R15, (int32_t)u->frame);
 	code_move(c, ABI_RSP, ABI_R15);

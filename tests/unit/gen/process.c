@@ -47,6 +47,7 @@ static uint64_t target_of(const struct process *p, const struct bundle_reloc *r,
 	case RELOC_CODE_REL32:
 		base = (uintptr_t)p->code;
 		break;
+	case RELOC_OWN_STACK:
 	case RELOC_THREAD_POINTER:
 		break;
 	}
@@ -65,6 +66,12 @@ static void relocate(const struct process *p, uint8_t *bytes, const struct bundl
 		if (relocs[i].kind == RELOC_THREAD_POINTER) {
 			if (p->loads_thread_pointer)
 				memcpy(at, "\x64\x48\x8b\x0c\x25\0\0\0\0", 9);
+		} else if (relocs[i].kind == RELOC_OWN_STACK) {
+			/* as ctl does for programs with roomy stacks: mov %rsp,%r15; and $-16,%r15; nops */
+			if (p->loads_thread_pointer) {
+				memset(at, 0x90, (size_t)relocs[i].addend);
+				memcpy(at, "\x49\x89\xe7\x49\x83\xe7\xf0", 7);
+			}
 		} else if (relocs[i].kind == RELOC_RUNTIME_REL32) {
 			base_assert(narrow == distance);
 			memcpy(at, &narrow, sizeof narrow);
