@@ -37,6 +37,13 @@ static void close_file(struct opened *o)
 	arena_destroy(o->arena);
 }
 
+/* Skips a test whose tools are missing. */
+static void give_up(struct opened *o)
+{
+	close_file(o);
+	skip();
+}
+
 #define need(path)                                      \
 	do {                                            \
 		if (access(path, R_OK) != 0) {          \
@@ -215,7 +222,7 @@ static void a_stripped_file_has_entries_only(void **state)
 
 	(void)state;
 	if (!*path)
-		skip();
+		give_up(&o);
 	stripped = open_file(path);
 	unlink(path);
 	assert_null(elf_symbol_find(stripped.file, "fixture_local"));
@@ -241,7 +248,7 @@ static void minidebug_symbols_count(void **state)
 
 	(void)state;
 	if (!*path)
-		skip();
+		give_up(&o);
 	mini = open_file(arena_printf(o.arena, "%s/whole", path));
 	found = elf_symbol_find(mini.file, "fixture_local");
 	assert_non_null(found);
@@ -581,6 +588,8 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return 77;
-	fixture = argv[1];
+	fixture = realpath(argv[1], NULL);
+	if (!fixture)
+		return 77;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
