@@ -156,15 +156,15 @@ static struct sema_program *pass_2(struct cmd_session *s, struct elf_cache *cach
 	return p;
 }
 
-/* Limits from -D; false after a message. */
+/* Limits from -D; false after a message. Nesting is what `read_nesting` finds. */
 static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
 {
-	int64_t string = ABI_MAXSTRINGLEN, entries = 2048, nesting = 10, errors = 0, skipped = 100;
+	int64_t string = ABI_MAXSTRINGLEN, entries = 2048, errors = 0, skipped = 100;
 	int64_t action = 1000;
 
 	if (!cmd_limit(o, "MAXSTRINGLEN", 16, 65536, &string) ||
 	    !cmd_limit(o, "MAXMAPENTRIES", 1, 100000000, &entries) ||
-	    !cmd_limit(o, "MAXNESTING", 1, 10000, &nesting) || !cmd_limit(o, "MAXACTION", 1, INT64_MAX / 16, &action))
+	    !cmd_limit(o, "MAXACTION", 1, INT64_MAX / 16, &action))
 		return false;
 	action *= 10;
 	if (!cmd_limit(o, "MAXACTION_INTERRUPTIBLE", 1, INT64_MAX / 16, &action) ||
@@ -173,11 +173,21 @@ static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
 	*l = (struct gen_limits){
 		.max_string = base_align((uint32_t)string, 8u),
 		.max_map_entries = (uint32_t)entries,
-		.max_nesting = (uint32_t)nesting,
 		.max_action = action,
 		.max_errors = (uint32_t)errors,
 		.max_skipped = (uint32_t)skipped,
 	};
+	return true;
+}
+
+/* As deep as the script's calls go, unless -D says otherwise. */
+static bool read_nesting(const struct cmd_options *o, const struct ir_module *m, struct gen_limits *l)
+{
+	int64_t nesting = base_max(ir_nesting(m), 1u);
+
+	if (!cmd_limit(o, "MAXNESTING", 1, 10000, &nesting))
+		return false;
+	l->max_nesting = (uint32_t)nesting;
 	return true;
 }
 
@@ -285,7 +295,7 @@ static int compile_and_run(struct cmd_session *s, const struct sema_program *p)
 	if (!read_limits(o, &limits))
 		return 1;
 	m = pass_3(s, p, &limits);
-	if (!m)
+	if (!m || !read_nesting(o, m, &limits))
 		return 1;
 	if (o->last_pass == 3) {
 		ir_print(stdout, m);
@@ -322,6 +332,7 @@ int cmd_run(struct cmd_session *s)
 	if (!pass_1(s))
 		return 1;
 	if (s->options->last_pass == 1) {
+		puts("# parse tree dump");
 		vec_each(f, &s->user)
 			lang_print_file(stdout, *f);
 		return 0;

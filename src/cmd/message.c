@@ -52,6 +52,8 @@ bool cmd_pass_check(struct cmd_session *s, int pass)
 	diag_render(&s->diags, s->sources, stderr, s->colour);
 	if (!s->diags.errors)
 		return true;
+	if (pass == 1)
+		fprintf(stderr, "%u parse error%s.\n", s->diags.errors, s->diags.errors == 1 ? "" : "s");
 	fprintf(stderr, "Pass %d: %s.  [man error::pass%d]\n", pass, failed[pass - 1], pass);
 	return false;
 }
