@@ -221,7 +221,9 @@ struct abi_process {
 	uint64_t initial_virtual_mask; /* for threads that register later; bits as slot.virtual_mask */
 	/* per signal number: bits of ABI_SIGNALS that the program wants blocked in its handler */
 	uint8_t handler_mask[72];
-	uint64_t reserved[8];
+	uint32_t pid; /* as the process itself sees it: a forked child differs and is not served */
+	uint32_t pad;
+	uint64_t reserved[7];
 };
 
 /* Slot table: open addressing on key = ~fsbase. */

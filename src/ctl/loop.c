@@ -68,13 +68,46 @@ static bool is_over(struct ctl_session *s)
 
 /* ---- one round ------------------------------------------------------------------------------- */
 
+/* A program that the shell in front of the command has started, or become: it stands behind its exec. */
+static struct error *attach_held(struct ctl_process *shell, struct proc *proc)
+{
+	struct ctl_session *s = shell->session;
+	struct ctl_process *p = shell;
+	struct error *e, *last;
+
+	if (proc != shell->proc && !ctl_files_concern(s, proc->pid)) {
+		e = proc_release(proc);
+		proc_close(proc);
+		return e;
+	}
+	if (proc != shell->proc)
+		p = ctl_process_create(s, proc);
+	e = ctl_attach_again(p);
+	last = proc_release(proc);
+	return e ? e : last;
+}
+
+static struct error *serve_family(struct ctl_process *p)
+{
+	struct proc *proc;
+	struct error *e = NULL;
+
+	while (!e && proc_watch(p->proc, &proc))
+		e = attach_held(p, proc);
+	return e;
+}
+
 static void serve_process(struct ctl_process *p)
 {
 	struct error *e = NULL;
 
-	if (!p->placed || proc_has_ended(p->proc))
+	if (p->proc->watched || p->proc->family.n)
+		e = serve_family(p);
+	if (e) {
+		/* told below */
+	} else if (!p->placed || proc_has_ended(p->proc)) {
 		return;
-	if (ctl_has_execed(p)) {
+	} else if (ctl_has_execed(p)) {
 		/* Its memory is gone: it is in the middle of its end, or of an exec. */
 		if (ctl_is_between(p) || proc_has_ended(p->proc))
 			return;
@@ -127,8 +160,9 @@ void ctl_loop(struct ctl_session *s)
 		uint32_t seen = __atomic_load_n(&s->region->event, __ATOMIC_SEQ_CST);
 		uint64_t records;
 
-		vec_each(p, &s->processes)
-			serve_process(*p);
+		/* The list may grow on the way. */
+		for (uint32_t i = 0; i < s->processes.n; i++)
+			serve_process(s->processes.p[i]);
 		ctl_timers_run(s);
 		records = ctl_collect(s, false);
 		ctl_flush(s);

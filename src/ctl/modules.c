@@ -42,6 +42,7 @@ static int by_site_address(const void *a, const void *b)
 static struct ctl_file *file_of(struct ctl_session *s, const struct bundle_site *site)
 {
 	struct ctl_file f = { .path = site->module, .build_id = site->build_id };
+	struct elf_file *elf;
 	struct stat st;
 
 	vec_each(have, &s->files)
@@ -51,6 +52,7 @@ static struct ctl_file *file_of(struct ctl_session *s, const struct bundle_site 
 		f.device = st.st_dev;
 		f.inode = st.st_ino;
 	}
+	f.is_library = elf_open(s->elf, site->module, &elf) || (elf->is_shared && !elf->interpreter);
 	vec_push(s->arena, &s->files, f);
 	return &s->files.p[s->files.n - 1];
 }
@@ -70,6 +72,20 @@ void ctl_files_sort(struct ctl_session *s)
 	vec_each(f, &s->files)
 		qsort(f->sites.p, f->sites.n, sizeof *f->sites.p, by_site_address);
 	sorted_bundle = NULL;
+}
+
+bool ctl_files_concern(const struct ctl_session *s, pid_t pid)
+{
+	struct stat program;
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+	if (stat(path, &program))
+		return true;
+	vec_each(f, &s->files)
+		if (f->is_library || (f->inode == program.st_ino && f->device == program.st_dev))
+			return true;
+	return false;
 }
 
 /* ---- what is mapped ------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,6 +90,28 @@ static bool goes_on(const struct ctl_session *s)
 	       !ctl_signals_count();
 }
 
+/*
+ * The shell that stands before a command with redirections or the like: it may become the
+ * program itself by an exec, which must not be missed. If it is probed, it is a program like any other.
+ */
+static bool is_shell_in_front(struct ctl_session *s, const struct ctl_process *p)
+{
+	char **words = s->options->command;
+	struct stat program;
+	char path[64];
+
+	if (!p->launched || !s->bundle->sites.n || !words[1] || strcmp(words[1], "-c") != 0 ||
+	    (strcmp(words[0], "sh") != 0 && strcmp(words[0], "/bin/sh") != 0))
+		return false;
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)p->proc->pid);
+	if (stat(path, &program))
+		return false;
+	vec_each(f, &s->files)
+		if (f->inode == program.st_ino && f->device == program.st_dev)
+			return false;
+	return true;
+}
+
 static struct error *arm_all(struct ctl_session *s)
 {
 	vec_each(p, &s->processes)
@@ -98,6 +121,8 @@ static struct error *arm_all(struct ctl_session *s)
 		/* Without sites for it there is nothing to do in the process. */
 		if (!s->bundle->sites.n)
 			break;
+		if (is_shell_in_front(s, *p))
+			continue;
 		e = ctl_attach(*p);
 		if (e)
 			return e;
@@ -109,7 +134,9 @@ static struct error *let_run(struct ctl_session *s)
 {
 	vec_each(p, &s->processes)
 	{
-		struct error *e = proc_release((*p)->proc);
+		struct error *e = (*p)->proc->stopped && is_shell_in_front(s, *p) ?
+					  proc_run_to_exec((*p)->proc) :
+					  proc_release((*p)->proc);
 
 		if (e && e->code != ERROR_NO_PROCESS)
 			return e;
@@ -145,6 +172,7 @@ static void leave_all(struct ctl_session *s)
 		struct error *e = NULL;
 
 		placed |= (*p)->code_fd >= 0;
+		proc_unwatch((*p)->proc);
 		e = ctl_leave(*p);
 		if (e)
 			ctl_warn(s, "%s%s%s", error_text(e), e->hint ? ": " : "",

@@ -111,7 +111,7 @@ struct error *proc_attach_files(struct proc *p)
 	return e ? e : open_memory(p);
 }
 
-static struct proc *create(struct arena *a, pid_t pid)
+struct proc *proc_create(struct arena *a, pid_t pid)
 {
 	struct proc *p = arena_new(a, struct proc);
 
@@ -123,7 +123,7 @@ static struct proc *create(struct arena *a, pid_t pid)
 
 struct error *proc_open(struct arena *a, pid_t pid, struct proc **out)
 {
-	struct proc *p = create(a, pid);
+	struct proc *p = proc_create(a, pid);
 	int64_t mode;
 	struct error *e;
 	char state = proc_state_of(pid, pid);
@@ -255,7 +255,7 @@ struct error *proc_launch(struct arena *a, const struct proc_launch *l, struct p
 	}
 	close(go[0]);
 	close(report[1]);
-	p = create(a, pid);
+	p = proc_create(a, pid);
 	p->is_child = true;
 	e = pid < 0 ? error_errno(errno, "cannot fork") : seize_and_start(p, l, go[1], report[0]);
 	close(go[1]);

@@ -24,12 +24,15 @@ struct proc_stop {
 	enum proc_stop_kind kind;
 	int signal;
 };
+/* One look for a stop; false: still running. */
+bool proc_look(struct proc *p, struct proc_thread *t, struct proc_stop *out);
 /* Waits for the thread's next stop, at most `patience` seconds. */
 struct proc_stop proc_wait_stop(struct proc *p, struct proc_thread *t, int patience);
 /* Interrupts and resumes until the thread is in STOP_EVENT; signals on the way are delivered. */
 struct error *proc_settle(struct proc *p, struct proc_thread *t, int signal) BASE_MUST_CHECK;
 /* Ends the process's threads list and state after an unrecoverable stop. */
 void proc_forget_threads(struct proc *p);
+struct proc *proc_create(struct arena *a, pid_t pid);
 /* Opens pidfd and memory; checks state and word size. */
 struct error *proc_attach_files(struct proc *p) BASE_MUST_CHECK;
 

@@ -29,7 +29,7 @@
 #include "base/base.h"
 
 struct proc_thread {
-	pid_t tid;
+	pid_t tid; /* 0: not in use */
 	bool held; /* stopped by us, in a ptrace event stop */
 	bool gone;
 	int kept_signal; /* came during remote calls; given back by proc_remote_end() */
@@ -49,6 +49,8 @@ struct proc {
 	bool ended;
 	int status; /* of waitpid, if is_child and ended */
 	bool stopped; /* between proc_stop() and proc_release() */
+	bool watched; /* runs, but is traced until its next exec */
+	VEC(struct proc_thread) family; /* its children, watched as well */
 	VEC(struct proc_thread) threads; /* valid while stopped */
 	/* remote calls */
 	struct proc_thread *caller;
@@ -83,6 +85,17 @@ struct error *proc_launch(struct arena *a, const struct proc_launch *l, struct p
 struct error *proc_stop(struct proc *p) BASE_MUST_CHECK;
 /* Lets every thread run as it would have, interrupted system calls restarted. */
 struct error *proc_release(struct proc *p) BASE_MUST_CHECK;
+/*
+ * For a launched process with one thread, held: lets it run, still traced with all
+ * children it forks, each up to its next exec. It is not for what is probed: a shell that starts
+ * or becomes the program is meant. proc_watch() must be called soon after each
+ * SIGCHLD: it passes signals on.
+ */
+struct error *proc_run_to_exec(struct proc *p) BASE_MUST_CHECK;
+/* True: *out (p itself or a child) is stopped behind an exec, as proc_launch() leaves it. Never waits. */
+bool proc_watch(struct proc *p, struct proc **out);
+/* Lets go those that have made no exec. */
+void proc_unwatch(struct proc *p);
 /* Looks, without waiting, whether the process has ended; fills ended and status. */
 bool proc_has_ended(struct proc *p);
 /* After an exec: opens the new memory. */

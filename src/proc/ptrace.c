@@ -70,8 +70,7 @@ static double seconds_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* One look; false: still running. */
-static bool look(struct proc *p, struct proc_thread *t, struct proc_stop *out)
+bool proc_look(struct proc *p, struct proc_thread *t, struct proc_stop *out)
 {
 	int status;
 	pid_t got = waitpid(t->tid, &status, __WALL | WNOHANG);
@@ -100,13 +99,13 @@ struct proc_stop proc_wait_stop(struct proc *p, struct proc_thread *t, int patie
 	double end;
 
 	for (uint32_t i = 0; i < EAGER_TRIES; i++)
-		if (look(p, t, &out))
+		if (proc_look(p, t, &out))
 			return out;
 	end = seconds_now() + patience;
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, &before);
-	while (!look(p, t, &out) && seconds_now() < end)
+	while (!proc_look(p, t, &out) && seconds_now() < end)
 		sigtimedwait(&child, NULL, &nap);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return out;
@@ -245,6 +244,7 @@ struct error *proc_stop(struct proc *p)
 		return NULL;
 	if (proc_has_ended(p))
 		return gone(p);
+	base_assert(!p->watched);
 	p->threads.n = 0;
 	while (!e && found) {
 		uint32_t first = p->threads.n;

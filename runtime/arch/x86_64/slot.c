@@ -145,7 +145,8 @@ void rt_module_wait(void)
 	} wait = { 0, 1000000 };
 	uint64_t mine, served;
 
-	if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) > ABI_STATE_RUNNING)
+	if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) > ABI_STATE_RUNNING ||
+	    (p->pid && rt_syscall(RT_SYS_GETPID, 0, 0, 0, 0, 0, 0) != (long)p->pid))
 		return;
 	mine = __atomic_add_fetch(&p->module_sequence, 1, __ATOMIC_SEQ_CST);
 	rt_wake_tool(r);

@@ -8,6 +8,7 @@
  *	target spin T        T threads call work() until standard input ends, then the sums are checked
  *	target plugin P      loads P, calls its plugged() twice, unloads it; three times
  *	target fork          a child calls work() 10 times, then the parent once
+ *	target forkload P    as plugin, in a child; fails if that takes a second
  *	target exec          calls itself with "call 7"
  */
 #include <dlfcn.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MOST 128
@@ -99,6 +101,22 @@ static int fork_one(void)
 	return 0;
 }
 
+/* A forked child does not wait for a tool that does not serve it. */
+static int fork_and_load(const char *path)
+{
+	struct timespec begin, end;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		clock_gettime(CLOCK_MONOTONIC, &begin);
+		status = load(path);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		_exit(status ? status : end.tv_sec > begin.tv_sec + 1 ? 9 : 0);
+	}
+	return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 8;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "call";
@@ -108,6 +126,8 @@ int main(int argc, char **argv)
 		return spin_all((int)n);
 	if (strcmp(what, "plugin") == 0)
 		return load(argc > 2 ? argv[2] : NULL);
+	if (strcmp(what, "forkload") == 0)
+		return fork_and_load(argc > 2 ? argv[2] : NULL);
 	if (strcmp(what, "fork") == 0)
 		return fork_one();
 	if (strcmp(what, "exec") == 0) {

@@ -18,9 +18,10 @@
 #include "proc/proc.h"
 #include "tests.h"
 
-static const char *const kinds[] = { TARGETS "/ctl_target_pie", TARGETS "/ctl_target_nopie",
+#define PIE_TEXT TARGETS "/ctl_target_pie"
+static const char *const kinds[] = { PIE_TEXT, TARGETS "/ctl_target_nopie",
 				     TARGETS "/ctl_target_static" };
-#define PIE kinds[0]
+#define PIE PIE_TEXT
 
 struct result {
 	char *out, *err;
@@ -148,6 +149,39 @@ static void counts_in_forked_children(void **state)
 	r = launch(a, b, PIE, "fork", NULL);
 	ok(r.error);
 	assert_string_equal(r.out, "count 11\n");
+	done(a, &r);
+}
+
+static void a_forked_child_does_not_wait(void **state)
+{
+	struct arena *a = arena_create();
+	struct bundle *b = made_bundle(a);
+	struct result r;
+
+	(void)state;
+	assert_true(made_bundle_add(b, TARGETS "/libctl_plugin.so", "plugged"));
+	r = launch(a, b, PIE, "forkload", TARGETS "/libctl_plugin.so");
+	ok(r.error);
+	assert_string_equal(r.out, "count 0\n");
+	assert_int_equal(r.status, 0);
+	done(a, &r);
+}
+
+/* Children of the shell, in a pipeline and in the background, and what it becomes itself. */
+static void follows_the_shell_in_front(void **state)
+{
+	struct arena *a = arena_create();
+	struct bundle *b = made_bundle(a);
+	struct result r;
+
+	(void)state;
+	assert_true(made_bundle_add(b, PIE, "work"));
+	r = launch(a, b, "/bin/sh", "-c",
+		   PIE_TEXT " call 10 | cat > /dev/null; " PIE_TEXT " call 100 & wait; exec " PIE_TEXT " exit 3");
+	ok(r.error);
+	assert_string_equal(r.out, "count 111\n");
+	assert_string_equal(r.err, "WARNING: Child process exited with status 3\n");
+	assert_int_equal(r.status, 1);
 	done(a, &r);
 }
 
@@ -390,6 +424,8 @@ int main(void)
 		cmocka_unit_test(a_missing_program_is_an_error),
 		cmocka_unit_test(follows_libraries_that_come_and_go),
 		cmocka_unit_test(counts_in_forked_children),
+		cmocka_unit_test(a_forked_child_does_not_wait),
+		cmocka_unit_test(follows_the_shell_in_front),
 		cmocka_unit_test(survives_an_exec),
 		cmocka_unit_test(attaches_to_one_thread),
 		cmocka_unit_test(attaches_to_64_threads),
