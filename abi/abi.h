@@ -232,8 +232,13 @@ struct abi_table_entry {
 	uint64_t slot; /* address */
 };
 #define ABI_TABLE_ENTRIES 4096u
-/* index = ((key * ABI_TABLE_HASH) mod 2^64) >> 52 ; the constant fits imul's imm32 */
-#define ABI_TABLE_HASH 0x61c88647ull
+/*
+ * The top 12 bits of a 32-bit product: thread pointers of one process lie near each other, so
+ * that they differ in low bits, which a wider product would not carry up so far.
+ */
+#define ABI_TABLE_HASH 0x9e3779b1u
+#define ABI_TABLE_SHIFT 20u
+#define ABI_TABLE_INDEX(key) ((uint32_t)((uint32_t)(key) * ABI_TABLE_HASH) >> ABI_TABLE_SHIFT)
 
 /* One armed site of this process. Handlers get its address in slot.site. */
 struct abi_site {

@@ -340,7 +340,7 @@ static struct error *thread_mask_change(struct ctl_process *p, struct proc_threa
 /* Address of the first free entry for a key in the target's slot table. */
 static uint64_t free_entry(const struct ctl_process *p, uint64_t key)
 {
-	uint64_t at = key * ABI_TABLE_HASH >> 52, address;
+	uint64_t at = ABI_TABLE_INDEX(key), address;
 	struct abi_table_entry e;
 
 	for (uint32_t n = 0; n < ABI_TABLE_ENTRIES; n++) {

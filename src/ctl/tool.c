@@ -99,7 +99,7 @@ static void make_slot(struct ctl_session *s)
 
 	syscall(SYS_arch_prctl, ARCH_GET_FS, &base);
 	key = ~base;
-	at = key * ABI_TABLE_HASH >> 52;
+	at = ABI_TABLE_INDEX(key);
 	slot->process = (uint64_t)t->process;
 	slot->region = (uint64_t)s->region;
 	slot->tid = slot->pid = (uint32_t)getpid();

@@ -318,6 +318,16 @@ void code_reloc(struct code *c, uint32_t kind, uint32_t symbol, int64_t addend)
 			 .kind = kind, .offset = c->n, .symbol = symbol, .addend = addend });
 }
 
+void code_table_offset(struct code *c)
+{
+	_Static_assert(sizeof(struct abi_table_entry) == 16, "the last shift");
+	code_bytes(c, "\x69\xc1", 2); /* imul $hash,%ecx,%eax */
+	code_u32(c, ABI_TABLE_HASH);
+	code_bytes(c, "\xc1\xe8", 2); /* shr $shift,%eax */
+	code_u8(c, ABI_TABLE_SHIFT);
+	code_bytes(c, "\xc1\xe0\x04", 3); /* shl $4,%eax */
+}
+
 void code_thread_pointer(struct code *c)
 {
 	code_reloc(c, RELOC_THREAD_POINTER, 0, 0);

@@ -127,6 +127,8 @@ void code_pop(struct code *c, uint32_t reg);
 /* ---- with relocations */
 /* At the current offset. */
 void code_reloc(struct code *c, uint32_t kind, uint32_t symbol, int64_t addend);
+/* rax: offset in the slot table of the entry for the key in rcx */
+void code_table_offset(struct code *c);
 /* rcx: the thread pointer */
 void code_thread_pointer(struct code *c);
 /* movabs with a relocated address */

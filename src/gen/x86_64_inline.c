@@ -109,9 +109,7 @@ static void find_slot(struct unit *u)
 
 	code_thread_pointer(c);
 	code_unary(c, EXT_NOT, ABI_RCX);
-	code_multiply_number(c, ABI_RAX, ABI_RCX, (int32_t)ABI_TABLE_HASH);
-	code_shift_number(c, EXT_SHR, ABI_RAX, 52);
-	code_shift_number(c, EXT_SHL, ABI_RAX, 4);
+	code_table_offset(c);
 	table = with_literal(u, "\x48\x03\x05", 3); /* add table(%rip),%rax */
 	code_rm(c, X_CMP, ABI_RCX, code_at(ABI_RAX, offsetof(struct abi_table_entry, key)));
 	code_jcc(c, CC_E, hit);

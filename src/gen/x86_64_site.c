@@ -48,9 +48,7 @@ static void find_slot(struct unit *u, uint32_t leave, uint32_t miss, uint32_t fo
 
 	code_thread_pointer(c);
 	code_unary(c, EXT_NOT, ABI_RCX);
-	code_multiply_number(c, ABI_RAX, ABI_RCX, (int32_t)ABI_TABLE_HASH);
-	code_shift_number(c, EXT_SHR, ABI_RAX, 52);
-	code_shift_number(c, EXT_SHL, ABI_RAX, 4);
+	code_table_offset(c);
 	code_rm(c, X_ADD_FROM, ABI_RAX, code_at(CODE_RIP, u->g->table_literal));
 	code_rm(c, X_CMP, ABI_RCX, code_at(ABI_RAX, offsetof(struct abi_table_entry, key)));
 	code_jcc(c, CC_NE, miss);

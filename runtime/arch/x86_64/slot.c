@@ -76,7 +76,7 @@ struct abi_slot *rt_slot_register(uint64_t key)
 {
 	struct abi_process *p = rt_process();
 	struct abi_table_entry *table = (void *)p->table;
-	uint32_t at = (uint32_t)(key * ABI_TABLE_HASH >> 52);
+	uint32_t at = ABI_TABLE_INDEX(key);
 
 	for (uint32_t n = 0; n < PROBES; n++) {
 		struct abi_table_entry *e = &table[(at + n) % ABI_TABLE_ENTRIES];

@@ -166,7 +166,7 @@ void process_reset(struct process *p)
 void process_register(struct process *p, bool present)
 {
 	uint64_t key = ~(uint64_t)(uintptr_t)__builtin_thread_pointer();
-	struct abi_table_entry *e = &p->table[key * ABI_TABLE_HASH >> 52];
+	struct abi_table_entry *e = &p->table[ABI_TABLE_INDEX(key)];
 
 	e->key = present ? key : 0;
 	e->slot = present ? (uintptr_t)p->slot : 0;
