@@ -260,7 +260,7 @@ static int pass_5(struct cmd_session *s, const struct bundle *b)
 		.arena = s->arena, .bundle = b, .command = s->command, .command_text = o->command, .pid = o->pid,
 		.out = out, .err = stderr, .verbose = o->verbose[4], .quiet = o->no_warnings,
 		.lossless = o->lossless, .suppress_handler_errors = o->suppress_errors, .timing = o->timing,
-		.colour = s->colour, .timeout_ns = o->timeout_ns, .guru = o->guru,
+		.colour = s->colour, .timeout_ns = o->timeout_ns, .ring_size = o->buffer, .guru = o->guru,
 	};
 	int status = 1;
 	struct error *e;

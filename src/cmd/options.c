@@ -70,6 +70,19 @@ static bool parse_timeout(const char *text, int64_t *out)
 	return true;
 }
 
+/* Megabytes to bytes, the next power of two. */
+static bool parse_buffer(const char *text, uint64_t *out)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (end == text || *end || value < 1 || value > 4095)
+		return complain("Invalid buffer size '%s' (should be 1-4095).", text);
+	for (*out = 1 << 20; *out < (uint64_t)value << 20; *out *= 2)
+		;
+	return true;
+}
+
 static bool parse_pass(const char *text, int *out)
 {
 	if (text[0] < '1' || text[0] > '0' + CMD_PASSES || text[1])
@@ -239,6 +252,8 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 		return true;
 	case OPTION_TIMEOUT:
 		return parse_timeout(value, &o->timeout_ns);
+	case OPTION_BUFFER:
+		return parse_buffer(value, &o->buffer);
 	case OPTION_DEFINE:
 		return parse_define(p, value);
 	case OPTION_GLOBAL:

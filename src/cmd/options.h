@@ -25,6 +25,7 @@ struct cmd_options {
 	int last_pass;
 	const char *output; /* -o */
 	int64_t timeout_ns;
+	uint64_t buffer; /* bytes per thread, 0 default */
 	VEC(struct cmd_assignment) defines, globals;
 	VEC(const char *) includes;
 	bool guru, unoptimized, no_warnings, warnings_fail, timing, suppress_errors, no_global_display,
