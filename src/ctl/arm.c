@@ -136,8 +136,7 @@ static void want_semaphore(struct ctl_process *p, const struct ctl_module *m,
 
 	if (!site->semaphore)
 		return;
-	vec_each(have, &p->semaphores)
-	{
+	vec_each(have, &p->semaphores) {
 		if (have->address == address) {
 			have->wanted = true;
 			return;
@@ -212,8 +211,8 @@ static uint64_t next_address(const struct group *g, uint32_t position)
 
 static void remember_code(const struct group *g, struct ctl_patch *patch)
 {
-	patch->code_size = (uint32_t)proc_read(g->p->proc, g->address, patch->code,
-					       sizeof patch->code);
+	patch->code_size =
+		(uint32_t)proc_read(g->p->proc, g->address, patch->code, sizeof patch->code);
 }
 
 /* A patch of the same sites and code from before a dlclose; NULL if there is none. */
@@ -418,8 +417,7 @@ struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch)
 
 static struct error *write_patches(struct ctl_process *p)
 {
-	vec_each(patch, &p->patches)
-	{
+	vec_each(patch, &p->patches) {
 		struct error *e;
 
 		if (!patch->wanted || patch->armed)
@@ -441,8 +439,7 @@ struct error *ctl_arm_apply(struct ctl_process *p)
 {
 	struct error *e = write_patches(p);
 
-	vec_each(s, &p->semaphores)
-	{
+	vec_each(s, &p->semaphores) {
 		struct error *bad;
 
 		if (e || !s->wanted || s->raised)
@@ -460,13 +457,11 @@ void ctl_disarm_bytes(struct ctl_process *p)
 {
 	struct error *e = ctl_patch_restore(p, &p->follow), *next;
 
-	vec_each(patch, &p->patches)
-	{
+	vec_each(patch, &p->patches) {
 		next = ctl_patch_restore(p, patch);
 		e = e ? e : next;
 	}
-	vec_each(s, &p->semaphores)
-	{
+	vec_each(s, &p->semaphores) {
 		next = s->raised ? semaphore_add(p, s->address, -1) : NULL;
 		s->raised = s->wanted = false;
 		e = e ? e : next;
@@ -492,8 +487,7 @@ static uint64_t armed_twin(const struct ctl_patch *patch, uint64_t pc)
 
 uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc)
 {
-	vec_each(patch, &p->patches)
-	{
+	vec_each(patch, &p->patches) {
 		uint64_t to = armed_twin(patch, pc);
 
 		if (to != pc)
@@ -519,8 +513,7 @@ static uint64_t original_of(const struct ctl_patch *patch, uint64_t pc)
 
 uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc)
 {
-	vec_each(patch, &p->patches)
-	{
+	vec_each(patch, &p->patches) {
 		uint64_t to = original_of(patch, pc);
 
 		if (to != pc)
@@ -532,8 +525,7 @@ uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc)
 struct error *ctl_pcs_move(struct ctl_process *p,
 			   uint64_t (*to)(const struct ctl_process *p, uint64_t pc))
 {
-	vec_each(t, &p->proc->threads)
-	{
+	vec_each(t, &p->proc->threads) {
 		struct proc_registers r;
 		uint64_t pc;
 		struct error *e;

@@ -16,7 +16,6 @@
 #define TOLERANCE 500 /* ns */
 #define SECOND 1000000000ll
 
-
 uint64_t ctl_tsc(void)
 {
 	return __builtin_ia32_rdtsc();

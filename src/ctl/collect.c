@@ -84,8 +84,8 @@ static void find_next(struct ctl_session *s, struct ctl_cursor *c)
 		uint64_t offset = c->at & (size - 1),
 			 room = base_min(c->head - c->at, size - offset);
 		const struct abi_record *r = (const void *)(c->ring + offset);
-		uint32_t length = room >= RECORD_HEAD ? __atomic_load_n(&r->size, __ATOMIC_RELAXED)
-						      : 0;
+		uint32_t length =
+			room >= RECORD_HEAD ? __atomic_load_n(&r->size, __ATOMIC_RELAXED) : 0;
 
 		if (length < RECORD_HEAD || length > room || length % 8 ||
 		    (r->kind != ABI_RECORD_PAD && length < sizeof *r)) {

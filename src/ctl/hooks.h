@@ -11,8 +11,8 @@
 /* May plans use int3? Only when SIGTRAP can be taken over. */
 bool ctl_hooks_can_trap(const struct ctl_process *p);
 /*
- * Plans the hooks' own patches (into p->space), before the window; called when the bundle reads memory
- * or traps may be used. May be called again for new modules.
+ * Plans the hooks' own patches (into p->space), before the window; called when the bundle
+ * reads memory or traps may be used. May be called again for new modules.
  */
 struct error *ctl_hooks_prepare(struct ctl_process *p) BASE_MUST_CHECK;
 /* Something is planned that ctl_hooks_arm() has not written yet. */

@@ -31,10 +31,10 @@ struct file {
 	const Elf64_Ehdr *head;
 };
 
-/* n items of `item` bytes at an offset, NULL if the file does not hold them. */
+/* n items of `item` bytes at an offset, NULL if the file does not hold them or they are not aligned. */
 static const void *part(const struct file *f, uint64_t offset, uint64_t n, uint64_t item)
 {
-	if (offset > f->size || n > (f->size - offset) / item)
+	if (offset > f->size || n > (f->size - offset) / item || (item > 1 && offset % 8))
 		return NULL;
 	return f->bytes + offset;
 }
@@ -44,7 +44,7 @@ static struct error *damaged(const char *what)
 	return error_new(ERROR_BAD_FILE, "the runtime image is damaged: %s", what);
 }
 
-/* The segment begins at address 0, or behind the headers in the same page: then those are taken as well. */
+/* The segment begins at address 0, or behind the headers in the same page, which are taken too. */
 static bool read_segment(const struct file *f, const Elf64_Phdr *h, struct ctl_runtime *out)
 {
 	if (h->p_vaddr >= ABI_PAGE || h->p_offset < h->p_vaddr || h->p_filesz > h->p_memsz ||
@@ -78,16 +78,16 @@ static struct error *read_segments(const struct file *f, struct ctl_runtime *out
 static struct error *read_relatives(struct arena *a, const struct file *f,
 				    const Elf64_Phdr *dynamic, struct ctl_runtime *out)
 {
-	const Elf64_Dyn *d = dynamic ? part(f, dynamic->p_offset, dynamic->p_filesz, 1) : NULL;
-	uint64_t at = 0, size = 0;
+	uint64_t n = dynamic ? dynamic->p_filesz / sizeof(Elf64_Dyn) : 0, at = 0, size = 0;
+	const Elf64_Dyn *d = n ? part(f, dynamic->p_offset, n, sizeof *d) : NULL;
 
-	for (uint64_t i = 0; d && i < dynamic->p_filesz / sizeof *d; i++) {
+	for (uint64_t i = 0; d && i < n; i++) {
 		if (d[i].d_tag == DT_RELA)
 			at = d[i].d_un.d_ptr;
 		if (d[i].d_tag == DT_RELASZ)
 			size = d[i].d_un.d_val;
 	}
-	if (at > out->file_size || size > out->file_size - at)
+	if (at % 8 || at > out->file_size || size > out->file_size - at)
 		return damaged("its relocations");
 	for (uint64_t i = 0; i < size / sizeof(Elf64_Rela); i++) {
 		const Elf64_Rela *r = (const void *)(out->bytes + at + i * sizeof *r);
@@ -105,12 +105,13 @@ static struct error *read_relatives(struct arena *a, const struct file *f,
 static void read_symbols(struct arena *a, const struct file *f, const Elf64_Shdr *table,
 			 const Elf64_Shdr *names, struct ctl_runtime *out)
 {
-	const Elf64_Sym *symbols = part(f, table->sh_offset, table->sh_size, 1);
+	uint64_t n = table->sh_size / sizeof(Elf64_Sym);
+	const Elf64_Sym *symbols = part(f, table->sh_offset, n, sizeof *symbols);
 	const char *text = part(f, names->sh_offset, names->sh_size, 1);
 
 	if (!symbols || !text || !names->sh_size || text[names->sh_size - 1])
 		return;
-	for (uint64_t i = 0; i < table->sh_size / sizeof *symbols; i++) {
+	for (uint64_t i = 0; i < n; i++) {
 		uint64_t *offset;
 
 		if (symbols[i].st_shndx == SHN_UNDEF || symbols[i].st_name >= names->sh_size)
@@ -236,7 +237,9 @@ struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b,
 			   const struct ctl_place *p, const struct bundle_reloc *relocs, uint32_t n,
 			   uint8_t *bytes, uint64_t address)
 {
-	static const uint8_t load[] = { 0x64, 0x48, 0x8b, 0x0c, 0x25, 0, 0, 0, 0 }; /* mov %fs:0,%rcx */
+	static const uint8_t load[] = {
+		0x64, 0x48, 0x8b, 0x0c, 0x25, 0, 0, 0, 0
+	}; /* mov %fs:0,%rcx */
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct bundle_reloc *reloc = &relocs[i];

@@ -91,8 +91,7 @@ static void look_at_stack(struct look *l, uint64_t sp)
 
 static void look_at_threads(struct look *l)
 {
-	vec_each(t, &l->p->proc->threads)
-	{
+	vec_each(t, &l->p->proc->threads) {
 		struct proc_registers r;
 
 		if (!t->held || proc_registers_get(l->p->proc, t, &r))
@@ -269,8 +268,7 @@ static uint32_t leave_some(struct ctl_session *s, struct arena *a)
 		if (!isdigit((unsigned char)d->d_name[0]) || is_ours(s, pid) ||
 		    proc_start_ticks(pid) < s->start_ticks)
 			continue;
-		vec_each(p, &s->processes)
-		{
+		vec_each(p, &s->processes) {
 			if ((*p)->code_fd < 0 || !maps_code(a, pid, *p))
 				continue;
 			leave_child(*p, pid);

@@ -68,7 +68,7 @@ static bool is_over(struct ctl_session *s)
 
 /* ---- one round ------------------------------------------------------------------------------- */
 
-/* A program that the shell in front of the command has started, or become: it stands behind its exec. */
+/* The shell in front of the command has started a program, or become it: it stands behind exec. */
 static struct error *attach_held(struct ctl_process *shell, struct proc *proc)
 {
 	struct ctl_session *s = shell->session;

@@ -52,7 +52,8 @@ static struct ctl_file *file_of(struct ctl_session *s, const struct bundle_site 
 		f.device = st.st_dev;
 		f.inode = st.st_ino;
 	}
-	f.is_library = elf_open(s->elf, site->module, &elf) || (elf->is_shared && !elf->interpreter);
+	f.is_library =
+		elf_open(s->elf, site->module, &elf) || (elf->is_shared && !elf->interpreter);
 	vec_push(s->arena, &s->files, f);
 	return &s->files.p[s->files.n - 1];
 }
@@ -209,8 +210,7 @@ static struct ctl_module *module_find(struct ctl_process *p, const struct ctl_fi
  */
 static bool lost_its_patches(const struct ctl_process *p, const struct ctl_module *m)
 {
-	vec_each(patch, &p->patches)
-	{
+	vec_each(patch, &p->patches) {
 		uint8_t bytes[PATCH_MAX];
 
 		if (!patch->armed || patch->address < m->start || patch->address >= m->end)
@@ -314,8 +314,7 @@ static bool may_come_later(const struct ctl_process *p, const struct proc_map *p
 {
 	if (p->needs_hooks)
 		return true;
-	vec_each(f, &p->session->files)
-	{
+	vec_each(f, &p->session->files) {
 		bool fixed = false;
 
 		vec_each(m, &p->modules)
@@ -374,10 +373,10 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 
 void ctl_modules_follow(struct ctl_process *p)
 {
-	const struct proc_map *loader = proc_maps_find(&p->maps,
-						       proc_auxiliary(p->proc->pid, AT_BASE));
-	const struct proc_map *program = proc_maps_find(&p->maps,
-							proc_auxiliary(p->proc->pid, AT_ENTRY));
+	const struct proc_map *loader =
+		proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_BASE));
+	const struct proc_map *program =
+		proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_ENTRY));
 	struct error *e = NULL;
 	uint64_t at;
 

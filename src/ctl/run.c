@@ -52,8 +52,7 @@ static bool is_known(const struct ctl_session *s, uint32_t pid)
 /* Processes that probe points name by number. */
 static struct error *open_named(struct ctl_session *s)
 {
-	vec_each(probe, &s->bundle->probes)
-	{
+	vec_each(probe, &s->bundle->probes) {
 		struct proc *proc;
 		struct error *e;
 
@@ -69,9 +68,9 @@ static struct error *open_named(struct ctl_session *s)
 
 static struct error *prepare(struct ctl_session *s)
 {
-	struct error *e = ctl_runtime_parse(s->arena, runtime_image_start,
-					    (size_t)(runtime_image_end - runtime_image_start),
-					    &s->runtime);
+	struct error *e =
+		ctl_runtime_parse(s->arena, runtime_image_start,
+				  (size_t)(runtime_image_end - runtime_image_start), &s->runtime);
 
 	if (!e)
 		e = ctl_region_create(s);
@@ -92,7 +91,8 @@ static bool goes_on(const struct ctl_session *s)
 
 /*
  * The shell that stands before a command with redirections or the like: it may become the
- * program itself by an exec, which must not be missed. If it is probed, it is a program like any other.
+ * program itself by an exec, which must not be missed. If it is probed, it is a program like any
+ * other.
  */
 static bool is_shell_in_front(struct ctl_session *s, const struct ctl_process *p)
 {
@@ -114,8 +114,7 @@ static bool is_shell_in_front(struct ctl_session *s, const struct ctl_process *p
 
 static struct error *arm_all(struct ctl_session *s)
 {
-	vec_each(p, &s->processes)
-	{
+	vec_each(p, &s->processes) {
 		struct error *e;
 
 		/* Without sites for it there is nothing to do in the process. */
@@ -132,11 +131,10 @@ static struct error *arm_all(struct ctl_session *s)
 
 static struct error *let_run(struct ctl_session *s)
 {
-	vec_each(p, &s->processes)
-	{
-		struct error *e = (*p)->proc->stopped && is_shell_in_front(s, *p) ?
-					  proc_run_to_exec((*p)->proc) :
-					  proc_release((*p)->proc);
+	vec_each(p, &s->processes) {
+		struct error *e = (*p)->proc->stopped && is_shell_in_front(s, *p)
+					  ? proc_run_to_exec((*p)->proc)
+					  : proc_release((*p)->proc);
 
 		if (e && e->code != ERROR_NO_PROCESS)
 			return e;
@@ -147,8 +145,7 @@ static struct error *let_run(struct ctl_session *s)
 /* A failed session leaves no half-started program behind. */
 static void give_up(struct ctl_session *s)
 {
-	vec_each(p, &s->processes)
-	{
+	vec_each(p, &s->processes) {
 		struct error *e = ctl_leave(*p);
 
 		if (e)
@@ -167,8 +164,7 @@ static void leave_all(struct ctl_session *s)
 	bool placed = false;
 
 	ctl_state_set(s, ABI_STATE_EXITING);
-	vec_each(p, &s->processes)
-	{
+	vec_each(p, &s->processes) {
 		struct error *e = NULL;
 
 		placed |= (*p)->code_fd >= 0;

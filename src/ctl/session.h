@@ -60,14 +60,15 @@ struct error *ctl_runtime_parse(struct arena *a, const uint8_t *file, size_t siz
 /* Offset in the image, or false. */
 bool ctl_runtime_find(const struct ctl_runtime *r, const char *name, uint64_t *offset);
 /* Fills the members behind `process` and `table` for an image at `image`. */
-void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint64_t image, struct ctl_place *out);
+void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint64_t image,
+		       struct ctl_place *out);
 /* Writes image and code, relocated, into `view` (fixed_size bytes). */
-struct error *ctl_image_build(const struct ctl_runtime *r, const struct bundle *b, const struct ctl_place *p,
-			      uint8_t *view) BASE_MUST_CHECK;
+struct error *ctl_image_build(const struct ctl_runtime *r, const struct bundle *b,
+			      const struct ctl_place *p, uint8_t *view) BASE_MUST_CHECK;
 /* Applies relocations of code or of an inline's copy whose address is `address`. */
-struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b, const struct ctl_place *p,
-			   const struct bundle_reloc *relocs, uint32_t n, uint8_t *bytes,
-			   uint64_t address) BASE_MUST_CHECK;
+struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b,
+			   const struct ctl_place *p, const struct bundle_reloc *relocs, uint32_t n,
+			   uint8_t *bytes, uint64_t address) BASE_MUST_CHECK;
 
 /* ---- the session --------------------------------------------------------------------- */
 
@@ -182,7 +183,7 @@ struct ctl_process {
 	VEC(struct abi_trap) traps; /* in no order; ctl_traps_publish() sorts a copy */
 	bool traps_in_second; /* which half of the trap table is in use */
 	VEC(struct patch_range) mapped; /* pages of trampolines in the process */
-	VEC(struct patch_range) inherited; /* the same, but never emptied: what forked children have */
+	VEC(struct patch_range) inherited; /* the same, never emptied: forked children have it */
 	int remote_code; /* the target's descriptor of the code, -1: none at the moment */
 	uint32_t next_site; /* first free entry of the site table */
 	bool placed; /* memory is mapped in the process */
@@ -201,7 +202,7 @@ void ctl_files_sort(struct ctl_session *s);
 /* Whether a process may come to have sites: its program is among the files, or a library is. */
 bool ctl_files_concern(const struct ctl_session *s, pid_t pid);
 
-/* ---- region.c ---------------------------------------------------------------------------- */
+/* ---- region.c -------------------------------------------------------------- */
 
 struct error *ctl_region_create(struct ctl_session *s) BASE_MUST_CHECK;
 void ctl_region_destroy(struct ctl_session *s);
@@ -209,7 +210,7 @@ struct abi_slot *ctl_slot(const struct ctl_session *s, uint32_t number);
 uint32_t ctl_slots_used(const struct ctl_session *s);
 void ctl_state_set(struct ctl_session *s, uint32_t state);
 
-/* ---- clock.c -------------------------------------------------------------------------------- */
+/* ---- clock.c --------------------------------------------------------------- */
 
 uint64_t ctl_tsc(void);
 int64_t ctl_now(void); /* CLOCK_MONOTONIC, ns */
@@ -217,7 +218,7 @@ void ctl_clock_start(struct ctl_session *s); /* first sample */
 void ctl_clock_calibrate(struct ctl_session *s); /* second: fills the region's conversion */
 void ctl_clock_correct(struct ctl_session *s); /* now and then: follows the kernel's clocks */
 
-/* ---- tool.c ----------------------------------------------------------------------------------- */
+/* ---- tool.c ---------------------------------------------------------------- */
 
 struct error *ctl_tool_place(struct ctl_session *s) BASE_MUST_CHECK;
 void ctl_tool_remove(struct ctl_session *s);
@@ -227,15 +228,18 @@ void ctl_tool_run_all(struct ctl_session *s, enum ctl_event event);
 /* Shards into bases: nobody else runs any more. */
 void ctl_tool_collapse(struct ctl_session *s);
 
-/* ---- timers.c ----------------------------------------------------------------------------------- */
+/* ---- timers.c -------------------------------------------------------------- */
 
 void ctl_timers_start(struct ctl_session *s);
 void ctl_timers_run(struct ctl_session *s); /* those that are due */
 int64_t ctl_timers_next(const struct ctl_session *s); /* INT64_MAX: none */
 
-/* ---- collect.c ------------------------------------------------------------------------------------ */
+/* ---- collect.c ------------------------------------------------------------- */
 
-/* Formats what is finished, in order of time; `all`: without a watermark. Returns the number of records. */
+/*
+ * Formats what is finished, in order of time; `all`: without a watermark. Returns the number
+ * of records.
+ */
 uint64_t ctl_collect(struct ctl_session *s, bool all);
 void ctl_collect_close(struct ctl_session *s);
 /* Gives back the locks of threads that died; `all`: nobody runs handlers any more. */
@@ -249,7 +253,7 @@ void ctl_commands_finish(struct ctl_session *s);
 void ctl_warn(struct ctl_session *s, const char *fmt, ...) BASE_PRINTF(2, 3);
 void ctl_verbose(struct ctl_session *s, int level, const char *fmt, ...) BASE_PRINTF(3, 4);
 
-/* ---- target.c ---------------------------------------------------------------------------------------- */
+/* ---- target.c -------------------------------------------------------------- */
 
 struct ctl_process *ctl_process_create(struct ctl_session *s, struct proc *proc);
 /* Chooses addresses from p->maps and builds the code; the process need not be stopped. */
@@ -279,7 +283,7 @@ struct error *ctl_process_write(const struct ctl_process *p, uint32_t offset, co
 /* Address of a runtime symbol in the process; 0 if the image has none. */
 uint64_t ctl_runtime_address(const struct ctl_process *p, const char *name);
 
-/* ---- arm.c ------------------------------------------------------------------------------------------------ */
+/* ---- arm.c ----------------------------------------------------------------- */
 
 /* Plans the sites of modules not yet planned. No stop needed. */
 void ctl_arm_plan(struct ctl_process *p);
@@ -295,23 +299,26 @@ struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch) BA
 struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
 /* All patches, and the hook of the loader, restored; semaphores down. Tells what it cannot do. */
 void ctl_disarm_bytes(struct ctl_process *p);
-/* The address a thread must go on at when the patches at hand are armed (or, leaving, taken out). */
+/* Where a thread must go on when the patches at hand are armed (or, leaving, taken out). */
 uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc);
 /* Moves the program counters of all held threads by one of the two. Outside of remote begin/end. */
-struct error *ctl_pcs_move(struct ctl_process *p,
-			   uint64_t (*to)(const struct ctl_process *p, uint64_t pc)) BASE_MUST_CHECK;
+struct error *ctl_pcs_move(struct ctl_process *p, uint64_t (*to)(const struct ctl_process *p,
+								 uint64_t pc)) BASE_MUST_CHECK;
 uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc);
 
-/* ---- modules.c -------------------------------------------------------------------------------------------- */
+/* ---- modules.c ------------------------------------------------------------- */
 
-/* Compares p->maps with the modules known: adds new ones, forgets those gone. True: something changed. */
+/*
+ * Compares p->maps with the modules known: adds new ones, forgets those gone. True:
+ * something changed.
+ */
 bool ctl_modules_look(struct ctl_process *p);
 /* Plans the hook of the dynamic loader if libraries may come later. */
 void ctl_modules_follow(struct ctl_process *p);
 /* Answers events that the process waits for. */
 struct error *ctl_modules_serve(struct ctl_process *p) BASE_MUST_CHECK;
 
-/* ---- attach.c ------------------------------------------------------------------------------------------------ */
+/* ---- attach.c -------------------------------------------------------------- */
 
 /* From a held or running process to an armed and released one: one stop window. */
 struct error *ctl_attach(struct ctl_process *p) BASE_MUST_CHECK;
@@ -327,14 +334,14 @@ bool ctl_is_between(const struct ctl_process *p);
 /* Bytes, semaphores, hooks and mappings out, in the window; for failures while arming. */
 void ctl_take_out(struct ctl_process *p);
 
-/* ---- leave.c -------------------------------------------------------------------------------------------------- */
+/* ---- leave.c --------------------------------------------------------------- */
 
 /* Takes everything out of the process and lets it run. */
 struct error *ctl_leave(struct ctl_process *p) BASE_MUST_CHECK;
 /* The same for forked children that still carry our patches. */
 void ctl_leave_children(struct ctl_session *s);
 
-/* ---- signals.c --------------------------------------------------------------------------------------------------- */
+/* ---- signals.c ------------------------------------------------------------- */
 
 /* Blocks the signals that end a session; *before is the mask for the child. */
 void ctl_signals_block(sigset_t *before);
@@ -346,7 +353,7 @@ bool ctl_signals_from_terminal(void); /* the last came from the terminal: the ch
 void ctl_window_open(void);
 void ctl_window_close(void);
 
-/* ---- loop.c ---------------------------------------------------------------------------------------------------------- */
+/* ---- loop.c ---------------------------------------------------------------- */
 
 /* Until the target ends, exit(), an error, a signal or the timeout. */
 void ctl_loop(struct ctl_session *s);

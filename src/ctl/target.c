@@ -21,7 +21,8 @@
 
 #include "ctl/session.h"
 
-#define SMALL_STACK ((uint64_t)64 << 10) /* of a bundle: what any script without recursion asks for */
+#define SMALL_STACK                                                                                \
+	((uint64_t)64 << 10) /* of a bundle: what any script without recursion asks for */
 
 #define LOWEST 0x10000ull
 #define HIGHEST 0x7ffffffff000ull
@@ -84,8 +85,7 @@ static void cut_out(struct ranges *r, uint64_t start, uint64_t end)
 {
 	struct ranges out = { .arena = r->arena };
 
-	vec_each(g, &r->list)
-	{
+	vec_each(g, &r->list) {
 		if (g->end <= start || g->start >= end) {
 			vec_push(out.arena, &out.list, *g);
 			continue;
@@ -148,8 +148,8 @@ static bool fits(const struct ranges *r, uint64_t at, uint64_t size)
 
 static struct patch_range program_range(const struct ctl_process *p)
 {
-	const struct proc_map *entry = proc_maps_find(&p->maps,
-						      proc_auxiliary(p->proc->pid, AT_ENTRY));
+	const struct proc_map *entry =
+		proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_ENTRY));
 	struct patch_range out = { 0, 0 };
 
 	for (uint32_t i = 0; entry && i < p->maps.n; i++) {
@@ -239,8 +239,8 @@ static struct error *create_code(struct ctl_process *p)
 	if (p->code_fd < 0 || ftruncate(p->code_fd, 0) ||
 	    ftruncate(p->code_fd, (off_t)p->place.fixed_size))
 		return error_errno(errno, "cannot make memory for code");
-	p->view = mmap(NULL, p->place.fixed_size, PROT_READ | PROT_WRITE, MAP_SHARED, p->code_fd,
-		       0);
+	p->view =
+		mmap(NULL, p->place.fixed_size, PROT_READ | PROT_WRITE, MAP_SHARED, p->code_fd, 0);
 	if (p->view == MAP_FAILED) {
 		p->view = NULL;
 		return error_errno(errno, "cannot map memory for code");
@@ -395,9 +395,9 @@ static struct error *map_data(struct ctl_process *p, int remote_region)
 {
 	const struct ctl_place *at = &p->place;
 	uint64_t got;
-	struct error *e = proc_remote_map(p->proc, at->process, PROCESS_SIZE,
-					  PROT_READ | PROT_WRITE,
-					  MAP_PRIVATE | MAP_ANONYMOUS | FIXED, -1, 0, &got);
+	struct error *e =
+		proc_remote_map(p->proc, at->process, PROCESS_SIZE, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | FIXED, -1, 0, &got);
 
 	if (!e)
 		e = advise(p, at->table, CTL_TABLE_SIZE, MADV_WIPEONFORK);
@@ -528,8 +528,7 @@ struct error *ctl_target_remove(struct ctl_process *p)
 
 	if (!p->placed)
 		return e;
-	vec_each(r, &p->mapped)
-	{
+	vec_each(r, &p->mapped) {
 		next = proc_remote_unmap(p->proc, r->start, r->end - r->start);
 		e = e ? e : next;
 	}

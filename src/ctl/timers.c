@@ -51,8 +51,7 @@ void ctl_timers_run(struct ctl_session *s)
 {
 	int64_t now = ctl_now();
 
-	vec_each(t, &s->timers)
-	{
+	vec_each(t, &s->timers) {
 		if (t->next > now)
 			continue;
 		if (s->region->request_exit || s->region->state != ABI_STATE_RUNNING)

@@ -26,8 +26,8 @@ struct error *proc_file_read(struct arena *a, pid_t pid, const char *name, struc
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return errno == ENOENT ? error_new(ERROR_NO_PROCESS, "no process %d", (int)pid) :
-					 error_errno(errno, "cannot open %s", path);
+		return errno == ENOENT ? error_new(ERROR_NO_PROCESS, "no process %d", (int)pid)
+				       : error_errno(errno, "cannot open %s", path);
 	while ((n = read(fd, part, sizeof part)) > 0)
 		buf_add(out, part, (size_t)n);
 	close(fd);
@@ -69,8 +69,9 @@ static bool parse_line(struct arena *a, const char *line, size_t n, struct proc_
 
 	memcpy(head, line, length);
 	head[length] = '\0';
-	if (sscanf(head, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n", &m->start, &m->end,
-		   flags, &m->offset, &major_number, &minor_number, &m->inode, &used) != 7 ||
+	if (sscanf(head, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n", &m->start,
+		   &m->end, flags, &m->offset, &major_number, &minor_number, &m->inode,
+		   &used) != 7 ||
 	    strlen(flags) != 4 || m->start >= m->end)
 		return false;
 	m->device = makedev(major_number, minor_number);
@@ -191,7 +192,8 @@ int64_t proc_status_number(pid_t pid, const char *name, int64_t fallback)
 	struct buf b;
 	struct error *e = proc_file_read(a, pid, "status", &b);
 	const char *value = e ? NULL : status_value(buf_str(&b), name);
-	int64_t result = value && isdigit((unsigned char)*value) ? strtoll(value, NULL, 10) : fallback;
+	int64_t result =
+		value && isdigit((unsigned char)*value) ? strtoll(value, NULL, 10) : fallback;
 
 	arena_destroy(a);
 	return result;
@@ -224,8 +226,8 @@ struct error *proc_threads_list(struct arena *a, pid_t pid, pid_t **out, uint32_
 	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
 	dir = opendir(path);
 	if (!dir)
-		return errno == ENOENT ? error_new(ERROR_NO_PROCESS, "no process %d", (int)pid) :
-					 error_errno(errno, "cannot open %s", path);
+		return errno == ENOENT ? error_new(ERROR_NO_PROCESS, "no process %d", (int)pid)
+				       : error_errno(errno, "cannot open %s", path);
 	while ((d = readdir(dir)))
 		if (isdigit((unsigned char)d->d_name[0]))
 			vec_push(a, &list, (pid_t)atoi(d->d_name));

@@ -36,14 +36,20 @@ static struct error *explain_refusal(pid_t pid, int saved_errno)
 
 	e->saved_errno = saved_errno;
 	if (tracer > 0)
-		return error_hint(e, "it is being traced by process %d; a process can have one tracer at a time",
-				  (int)tracer);
+		return error_hint(
+			e,
+			"it is being traced by process %d; a process can have one tracer at a time",
+			(int)tracer);
 	if (owner >= 0 && geteuid() != 0 && owner != (int64_t)geteuid())
-		return error_hint(e, "it belongs to user %d; run as that user or as root", (int)owner);
+		return error_hint(e, "it belongs to user %d; run as that user or as root",
+				  (int)owner);
 	if (scope > 0 && geteuid() != 0)
-		return error_hint(e, "/proc/sys/kernel/yama/ptrace_scope is %d; set it to 0, or start the program with -c",
+		return error_hint(e,
+				  "/proc/sys/kernel/yama/ptrace_scope is %d; set it to 0, or start "
+				  "the program with -c",
 				  scope);
-	return error_hint(e, "it may be set-uid, not dumpable, or in a container that forbids ptrace");
+	return error_hint(e,
+			  "it may be set-uid, not dumpable, or in a container that forbids ptrace");
 }
 
 struct error *proc_explain(pid_t pid, int saved_errno)
@@ -53,7 +59,9 @@ struct error *proc_explain(pid_t pid, int saved_errno)
 	if (state == 0)
 		return error_new(ERROR_NO_PROCESS, "no process %d", (int)pid);
 	if (state == 'Z' || state == 'X')
-		return error_new(ERROR_NO_PROCESS, "process %d has ended and waits for its parent (zombie)", (int)pid);
+		return error_new(ERROR_NO_PROCESS,
+				 "process %d has ended and waits for its parent (zombie)",
+				 (int)pid);
 	if (saved_errno == EPERM || saved_errno == EACCES)
 		return explain_refusal(pid, saved_errno);
 	return error_errno(saved_errno, "cannot trace process %d", (int)pid);
@@ -77,7 +85,8 @@ static struct error *check_word_size(pid_t pid)
 	if (n < (ssize_t)sizeof head || memcmp(head, ELFMAG, SELFMAG) != 0)
 		return NULL;
 	if (head[EI_CLASS] != ELFCLASS64 || head[EI_NIDENT + 2] != EM_X86_64)
-		return error_new(ERROR_UNSUPPORTED, "process %d is not a 64-bit x86 program", (int)pid);
+		return error_new(ERROR_UNSUPPORTED, "process %d is not a 64-bit x86 program",
+				 (int)pid);
 	return NULL;
 }
 
@@ -103,9 +112,10 @@ struct error *proc_attach_files(struct proc *p)
 	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
 	if (p->pidfd < 0) {
 		if (errno == EINVAL)
-			return error_new(ERROR_NO_PROCESS, "%d is a thread, not a process", (int)p->pid);
-		return errno == ESRCH ? error_new(ERROR_NO_PROCESS, "no process %d", (int)p->pid) :
-					error_errno(errno, "cannot open process %d", (int)p->pid);
+			return error_new(ERROR_NO_PROCESS, "%d is a thread, not a process",
+					 (int)p->pid);
+		return errno == ESRCH ? error_new(ERROR_NO_PROCESS, "no process %d", (int)p->pid)
+				      : error_errno(errno, "cannot open process %d", (int)p->pid);
 	}
 	e = check_word_size(p->pid);
 	return e ? e : open_memory(p);
@@ -134,7 +144,8 @@ struct error *proc_open(struct arena *a, pid_t pid, struct proc **out)
 		return error_new(ERROR_UNSUPPORTED, "process %d is this tool itself", (int)pid);
 	mode = proc_status_number(pid, "Seccomp", 0);
 	if (mode == 1)
-		return error_new(ERROR_UNSUPPORTED, "process %d runs under strict seccomp, system calls would kill it",
+		return error_new(ERROR_UNSUPPORTED,
+				 "process %d runs under strict seccomp, system calls would kill it",
 				 (int)pid);
 	e = proc_attach_files(p);
 	if (e) {
@@ -202,12 +213,14 @@ static bool await_exec(struct proc *p, struct proc_thread *t)
 			return true;
 		if (stop.kind == STOP_GONE || stop.kind == STOP_LATE)
 			return false;
-		ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)(stop.kind == STOP_SIGNAL ? stop.signal : 0));
+		ptrace(PTRACE_CONT, t->tid, NULL,
+		       (void *)(long)(stop.kind == STOP_SIGNAL ? stop.signal : 0));
 	}
 }
 
 /* The child waits for a byte on `go`. */
-static struct error *seize_and_start(struct proc *p, const struct proc_launch *l, int go, int report)
+static struct error *seize_and_start(struct proc *p, const struct proc_launch *l, int go,
+				     int report)
 {
 	const long options = PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD;
 	struct proc_thread t = { .tid = p->pid };

@@ -6,7 +6,8 @@
 #include "proc/proc.h"
 
 /* A whole file of /proc/PID. */
-struct error *proc_file_read(struct arena *a, pid_t pid, const char *name, struct buf *out) BASE_MUST_CHECK;
+struct error *proc_file_read(struct arena *a, pid_t pid, const char *name,
+			     struct buf *out) BASE_MUST_CHECK;
 /* State letter of a thread ('R', 'S', 'Z' ...), 0 if it is gone. */
 char proc_state_of(pid_t pid, pid_t tid);
 
@@ -42,10 +43,11 @@ struct error *proc_attach_files(struct proc *p) BASE_MUST_CHECK;
 #define PROC_SYSCALL_SIZE 2u
 extern const uint8_t proc_syscall_bytes[PROC_SYSCALL_SIZE];
 /* Registers for a system call made at `gadget`; no interrupted call is restarted. */
-void proc_registers_for_call(struct proc_registers *r, uint64_t gadget, long number, const uint64_t arguments[6]);
+void proc_registers_for_call(struct proc_registers *r, uint64_t gadget, long number,
+			     const uint64_t arguments[6]);
 int64_t proc_registers_result(const struct proc_registers *r);
 uint64_t proc_registers_pc(const struct proc_registers *r);
-/* The thread is inside a system call (its user code is between instructions, in no critical section). */
+/* The thread is inside a system call (and so in no restartable sequence). */
 bool proc_registers_in_call(const struct proc_registers *r);
 
 #endif

@@ -79,7 +79,8 @@ struct proc_launch {
  * instruction (and so before ld.so has run). It dies with the tool until it
  * is released for the first time.
  */
-struct error *proc_launch(struct arena *a, const struct proc_launch *l, struct proc **out) BASE_MUST_CHECK;
+struct error *proc_launch(struct arena *a, const struct proc_launch *l,
+			  struct proc **out) BASE_MUST_CHECK;
 
 /* Stops every thread. Bounded: a thread that does not stop in 10 s is an error, all are let go. */
 struct error *proc_stop(struct proc *p) BASE_MUST_CHECK;
@@ -92,7 +93,10 @@ struct error *proc_release(struct proc *p) BASE_MUST_CHECK;
  * SIGCHLD: it passes signals on.
  */
 struct error *proc_run_to_exec(struct proc *p) BASE_MUST_CHECK;
-/* True: *out (p itself or a child) is stopped behind an exec, as proc_launch() leaves it. Never waits. */
+/*
+ * True: *out (p itself or a child) is stopped behind an exec, as proc_launch() leaves it.
+ * Never waits.
+ */
 bool proc_watch(struct proc *p, struct proc **out);
 /* Lets go those that have made no exec. */
 void proc_unwatch(struct proc *p);
@@ -109,8 +113,10 @@ struct error *proc_registers_get(const struct proc *p, const struct proc_thread 
 struct error *proc_registers_set(const struct proc *p, const struct proc_thread *t,
 				 const struct proc_registers *r) BASE_MUST_CHECK;
 /* The thread's blocked signals, a kernel mask. */
-struct error *proc_mask_get(const struct proc *p, const struct proc_thread *t, uint64_t *out) BASE_MUST_CHECK;
-struct error *proc_mask_set(const struct proc *p, const struct proc_thread *t, uint64_t mask) BASE_MUST_CHECK;
+struct error *proc_mask_get(const struct proc *p, const struct proc_thread *t,
+			    uint64_t *out) BASE_MUST_CHECK;
+struct error *proc_mask_set(const struct proc *p, const struct proc_thread *t,
+			    uint64_t mask) BASE_MUST_CHECK;
 
 /* ---- remote calls (the process is stopped) --------------------------------------- */
 
@@ -122,11 +128,15 @@ struct error *proc_remote_call(struct proc *p, long number, const uint64_t argum
 /* Unmaps the scratch page, puts the thread back exactly. */
 struct error *proc_remote_end(struct proc *p) BASE_MUST_CHECK;
 /* mmap in the target; an error if it fails or (NOREPLACE, FIXED) lands elsewhere. */
-struct error *proc_remote_map(struct proc *p, uint64_t address, uint64_t size, int protection, int flags,
-			      int fd, uint64_t offset, uint64_t *out) BASE_MUST_CHECK;
+struct error *proc_remote_map(struct proc *p, uint64_t address, uint64_t size, int protection,
+			      int flags, int fd, uint64_t offset, uint64_t *out) BASE_MUST_CHECK;
 struct error *proc_remote_unmap(struct proc *p, uint64_t address, uint64_t size) BASE_MUST_CHECK;
-/* Duplicates the tool's descriptors into the target (at most 8); remote[] are its numbers, to be closed. */
-struct error *proc_remote_send(struct proc *p, const int *fds, uint32_t n, int *remote) BASE_MUST_CHECK;
+/*
+ * Duplicates the tool's descriptors into the target (at most 8); remote[] are its numbers, to
+ * be closed.
+ */
+struct error *proc_remote_send(struct proc *p, const int *fds, uint32_t n,
+			       int *remote) BASE_MUST_CHECK;
 struct error *proc_remote_close(struct proc *p, int remote_fd) BASE_MUST_CHECK;
 /* The scratch page's part for callers, PROC_SCRATCH bytes, while remote calls are made. */
 #define PROC_SCRATCH 2048u
@@ -137,7 +147,8 @@ uint64_t proc_remote_scratch(const struct proc *p);
 /* How many bytes could be read (a prefix). Works on running processes too. */
 size_t proc_read(const struct proc *p, uint64_t address, void *to, size_t n);
 /* Writes all, through read-only mappings too, or gives an error. */
-struct error *proc_write(const struct proc *p, uint64_t address, const void *from, size_t n) BASE_MUST_CHECK;
+struct error *proc_write(const struct proc *p, uint64_t address, const void *from,
+			 size_t n) BASE_MUST_CHECK;
 
 /* ---- /proc ------------------------------------------------------------------------------ */
 
@@ -166,6 +177,7 @@ uint64_t proc_start_ticks(pid_t pid);
 /* A number from /proc/PID/status ("TracerPid"); fallback if absent. */
 int64_t proc_status_number(pid_t pid, const char *name, int64_t fallback);
 /* The threads' numbers. */
-struct error *proc_threads_list(struct arena *a, pid_t pid, pid_t **out, uint32_t *n) BASE_MUST_CHECK;
+struct error *proc_threads_list(struct arena *a, pid_t pid, pid_t **out,
+				uint32_t *n) BASE_MUST_CHECK;
 
 #endif

@@ -125,7 +125,9 @@ struct error *proc_settle(struct proc *p, struct proc_thread *t, int signal)
 
 		if (ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL) ||
 		    ptrace(PTRACE_CONT, t->tid, NULL, (void *)(long)signal))
-			return errno == ESRCH ? gone(p) : error_errno(errno, "cannot resume thread %d", (int)t->tid);
+			return errno == ESRCH
+				       ? gone(p)
+				       : error_errno(errno, "cannot resume thread %d", (int)t->tid);
 		stop = proc_wait_stop(p, t, PATIENCE);
 		if (stop.kind == STOP_GONE)
 			return gone(p);
@@ -135,7 +137,8 @@ struct error *proc_settle(struct proc *p, struct proc_thread *t, int signal)
 		}
 		signal = stop.kind == STOP_SIGNAL ? stop.signal : 0;
 	}
-	return error_new(ERROR_OTHER, "thread %d of process %d does not stop", (int)t->tid, (int)p->pid);
+	return error_new(ERROR_OTHER, "thread %d of process %d does not stop", (int)t->tid,
+			 (int)p->pid);
 }
 
 /* ---- stopping all threads --------------------------------------------------- */
@@ -193,8 +196,9 @@ static struct error *await_stops(struct proc *p, uint32_t first)
 		if (stop.kind == STOP_GONE)
 			continue;
 		if (stop.kind == STOP_LATE)
-			return error_hint(error_new(ERROR_OTHER, "thread %d of process %d does not stop", (int)t->tid,
-						    (int)p->pid),
+			return error_hint(error_new(ERROR_OTHER,
+						    "thread %d of process %d does not stop",
+						    (int)t->tid, (int)p->pid),
 					  "it is in state %c", proc_state_of(p->pid, t->tid));
 		if (stop.kind == STOP_EVENT) {
 			t->held = true;
@@ -217,8 +221,7 @@ void proc_forget_threads(struct proc *p)
 /* After a failed stop: those that did not stop are asked to once more by their detach. */
 static void let_go(struct proc *p)
 {
-	vec_each(t, &p->threads)
-	{
+	vec_each(t, &p->threads) {
 		if (!t->gone && !t->held && proc_wait_stop(p, t, 1).kind == STOP_LATE)
 			continue;
 		if (!t->gone)
@@ -269,8 +272,7 @@ struct error *proc_release(struct proc *p)
 		return NULL;
 	if (p->caller)
 		e = proc_remote_end(p);
-	vec_each(t, &p->threads)
-	{
+	vec_each(t, &p->threads) {
 		if (!t->held)
 			continue;
 		if (ptrace(PTRACE_DETACH, t->tid, NULL, NULL) && errno != ESRCH && !e)
@@ -297,35 +299,45 @@ bool proc_has_ended(struct proc *p)
 
 /* ---- registers ---------------------------------------------------------------- */
 
-struct error *proc_registers_get(const struct proc *p, const struct proc_thread *t, struct proc_registers *out)
+struct error *proc_registers_get(const struct proc *p, const struct proc_thread *t,
+				 struct proc_registers *out)
 {
 	struct iovec io = { &out->user, sizeof out->user };
 
 	if (ptrace(PTRACE_GETREGSET, t->tid, (void *)(long)NT_PRSTATUS, &io))
-		return errno == ESRCH ? gone(p) : error_errno(errno, "cannot read registers of %d", (int)t->tid);
+		return errno == ESRCH
+			       ? gone(p)
+			       : error_errno(errno, "cannot read registers of %d", (int)t->tid);
 	return NULL;
 }
 
-struct error *proc_registers_set(const struct proc *p, const struct proc_thread *t, const struct proc_registers *r)
+struct error *proc_registers_set(const struct proc *p, const struct proc_thread *t,
+				 const struct proc_registers *r)
 {
 	struct proc_registers copy = *r;
 	struct iovec io = { &copy.user, sizeof copy.user };
 
 	if (ptrace(PTRACE_SETREGSET, t->tid, (void *)(long)NT_PRSTATUS, &io))
-		return errno == ESRCH ? gone(p) : error_errno(errno, "cannot set registers of %d", (int)t->tid);
+		return errno == ESRCH
+			       ? gone(p)
+			       : error_errno(errno, "cannot set registers of %d", (int)t->tid);
 	return NULL;
 }
 
 struct error *proc_mask_get(const struct proc *p, const struct proc_thread *t, uint64_t *out)
 {
 	if (ptrace(PTRACE_GETSIGMASK, t->tid, (void *)(long)sizeof *out, out))
-		return errno == ESRCH ? gone(p) : error_errno(errno, "cannot read the mask of %d", (int)t->tid);
+		return errno == ESRCH
+			       ? gone(p)
+			       : error_errno(errno, "cannot read the mask of %d", (int)t->tid);
 	return NULL;
 }
 
 struct error *proc_mask_set(const struct proc *p, const struct proc_thread *t, uint64_t mask)
 {
 	if (ptrace(PTRACE_SETSIGMASK, t->tid, (void *)(long)sizeof mask, &mask))
-		return errno == ESRCH ? gone(p) : error_errno(errno, "cannot set the mask of %d", (int)t->tid);
+		return errno == ESRCH
+			       ? gone(p)
+			       : error_errno(errno, "cannot set the mask of %d", (int)t->tid);
 	return NULL;
 }

@@ -74,7 +74,8 @@ static struct error *write_gadget(struct proc *p)
 	struct error *e;
 
 	if (proc_read(p, pc, p->gadget_saved, sizeof p->gadget_saved) != sizeof p->gadget_saved)
-		return error_new(ERROR_OTHER, "process %d has no code to make a system call from", (int)p->pid);
+		return error_new(ERROR_OTHER, "process %d has no code to make a system call from",
+				 (int)p->pid);
 	e = proc_write(p, pc, proc_syscall_bytes, PROC_SYSCALL_SIZE);
 	if (e)
 		return e;
@@ -109,8 +110,7 @@ static struct error *choose_caller(struct proc *p)
 	uint32_t looked = 0;
 
 	p->caller = NULL;
-	vec_each(t, &p->threads)
-	{
+	vec_each(t, &p->threads) {
 		if (!t->held || proc_registers_get(p, t, &r))
 			continue;
 		if (!p->caller || proc_registers_in_call(&r)) {
@@ -148,7 +148,8 @@ static struct error *next_syscall_stop(struct proc *p)
 	return error_new(ERROR_OTHER, "a system call in process %d does not end", (int)p->pid);
 }
 
-struct error *proc_remote_call(struct proc *p, long number, const uint64_t arguments[6], int64_t *result)
+struct error *proc_remote_call(struct proc *p, long number, const uint64_t arguments[6],
+			       int64_t *result)
 {
 	struct proc_registers r = p->caller_registers;
 	struct error *e;
@@ -170,8 +171,8 @@ struct error *proc_remote_call(struct proc *p, long number, const uint64_t argum
 
 static struct error *map_scratch(struct proc *p)
 {
-	return proc_remote_map(p, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-			       &p->scratch);
+	return proc_remote_map(p, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0, &p->scratch);
 }
 
 struct error *proc_remote_begin(struct proc *p)
@@ -242,11 +243,12 @@ uint64_t proc_remote_scratch(const struct proc *p)
 
 /* ---- memory ----------------------------------------------------------------------------- */
 
-struct error *proc_remote_map(struct proc *p, uint64_t address, uint64_t size, int protection, int flags, int fd,
-			      uint64_t offset, uint64_t *out)
+struct error *proc_remote_map(struct proc *p, uint64_t address, uint64_t size, int protection,
+			      int flags, int fd, uint64_t offset, uint64_t *out)
 {
-	const uint64_t arguments[6] = { address,  size, (uint64_t)protection, (uint64_t)flags,
-					(uint64_t)(int64_t)fd, offset };
+	const uint64_t arguments[6] = {
+		address, size, (uint64_t)protection, (uint64_t)flags, (uint64_t)(int64_t)fd, offset
+	};
 	bool exact = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
 	int64_t result;
 	struct error *e = proc_remote_call(p, SYS_mmap, arguments, &result);
@@ -254,17 +256,18 @@ struct error *proc_remote_map(struct proc *p, uint64_t address, uint64_t size, i
 	if (e)
 		return e;
 	if (KERNEL_ERROR(result))
-		return error_errno((int)-result, "cannot map 0x%lx bytes at 0x%lx in process %d", (unsigned long)size,
-				   (unsigned long)address, (int)p->pid);
+		return error_errno((int)-result, "cannot map 0x%lx bytes at 0x%lx in process %d",
+				   (unsigned long)size, (unsigned long)address, (int)p->pid);
 	if (result % PAGE || (exact && (uint64_t)result != address))
-		return error_new(ERROR_SYSTEM, "process %d cannot map memory at 0x%lx (seccomp or an old kernel)",
+		return error_new(ERROR_SYSTEM,
+				 "process %d cannot map memory at 0x%lx (seccomp or an old kernel)",
 				 (int)p->pid, (unsigned long)address);
 	*out = (uint64_t)result;
 	return NULL;
 }
 
-static struct error *call_checked(struct proc *p, const char *what, long number, const uint64_t arguments[6],
-				  int64_t *result)
+static struct error *call_checked(struct proc *p, const char *what, long number,
+				  const uint64_t arguments[6], int64_t *result)
 {
 	struct error *e = proc_remote_call(p, number, arguments, result);
 
@@ -284,7 +287,8 @@ struct error *proc_remote_close(struct proc *p, int remote_fd)
 {
 	int64_t result;
 
-	return call_checked(p, "close", SYS_close, (const uint64_t[6]){ (uint64_t)remote_fd }, &result);
+	return call_checked(p, "close", SYS_close, (const uint64_t[6]){ (uint64_t)remote_fd },
+			    &result);
 }
 
 /* ---- handing over descriptors --------------------------------------------------------------- */
@@ -338,8 +342,10 @@ static struct error *receive_remotely(struct proc *p, int from, uint32_t n, int 
 		e = call_checked(p, "recvmsg", SYS_recvmsg, arguments, &result);
 	if (e)
 		return e;
-	if (proc_read(p, at, &l, sizeof l) != sizeof l || l.note.head.cmsg_len != CMSG_LEN(n * sizeof(int)))
-		return error_new(ERROR_SYSTEM, "process %d received too few descriptors", (int)p->pid);
+	if (proc_read(p, at, &l, sizeof l) != sizeof l ||
+	    l.note.head.cmsg_len != CMSG_LEN(n * sizeof(int)))
+		return error_new(ERROR_SYSTEM, "process %d received too few descriptors",
+				 (int)p->pid);
 	memcpy(remote, CMSG_DATA(&l.note.head), n * sizeof(int));
 	return NULL;
 }
@@ -348,7 +354,8 @@ static struct error *receive_remotely(struct proc *p, int from, uint32_t n, int 
 static struct error *fetch(const struct proc *p, int remote, int *out)
 {
 	*out = (int)syscall(SYS_pidfd_getfd, p->pidfd, remote, 0);
-	return *out < 0 ? error_errno(errno, "cannot take a descriptor of process %d", (int)p->pid) : NULL;
+	return *out < 0 ? error_errno(errno, "cannot take a descriptor of process %d", (int)p->pid)
+			: NULL;
 }
 
 struct error *proc_remote_send(struct proc *p, const int *fds, uint32_t n, int *remote)

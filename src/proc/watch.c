@@ -15,7 +15,8 @@
 
 #include "proc/private.h"
 
-#define OPTIONS (PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACESYSGOOD)
+#define OPTIONS                                                                                    \
+	(PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACESYSGOOD)
 
 static bool is_group_stop(int signal)
 {
@@ -45,8 +46,7 @@ static void add_child(struct proc *p, pid_t parent)
 	if (ptrace(PTRACE_GETEVENTMSG, parent, NULL, &pid) || !pid)
 		return;
 	fresh.tid = (pid_t)pid;
-	vec_each(t, &p->family)
-	{
+	vec_each(t, &p->family) {
 		if (t->tid)
 			continue;
 		*t = fresh;
@@ -61,7 +61,8 @@ static void pass_on(pid_t tid, struct proc_stop stop)
 	if (stop.kind == STOP_EVENT && is_group_stop(stop.signal))
 		ptrace(PTRACE_LISTEN, tid, NULL, NULL);
 	else
-		ptrace(PTRACE_CONT, tid, NULL, (void *)(long)(stop.kind == STOP_SIGNAL ? stop.signal : 0));
+		ptrace(PTRACE_CONT, tid, NULL,
+		       (void *)(long)(stop.kind == STOP_SIGNAL ? stop.signal : 0));
 }
 
 /* True: the thread stands behind its exec. One that has ended is marked gone. */

@@ -6,7 +6,8 @@
 
 const uint8_t proc_syscall_bytes[PROC_SYSCALL_SIZE] = { 0x0f, 0x05 };
 
-void proc_registers_for_call(struct proc_registers *r, uint64_t gadget, long number, const uint64_t arguments[6])
+void proc_registers_for_call(struct proc_registers *r, uint64_t gadget, long number,
+			     const uint64_t arguments[6])
 {
 	struct user_regs_struct *u = &r->user;
 

@@ -17,7 +17,8 @@ enum { EVENT_END = 1, EVENT_TIMER = 4, EVENT_SITE = 5 };
 #define EXIT_AT 384
 #define CODE_SIZE 512
 
-static void add_reloc(struct bundle *b, uint32_t kind, uint32_t offset, uint32_t symbol, int64_t addend)
+static void add_reloc(struct bundle *b, uint32_t kind, uint32_t offset, uint32_t symbol,
+		      int64_t addend)
 {
 	vec_push(b->arena, &b->relocs, (struct bundle_reloc){ kind, offset, symbol, 0, addend });
 }
@@ -43,13 +44,13 @@ static void write_end(struct bundle *b, int64_t count)
 {
 	static const uint8_t code[] = {
 		0x48, 0x83, 0xec, 0x18, /* sub $24,%rsp */
-		0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, /* mov $region + count,%rax */
+		0x48, 0xb8, 0,	  0,	0, 0, 0, 0, 0, 0, /* mov $region + count,%rax */
 		0x48, 0x8b, 0x00, /* mov (%rax),%rax */
 		0x48, 0x89, 0x04, 0x24, /* mov %rax,(%rsp) */
-		0xbe, 0, 0, 0, 0, /* mov $0,%esi */
-		0x48, 0xba, 0, 0, 0, 0, 0, 0, 0, 0, /* mov $format,%rdx */
+		0xbe, 0,    0,	  0,	0, /* mov $0,%esi */
+		0x48, 0xba, 0,	  0,	0, 0, 0, 0, 0, 0, /* mov $format,%rdx */
 		0x48, 0x89, 0xe1, /* mov %rsp,%rcx */
-		0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, /* mov $rt_print,%rax */
+		0x48, 0xb8, 0,	  0,	0, 0, 0, 0, 0, 0, /* mov $rt_print,%rax */
 		0xff, 0xd0, /* call *%rax */
 		0x48, 0x83, 0xc4, 0x18, /* add $24,%rsp */
 		0xc3,
@@ -74,7 +75,7 @@ static void add_inline(struct bundle *b, int64_t count)
 {
 	static const uint8_t code[] = {
 		0x50, /* push %rax */
-		0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, /* mov $region + count,%rax */
+		0x48, 0xb8, 0,	  0,	0, 0, 0, 0, 0, 0, /* mov $region + count,%rax */
 		0xf0, 0x48, 0xff, 0x00, /* lock incq (%rax) */
 		0x58, /* pop %rax */
 	};
@@ -120,8 +121,11 @@ struct bundle *made_bundle(struct arena *a)
 	write_exit(b);
 	add_inline(b, count);
 	add_handlers(b);
-	vec_push(a, &b->probes, (struct bundle_probe){ .event = EVENT_END, .handler = HANDLER_END, .point = "end" });
-	vec_push(a, &b->probes, (struct bundle_probe){ .event = EVENT_SITE, .handler = HANDLER_COUNT });
+	vec_push(a, &b->probes,
+		 (struct bundle_probe){
+			 .event = EVENT_END, .handler = HANDLER_END, .point = "end" });
+	vec_push(a, &b->probes,
+		 (struct bundle_probe){ .event = EVENT_SITE, .handler = HANDLER_COUNT });
 	return b;
 }
 
@@ -150,5 +154,6 @@ bool made_bundle_add(struct bundle *b, const char *path, const char *function)
 void made_bundle_end_after(struct bundle *b, int64_t ns)
 {
 	vec_push(b->arena, &b->probes,
-		 (struct bundle_probe){ .event = EVENT_TIMER, .handler = HANDLER_EXIT, .interval_ns = ns });
+		 (struct bundle_probe){
+			 .event = EVENT_TIMER, .handler = HANDLER_EXIT, .interval_ns = ns });
 }

@@ -5,7 +5,7 @@
  *	target call N        calls work() N times, exits with 0
  *	target exit S        one call, then exits with S
  *	target abort         one call, then dies by SIGABRT
- *	target spin T        T threads call work() until standard input ends, then the sums are checked
+ *	target spin T        T threads call work() until standard input ends; sums are checked
  *	target plugin P      loads P, calls its plugged() twice, unloads it; three times
  *	target fork          a child calls work() 10 times, then the parent once
  *	target forkload P    as plugin, in a child; fails if that takes a second

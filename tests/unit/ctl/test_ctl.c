@@ -58,7 +58,8 @@ static void ok(const struct error *e)
 		fail_msg("%s (%s)", error_text(e), e->hint ? e->hint : "");
 }
 
-static struct result launch(struct arena *a, struct bundle *b, const char *path, const char *what, const char *arg)
+static struct result launch(struct arena *a, struct bundle *b, const char *path, const char *what,
+			    const char *arg)
 {
 	char *words[] = { (char *)path, (char *)what, (char *)arg, NULL };
 	struct ctl_options o = { .bundle = b, .command = words, .verbose = getenv("SHOW") != NULL };
@@ -177,7 +178,8 @@ static void follows_the_shell_in_front(void **state)
 	(void)state;
 	assert_true(made_bundle_add(b, PIE, "work"));
 	r = launch(a, b, "/bin/sh", "-c",
-		   PIE_TEXT " call 10 | cat > /dev/null; " PIE_TEXT " call 100 & wait; exec " PIE_TEXT " exit 3");
+		   PIE_TEXT " call 10 | cat > /dev/null; " PIE_TEXT
+			    " call 100 & wait; exec " PIE_TEXT " exit 3");
 	ok(r.error);
 	assert_string_equal(r.out, "count 111\n");
 	assert_string_equal(r.err, "WARNING: Child process exited with status 3\n");
@@ -315,7 +317,9 @@ static void attach_rounds(const char *path, const char *threads, int rounds)
 	for (int i = 0; i < rounds; i++) {
 		struct arena *a = arena_create();
 		struct bundle *b = made_bundle(a);
-		struct ctl_options o = { .bundle = b, .pid = (uint32_t)c.pid, .verbose = getenv("SHOW") != NULL };
+		struct ctl_options o = { .bundle = b,
+					 .pid = (uint32_t)c.pid,
+					 .verbose = getenv("SHOW") != NULL };
 		struct result r;
 		long count = 0;
 

@@ -20,8 +20,9 @@ static size_t image_size(void)
 
 static void the_image_has_its_symbols(void **state)
 {
-	static const char *const names[] = { "rt_self", "rt_signal", "rt_restorer", "rt_module_event",
-					     "rt_slot_miss", "rt_slot_busy", "rt_handler_end", "rt_print" };
+	static const char *const names[] = { "rt_self",		"rt_signal",	"rt_restorer",
+					     "rt_module_event", "rt_slot_miss", "rt_slot_busy",
+					     "rt_handler_end",	"rt_print" };
 	struct arena *a = arena_create();
 	struct ctl_runtime r;
 	uint64_t at;

@@ -91,8 +91,9 @@ static void window(struct proc *p)
 	ok(proc_remote_call(p, SYS_close, (uint64_t[6]){ 12345 }, &result));
 	assert_int_equal(result, -EBADF);
 	ok(proc_remote_map(p, 0, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &at));
-	assert_non_null(proc_remote_map(p, at, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-					-1, 0, &at));
+	assert_non_null(proc_remote_map(p, at, 4096, PROT_READ,
+					MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0,
+					&at));
 	ok(proc_remote_unmap(p, at, 8192));
 	ok(proc_remote_end(p));
 	ok(proc_release(p));
@@ -157,7 +158,9 @@ static int waits_on_futex(int in, int out)
 	struct timespec t = { 0, 300000000 };
 
 	(void)in, (void)out;
-	return syscall(SYS_futex, &word, FUTEX_WAIT, 1, &t, NULL, 0) == -1 && errno == ETIMEDOUT ? 0 : 1;
+	return syscall(SYS_futex, &word, FUTEX_WAIT, 1, &t, NULL, 0) == -1 && errno == ETIMEDOUT
+		       ? 0
+		       : 1;
 }
 
 static int spins(int in, int out)
