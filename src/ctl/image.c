@@ -48,7 +48,7 @@ static struct error *damaged(const char *what)
 static bool read_segment(const struct file *f, const Elf64_Phdr *h, struct ctl_runtime *out)
 {
 	if (h->p_vaddr >= ABI_PAGE || h->p_offset < h->p_vaddr || h->p_filesz > h->p_memsz ||
-	    h->p_memsz > LARGEST)
+	    h->p_memsz > LARGEST || (h->p_offset - h->p_vaddr) % 8)
 		return false;
 	out->file_size = h->p_vaddr + h->p_filesz;
 	out->bytes = part(f, h->p_offset - h->p_vaddr, out->file_size, 1);
