@@ -3,8 +3,10 @@
 #include "cmd/driver.h"
 #include "elf/elf.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <wordexp.h>
 
@@ -42,6 +44,13 @@ static struct error *split_command(struct cmd_session *s)
 	return s->command_error;
 }
 
+static unsigned owner_of(struct cmd_session *s, uint32_t pid)
+{
+	struct stat st = { 0 };
+
+	return stat(arena_printf(s->arena, "/proc/%u", pid), &st) == 0 ? (unsigned)st.st_uid : 0;
+}
+
 static struct error *find_process(struct cmd_session *s)
 {
 	const char *link = arena_printf(s->arena, "/proc/%u/exe", s->options->pid);
@@ -51,6 +60,11 @@ static struct error *find_process(struct cmd_session *s)
 	if (access(arena_printf(s->arena, "/proc/%u", s->options->pid), F_OK) != 0)
 		return error_new(ERROR_NO_PROCESS, "there is no process %u", s->options->pid);
 	n = readlink(link, path, sizeof path - 1);
+	if (n < 0 && (errno == EACCES || errno == EPERM))
+		return error_hint(error_errno(errno, "process %u may not be probed", s->options->pid),
+				  "it belongs to user %u and you are user %u, or it has protected itself: run as "
+				  "its owner, or as root",
+				  owner_of(s, s->options->pid), (unsigned)geteuid());
 	if (n > 0)
 		s->target_path = arena_strndup(s->arena, path, (size_t)n);
 	return NULL;

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# However the target ends, all that was seen is printed, end runs and the status tells.
+. "$ROOT/tests/lib/e2e.sh"
+
+target crash crash.c gcc -O1 || exit 1
+for how in exit segv abort bad; do
+	t "bad-end-$how"
+	spile -e "probe process(\"$T/crash\").function(\"step\") {
+			try { printf(\"step %d %s\n\", int_arg(1), user_string(pointer_arg(2))) } catch (why) { printf(\"step %d caught: %s\n\", int_arg(1), why) } }
+		probe end { println(\"end\") }" -c "$T/crash $how"
+	is steps "$(grep -c '^step [012] fine$' "$W/out")" 3
+	is "last line" "$(tail -1 "$W/out")" end
+	is status "$RC" 1
+	case $how in
+	segv) has "$W/err" 'signal 11' ;;
+	abort) has "$W/err" 'signal 6' ;;
+	exit) has "$W/err" 'status 42' ;;
+	bad) has "$W/out" '^step 3 caught: .*fault' ;;
+	esac
+	done_t
+done
+
+t uncaught-fault
+spile -e "probe process(\"$T/crash\").function(\"step\") { println(user_string(pointer_arg(2))) }
+	probe end { println(\"end\") } probe error { println(\"error\") }" -c "$T/crash bad"
+is "output" "$(tr '\n' ' ' <"$W/out")" "fine fine fine error "
+has "$W/err" "^ERROR: .*fault.* near identifier 'user_string' at .*:1:"
+is status "$RC" 1
+done_t
+
+t no-such-command
+spile -e 'probe begin { println(1) }' -c /no/such/command
+is status "$RC" 1
+is output "$(cat "$W/out")" ""
+done_t
+
+t no-such-process
+spile -e 'probe begin { println(1) }' -x 999999999
+is status "$RC" 1
+done_t
+
+t not-ours
+if [ "$(id -u)" = 0 ]; then
+	sleep 30 &
+	PIDS="$PIDS $!"
+	spile -e 'probe begin { println(1) } probe process.function("*") { next }' -x $!
+	is status "$RC" 1
+	has "$W/err" 'ERROR|error'
+	has "$W/err" 'user|permi|owner'
+fi
+done_t
