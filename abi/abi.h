@@ -3,8 +3,8 @@
  * abi: the bytes shared by the tool, the generated code and the runtime.
  *
  * Headers only, fixed-width members, no pointers (u64 addresses, u32/u64
- * offsets), no enums or bools inside structs, every offset asserted in
- * abi/layout.h's table.  Change policy: a changed offset raises
+ * offsets), no enums or bools inside structs, every offset held by
+ * tests/abi/layout.golden.  Change policy: a changed offset raises
  * ABI_VERSION; nothing else does.
  *
  * Three kinds of memory in a target process:
