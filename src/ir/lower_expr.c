@@ -147,35 +147,9 @@ static bool is_comparison(enum lang_op op)
 	return op >= OP_EQ && op <= OP_GE;
 }
 
-/*
- * A count below 0 is 0, one above 63 shifts all bits out; the machine would take it modulo 64.
- * No branches: masks of ones are made of comparisons.
- */
-static uint32_t lower_shift(struct build *b, enum lang_op op, uint32_t x, uint32_t count)
-{
-	uint32_t positive = ir_emit_unary(b, IR_NOT, ir_emit_with(b, IR_SAR, count, 63)), all;
-
-	count = ir_emit_binary(b, IR_AND, count, positive);
-	if (op == OP_SHR) {
-		all = ir_emit_unary(b, IR_NEG, ir_emit_with(b, IR_GE, count, 64));
-		return ir_emit_binary(b, IR_SAR, x, ir_emit_binary(b, IR_OR, count, all));
-	}
-	all = ir_emit_unary(b, IR_NEG, ir_emit_with(b, IR_LT, count, 64));
-	return ir_emit_binary(b, IR_AND, ir_emit_binary(b, operations[op], x, count), all);
-}
-
-static bool is_wide_shift(enum lang_op op, const struct expr *count)
-{
-	if (op != OP_SHL && op != OP_SHR && op != OP_USHR)
-		return false;
-	return count->kind != EXPR_NUMBER || (uint64_t)count->number.value > 63;
-}
-
 uint32_t ir_lower_arithmetic(struct build *b, enum lang_op op, uint32_t x, uint32_t y,
 			     const struct expr *e, const struct expr *divisor)
 {
-	if (is_wide_shift(op, divisor))
-		return lower_shift(b, op, x, y);
 	if (op == OP_DIV || op == OP_MOD) {
 		if (divisor->kind != EXPR_NUMBER || !divisor->number.value) {
 			uint32_t zero = ir_block_cold(b), good = ir_block_new(b);

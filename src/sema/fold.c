@@ -52,17 +52,6 @@ static int64_t compare(enum lang_op op, int64_t order)
 	}
 }
 
-/* Counts below 0 are 0; those above 63 shift all bits out. */
-static int64_t shift(enum lang_op op, int64_t x, int64_t count)
-{
-	count = count < 0 ? 0 : count;
-	if (op == OP_SHR)
-		return x >> base_min(count, (int64_t)63);
-	if (count > 63)
-		return 0;
-	return (int64_t)(op == OP_SHL ? (uint64_t)x << count : (uint64_t)x >> count);
-}
-
 /* 64-bit two's complement, as at run time. */
 static bool compute(enum lang_op op, int64_t x, int64_t y, int64_t *out)
 {
@@ -91,9 +80,13 @@ static bool compute(enum lang_op op, int64_t x, int64_t y, int64_t *out)
 		*out = x ^ y;
 		return true;
 	case OP_SHL:
+		*out = (int64_t)(a << (b & 63));
+		return true;
 	case OP_SHR:
+		*out = x >> (b & 63);
+		return true;
 	case OP_USHR:
-		*out = shift(op, x, y);
+		*out = (int64_t)(a >> (b & 63));
 		return true;
 	case OP_LOGICAL_AND:
 		*out = x && y;
