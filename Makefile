@@ -20,20 +20,31 @@ check: deps-test
 	$(MAKE) all
 	tests/run $(BUILD)
 install: all
-	meson install -C $(BUILD)
-asan:            ## unit tests with address and undefined-behaviour sanitizers
+	meson install -C $(BUILD) --no-rebuild
+asan:            ## unit and script tests with address and undefined-behaviour sanitizers
 	[ -f build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
 	ninja -C build-asan
 	tests/run build-asan unit script
 clang:
 	[ -f build-clang/build.ninja ] || CC=clang meson setup build-clang
 	ninja -C build-clang
-lint: all
-	tools/check-floors && tools/check-sizes && tools/check-runtime $(BUILD)/runtime/spile-runtime
+lint: all        ## what the compiler does not see; part of the continuous integration
+	tools/check-floors
+	tools/check-sizes
+	tools/check-runtime $(BUILD)/runtime/spile-runtime
+	tools/check-spdx
+	tools/check-tags
+	tools/check-scripts
+tidy: all        ## advice
+	clang-tidy -p $(BUILD) --quiet $$(git ls-files 'src/*.c')
 bench: all
 	bench/run $(BUILD)/spile
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
+format-check:    ## advice: tells files that are not as clang-format would have them
+	@for f in $$(git ls-files '*.c' '*.h'); do \
+		clang-format "$$f" | cmp -s - "$$f" || echo "$$f"; \
+	done
 clean:
 	rm -rf build build-asan build-clang
-.PHONY: all deps deps-test demo check install asan clang lint bench format clean
+.PHONY: all deps deps-test demo check install asan clang lint tidy bench format format-check clean
