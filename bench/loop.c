@@ -12,6 +12,15 @@
 #include <sys/sdt.h>
 #include <time.h>
 
+#ifdef BENCH_LTTNG
+#define LTTNG_UST_TRACEPOINT_CREATE_PROBES
+#define LTTNG_UST_TRACEPOINT_DEFINE
+#include "lttng_tp.h"
+#define HIT(i) lttng_ust_tracepoint(bench, hit, i)
+#else
+#define HIT(i) STAP_PROBE1(bench, hit, i)
+#endif
+
 static long iterations;
 
 __attribute__((noinline, noclone)) long step(long i)
@@ -23,7 +32,7 @@ __attribute__((noinline, noclone)) long step(long i)
 static void *loop_mark(void *arg)
 {
 	for (long i = 0; i < iterations; i++)
-		STAP_PROBE1(bench, hit, i);
+		HIT(i);
 	return arg;
 }
 

@@ -29,7 +29,7 @@ enum ctl_event { CTL_BEGIN, CTL_END, CTL_ERROR, CTL_NEVER, CTL_TIMER, CTL_SITE }
 /* Same as sema's SITE_ENTRY: flags and red zone are dead at the site. */
 #define CTL_SITE_ENTRY 1u
 
-#define CTL_SLOTS 1024u
+#define CTL_SLOTS 4096u
 #define CTL_TABLE_SIZE (ABI_TABLE_ENTRIES * (uint64_t)sizeof(struct abi_table_entry))
 
 /* ---- image.c: the runtime image and bundle code, made ready for one process -------- */
