@@ -149,10 +149,19 @@ static void queue_again(int64_t sig, const void *info)
 	rt_syscall(RT_SYS_RT_TGSIGQUEUEINFO, pid, tid, sig, (long)info, 0, 0);
 }
 
+/* Computed here: in a constant of the compiler's making it would need a relocation. */
+static uint64_t restorer_address(void)
+{
+	uint64_t address;
+
+	__asm__("lea rt_restorer(%%rip), %0" : "=r"(address));
+	return address;
+}
+
 /* The default action: the real disposition becomes the default and the cause comes again. */
 static void die_by(int64_t sig, const struct siginfo_head *info)
 {
-	struct abi_sigaction none = { HANDLER_DEFAULT, FLAG_RESTORER, (uint64_t)rt_restorer, 0 };
+	struct abi_sigaction none = { HANDLER_DEFAULT, FLAG_RESTORER, restorer_address(), 0 };
 
 	rt_syscall(RT_SYS_RT_SIGACTION, sig, (long)&none, 0, MASK_SIZE, 0, 0);
 	if (info->code <= 0 || sig == SIGNAL_TRAP)
@@ -237,7 +246,7 @@ static int64_t install(int64_t sig, const struct abi_sigaction *a)
 
 	if (!(real.flags & FLAG_RESTORER) || !real.restorer) {
 		real.flags |= FLAG_RESTORER;
-		real.restorer = (uint64_t)rt_restorer;
+		real.restorer = restorer_address();
 	}
 	if (!(a->flags & FLAG_NODEFER))
 		real.mask |= BIT(SIGNAL_MARKER);

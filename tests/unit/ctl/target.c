@@ -22,13 +22,19 @@
 
 #define MOST 128
 
+#ifdef __clang__
+#define SEPARATE __attribute__((noinline))
+#else
+#define SEPARATE __attribute__((noipa))
+#endif
+
 static volatile int leave;
 long work(long n);
 static struct {
 	long calls, sum, pad[14];
 } done[MOST];
 
-__attribute__((noinline, noipa)) long work(long n)
+SEPARATE long work(long n)
 {
 	return n * 3 + 1;
 }

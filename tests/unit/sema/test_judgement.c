@@ -141,8 +141,7 @@ static const char *const accepted[] = {
 	"probe begin { println(a.b) }",
 	"function f() { } probe begin { x = 1 + f() println(x) }",
 	"function f(a,b) { return b } probe begin { x = 1; println(f(x, \"x\")) }",
-	"global a; probe begin { a <<< 1; foreach (b in @hist_log(a)) println(b, @hist_log(a)[b]) "
-	"}",
+	"global a probe begin { a <<< 1 foreach (b in @hist_log(a)) println(b, @hist_log(a)[b]) }",
 	"global s; probe begin { println(@count(s)) }",
 	"global g; function f() { return 1 } probe begin { g = f(); f = 2; println(f) }",
 	"probe begin, xx? { println(1) }",
