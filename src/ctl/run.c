@@ -225,13 +225,14 @@ static int finish(struct ctl_session *s)
 	bool failed;
 
 	leave_all(s);
-	failed = s->region->state == ABI_STATE_ERROR;
 	ctl_release_dead(s, true);
 	ctl_tool_collapse(s);
-	ctl_tool_run_all(s, failed ? CTL_ERROR : CTL_END);
+	ctl_tool_run_all(s, CTL_END);
+	failed = s->region->state == ABI_STATE_ERROR;
+	if (failed)
+		ctl_tool_run_all(s, CTL_ERROR);
 	ctl_collect(s, true);
 	ctl_flush(s);
-	failed |= s->region->state == ABI_STATE_ERROR;
 	tell_counts(s);
 	ctl_commands_finish(s);
 	return tell_child(s) || failed;

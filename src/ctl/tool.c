@@ -235,12 +235,20 @@ static int by_sequence(const void *a, const void *b)
 	return i < j ? -1 : i > j;
 }
 
-/* exit() in a begin handler does not keep later ones from running, an error does. */
+/* What an event's handlers run in; whatever changes it ends the round. */
+static bool still(const struct ctl_session *s, enum ctl_event event)
+{
+	const struct abi_region *r = s->region;
+
+	if (event == CTL_BEGIN)
+		return r->state == ABI_STATE_STARTING && !r->request_exit;
+	return event == CTL_ERROR || r->state != ABI_STATE_ERROR;
+}
+
 void ctl_tool_run_all(struct ctl_session *s, enum ctl_event event)
 {
 	const struct bundle *b = s->bundle;
 	uint32_t *list = arena_array(s->arena, uint32_t, b->probes.n), n = 0;
-	uint32_t state = s->region->state;
 
 	for (uint32_t i = 0; i < b->probes.n; i++)
 		if (b->probes.p[i].event == (uint32_t)event)
@@ -248,7 +256,7 @@ void ctl_tool_run_all(struct ctl_session *s, enum ctl_event event)
 	sorted_bundle = b;
 	qsort(list, n, sizeof *list, by_sequence);
 	sorted_bundle = NULL;
-	for (uint32_t i = 0; i < n && (s->region->state == state || event != CTL_BEGIN); i++)
+	for (uint32_t i = 0; i < n && still(s, event); i++)
 		ctl_tool_run(s, list[i]);
 }
 

@@ -112,7 +112,7 @@ uint32_t ir_lower_statistic(struct build *b, const struct expr *e)
 	desc = ir_emit_number(b, IR_STATDESC, base_of(of)->symbol.variable->index);
 	d = ir_emit_call(b, "rt_stat_get", 0, 3, desc, at, ir_emit_const(b, e->stat.op));
 	if (e->stat.op != STAT_COUNT && e->stat.op != STAT_SUM)
-		ir_emit_check(b, base_of(of)->token);
+		ir_emit_check(b, e->token);
 	return d;
 }
 
