@@ -288,9 +288,9 @@ static uint32_t lower_in(struct build *b, const struct expr *e)
 {
 	struct keys k = ir_lower_keys(b, &e->in.keys, NULL);
 	uint32_t map = ir_global_read(b, e->in.array->symbol.variable);
+	uint32_t mask = ir_emit_const(b, (int64_t)k.mask);
 
-	return ir_emit_call(b, "rt_map_has", IR_PURE, 3, map, ir_key_array(b, &k),
-			    ir_emit_const(b, (int64_t)k.mask));
+	return ir_emit_call(b, "rt_map_has", IR_PURE, 3, map, ir_key_array(b, &k), mask);
 }
 
 uint32_t ir_lower_unsupported(struct build *b, const struct expr *e)

@@ -92,10 +92,11 @@ static void begin(struct build *b, const struct stmt *s, uint32_t it)
 	uint32_t keys = lower_slice(b, s, &mask);
 	uint32_t limit = lower_limit(b, s->foreach.limit);
 	uint32_t map = ir_global_read(b, s->foreach.array->symbol.variable);
+	uint32_t any = ir_emit_const(b, (int64_t)mask), by = ir_emit_const(b, op);
+	uint32_t column = ir_emit_const(b, s->foreach.sort_column);
+	uint32_t sort = ir_emit_const(b, s->foreach.sort);
 
-	ir_emit_effect(b, "rt_each_begin", 8, it, map, ir_emit_const(b, s->foreach.sort),
-		       ir_emit_const(b, s->foreach.sort_column), ir_emit_const(b, op), limit, keys,
-		       ir_emit_const(b, (int64_t)mask));
+	ir_emit_effect(b, "rt_each_begin", 8, it, map, sort, column, by, limit, keys, any);
 }
 
 static void foreach_array(struct build *b, const struct stmt *s)

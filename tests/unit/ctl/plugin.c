@@ -3,7 +3,7 @@
 long plugged(long n);
 
 #ifdef __clang__
-#define SEPARATE __attribute__((noinline))
+#define SEPARATE __attribute__((noinline, optnone))
 #else
 #define SEPARATE __attribute__((noipa))
 #endif
@@ -13,7 +13,9 @@ SEPARATE long plugged(long n)
 	return n + 1;
 }
 
+static volatile long begun;
+
 __attribute__((constructor)) static void begin(void)
 {
-	plugged(0);
+	begun = plugged(0);
 }

@@ -23,7 +23,7 @@
 #define MOST 128
 
 #ifdef __clang__
-#define SEPARATE __attribute__((noinline))
+#define SEPARATE __attribute__((noinline, optnone))
 #else
 #define SEPARATE __attribute__((noipa))
 #endif
