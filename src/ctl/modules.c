@@ -52,8 +52,9 @@ static struct ctl_file *file_of(struct ctl_session *s, const struct bundle_site 
 		f.device = st.st_dev;
 		f.inode = st.st_ino;
 	}
-	f.is_library =
-		elf_open(s->elf, site->module, &elf) || (elf->is_shared && !elf->interpreter);
+	/* The C library can be run as a program: it has an interpreter, and a name. */
+	f.is_library = elf_open(s->elf, site->module, &elf) ||
+		       (elf->is_shared && (!elf->interpreter || elf->soname));
 	vec_push(s->arena, &s->files, f);
 	return &s->files.p[s->files.n - 1];
 }
