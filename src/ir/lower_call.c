@@ -163,7 +163,8 @@ static uint32_t operand_register(struct build *b, const struct sema_operand *o)
 static uint32_t operand_memory(struct build *b, const struct expr *e, const struct sema_operand *o)
 {
 	const char *name = o->is_signed ? "rt_read_signed" : "rt_read";
-	uint32_t d = ir_emit_call(b, name, 0, 2, operand_address(b, o), ir_emit_const(b, o->size));
+	uint32_t size = ir_emit_const(b, o->size);
+	uint32_t d = ir_emit_call(b, name, 0, 2, operand_address(b, o), size);
 
 	ir_emit_check(b, e->token);
 	b->function.reads_memory = true;

@@ -24,8 +24,9 @@ static void mark_dirty(struct build *b, const struct lang_variable *v)
 		ir_emit_member(b, IR_REGION, offsetof(struct abi_region, globals_offset), 8);
 	int64_t at = (int64_t)(v->index * sizeof(struct abi_global) +
 			       offsetof(struct abi_global, dirty));
+	uint32_t one = ir_emit_const(b, 1);
 
-	ir_emit_store(b, ir_emit_binary(b, IR_ADD, region, globals), at, ir_emit_const(b, 1), 8);
+	ir_emit_store(b, ir_emit_binary(b, IR_ADD, region, globals), at, one, 8);
 }
 
 /* Putting arrays together fails when they do not fit in one. */
@@ -114,9 +115,9 @@ static void delete_element(struct build *b, const struct expr *e)
 {
 	struct keys k = ir_lower_keys(b, &e->index.keys, NULL);
 	uint32_t map = ir_global_write(b, e->index.base->symbol.variable);
+	uint32_t mask = ir_emit_const(b, (int64_t)k.mask);
 
-	ir_emit_effect(b, "rt_map_delete", 3, map, ir_key_array(b, &k),
-		       ir_emit_const(b, (int64_t)k.mask));
+	ir_emit_effect(b, "rt_map_delete", 3, map, ir_key_array(b, &k), mask);
 }
 
 static void delete_global(struct build *b, const struct lang_variable *v)
