@@ -156,7 +156,7 @@ void script_keeps_statistics(void **state)
 	       "foreach (b in @hist_linear(s, 0, 30, 10)) print(b) }",
 	       "1\n012345");
 	fails("global s probe begin { println(@min(s)) } probe end { s <<< 1 }",
-	      "empty aggregate near identifier 's' at <input>:1:37");
+	      "empty aggregate near operator '@min' at <input>:1:32");
 }
 
 void script_calls_functions(void **state)
