@@ -284,9 +284,11 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 		dormant->wanted = true;
 		return;
 	}
-	g.bodies = arena_array(p->session->scratch, struct patch_body, g.n);
+	g.bodies = arena_array(p->session->scratch, struct patch_body, g.n + 1);
 	for (uint32_t i = 0; i < g.n; i++)
 		add_body(&g, sites[i]);
+	if (ctl_modules_share_hook(p, m, g.address, &g.bodies[g.n_bodies]))
+		g.n_bodies++;
 	if (g.n_bodies)
 		plan_patch(&g, end);
 }

@@ -349,6 +349,25 @@ static uint64_t notification_of(const struct ctl_process *p, const struct proc_m
 	return symbol ? h.bias + symbol->address : 0;
 }
 
+static const struct proc_map *loader_of(const struct ctl_process *p)
+{
+	return proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_BASE));
+}
+
+bool ctl_modules_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
+			    struct patch_body *out)
+{
+	const struct proc_map *loader = loader_of(p);
+
+	if (!loader || loader->inode != m->inode || loader->device != m->device ||
+	    notification_of(p, loader) != address)
+		return false;
+	*out = (struct patch_body){ .handler = ctl_runtime_address(p, "rt_module_event"),
+				    .site_number = NO_SITE };
+	p->follow_shared = out->handler != 0;
+	return p->follow_shared;
+}
+
 static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 {
 	uint8_t code[64];
@@ -374,14 +393,13 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 
 void ctl_modules_follow(struct ctl_process *p)
 {
-	const struct proc_map *loader =
-		proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_BASE));
+	const struct proc_map *loader = loader_of(p);
 	const struct proc_map *program =
 		proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_ENTRY));
 	struct error *e = NULL;
 	uint64_t at;
 
-	if (p->follow.wanted || !loader || !may_come_later(p, program, loader))
+	if (p->follow.wanted || p->follow_shared || !loader || !may_come_later(p, program, loader))
 		return;
 	at = notification_of(p, loader);
 	if (at)
@@ -404,7 +422,7 @@ struct error *ctl_modules_serve(struct ctl_process *p)
 	uint64_t state[2]; /* posted, served */
 	struct error *e;
 
-	if (!p->follow.armed ||
+	if ((!p->follow.armed && !p->follow_shared) ||
 	    !ctl_process_read(p, offsetof(struct abi_process, module_sequence), state,
 			      sizeof state) ||
 	    state[0] == state[1])

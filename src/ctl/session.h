@@ -188,7 +188,8 @@ struct ctl_process {
 	uint32_t next_site; /* first free entry of the site table */
 	bool placed; /* memory is mapped in the process */
 	bool needs_hooks; /* something may fault or trap */
-	struct ctl_patch follow; /* that hook */
+	struct ctl_patch follow; /* the hook of the dynamic loader */
+	bool follow_shared; /* that hook is a body of a patch for sites */
 	struct ctl_hooks *hooks; /* hooks.c's own */
 	/* counts, for messages */
 	uint32_t rungs[RUNG_COUNT];
@@ -313,6 +314,12 @@ uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc);
  * something changed.
  */
 bool ctl_modules_look(struct ctl_process *p);
+/*
+ * A site at the address where the hook of the dynamic loader goes has to share its patch with
+ * it. True: *out is the hook's body.
+ */
+bool ctl_modules_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
+			    struct patch_body *out);
 /* Plans the hook of the dynamic loader if libraries may come later. */
 void ctl_modules_follow(struct ctl_process *p);
 /* Answers events that the process waits for. */
