@@ -35,6 +35,7 @@ lint: all        ## what the compiler does not see; part of the continuous integ
 	tools/check-spdx
 	tools/check-tags
 	tools/check-scripts
+	tools/check-manual $(abspath $(BUILD)/spile)
 tidy: all        ## advice
 	clang-tidy -p $(BUILD) --quiet $$(git ls-files 'src/*.c')
 bench: all

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* spile: SystemTap scripts in user space. Reads the command line and starts the passes. */
 #include "cmd/driver.h"
+#include "probe/probe.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +25,13 @@ static void dump_functions(void)
 	}
 }
 
+static void dump_types(void)
+{
+	for (const struct sema_provider *const *p = probe_providers(); *p; p++)
+		for (const char *const *type = (*p)->types; type && *type; type++)
+			puts(*type);
+}
+
 static int act(struct cmd_session *s)
 {
 	struct error *e;
@@ -44,6 +52,7 @@ static int act(struct cmd_session *s)
 		dump_functions();
 		return 0;
 	case ACTION_DUMP_TYPES:
+		dump_types();
 		return 0;
 	case ACTION_LIST:
 		return cmd_list(s);
