@@ -87,8 +87,9 @@ ENTRY rt_module_event
 
 /*
  * Signal handler for SIGSEGV, SIGBUS and SIGTRAP. Ours: the context is changed and
- * the return goes to the restorer. Foreign: the program's handler is entered as the
- * kernel would have, same stack, same arguments, same return address.
+ * we leave by our own restorer, because the program's may be probed. Foreign: the
+ * program's handler is entered as the kernel would have, same stack, same arguments,
+ * same return address.
  */
 ENTRY rt_signal
 	push	%rdi
@@ -104,7 +105,13 @@ ENTRY rt_signal
 	test	%r11, %r11
 	jz	1f
 	jmp	*%r11
-1:	ret
+1:	rdsspq	%rax	/* stays 0 where there is no shadow stack */
+	test	%rax, %rax
+	jz	2f
+	mov	$1, %eax
+	incsspq	%rax
+2:	add	$8, %rsp
+	jmp	rt_restorer
 	.size	rt_signal, . - rt_signal
 
 ENTRY rt_restorer
