@@ -14,6 +14,7 @@ struct elide {
 	struct lang_walker walker;
 	struct sema *sema;
 	bool changed;
+	bool typed; /* mistakes in what control never reaches have been found */
 };
 
 static bool simplify(struct elide *l, struct stmt **t);
@@ -30,7 +31,8 @@ static bool drop_assignment(struct lang_walker *w, struct expr **e)
 {
 	struct elide *l = w->user;
 
-	while ((*e)->kind == EXPR_ASSIGN && is_dead((*e)->assign.left)) {
+	while ((*e)->kind == EXPR_ASSIGN && (*e)->assign.op == OP_ASSIGN &&
+	       is_dead((*e)->assign.left)) {
 		sema_warn(l->sema, DIAG_WARN_ELIDED, (*e)->token, "Eliding assignment to '%s'",
 			  (*e)->assign.left->symbol.name);
 		*e = (*e)->assign.right;
@@ -49,17 +51,9 @@ static void make_empty(struct elide *l, struct stmt **t)
 	l->changed = true;
 }
 
-/* x++ of a variable that nobody reads. */
-static bool is_idle(const struct expr *e)
-{
-	if (e->kind == EXPR_STEP && is_dead(e->step.operand))
-		return true;
-	return !sema_expr_has_effects(e);
-}
-
 static void simplify_expr(struct elide *l, struct stmt **t)
 {
-	if (!is_idle((*t)->expr))
+	if (sema_expr_has_effects((*t)->expr))
 		return;
 	if ((*t)->expr->kind != EXPR_NUMBER && (*t)->expr->kind != EXPR_STRING)
 		sema_warn(l->sema, DIAG_WARN_ELIDED, (*t)->expr->token,
@@ -72,13 +66,24 @@ static bool is_quiet(const struct expr *e)
 	return !e || !sema_expr_has_effects(e);
 }
 
+/* Control does not go on behind it. */
+static bool is_leaving(const struct stmt *t)
+{
+	return t->kind == STMT_NEXT || t->kind == STMT_RETURN || t->kind == STMT_BREAK ||
+	       t->kind == STMT_CONTINUE;
+}
+
 static void simplify_block(struct elide *l, struct stmt **t)
 {
+	bool left = false;
 	uint32_t n = 0;
 
-	vec_each(i, &(*t)->block.list)
-		if (!simplify(l, i))
-			(*t)->block.list.p[n++] = *i;
+	vec_each(i, &(*t)->block.list) {
+		if (left || simplify(l, i))
+			continue;
+		(*t)->block.list.p[n++] = *i;
+		left = l->typed && is_leaving(*i);
+	}
 	(*t)->block.list.n = n;
 	if (!n)
 		make_empty(l, t);
@@ -102,10 +107,25 @@ static void simplify_if(struct elide *l, struct stmt **t)
 	l->changed = true;
 }
 
+static bool is_never(const struct expr *condition)
+{
+	int64_t v;
+
+	return condition && sema_is_number(condition, &v) && !v;
+}
+
 static void simplify_loop(struct elide *l, struct stmt **t)
 {
 	struct stmt *s = *t;
 
+	if (l->typed && is_never(s->loop.condition)) {
+		make_empty(l, t);
+		if (!s->loop.init)
+			return;
+		*t = lang_stmt_new(l->sema->arena, STMT_EXPR, s->span);
+		(*t)->expr = s->loop.init;
+		return;
+	}
 	if (simplify(l, &s->loop.body) && is_quiet(s->loop.init) && is_quiet(s->loop.condition) &&
 	    is_quiet(s->loop.step))
 		make_empty(l, t);
@@ -212,9 +232,9 @@ void sema_warn_never_assigned(struct sema *s)
 			warn_if_never_assigned(s, *v);
 }
 
-void sema_elide(struct sema *s)
+void sema_elide(struct sema *s, bool typed)
 {
-	struct elide l = { .sema = s, .changed = true };
+	struct elide l = { .sema = s, .changed = true, .typed = typed };
 
 	l.walker = (struct lang_walker){ .user = &l, .expr = drop_assignment };
 	while (l.changed) {

@@ -201,8 +201,14 @@ bool sema_types_infer(struct sema *s)
 		i.changed = false;
 		round_of(&i);
 	}
-	if (!i.failed)
-		check_arities(&i);
+	return !i.failed;
+}
+
+bool sema_types_demand(struct sema *s)
+{
+	struct sema_infer i = { .sema = s };
+
+	check_arities(&i);
 	if (!i.failed) {
 		i.last = true;
 		round_of(&i);

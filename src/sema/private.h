@@ -160,7 +160,7 @@ void sema_effects_compute(struct sema *s); /* sema_function.has_effects */
 void sema_uses_compute(struct sema *s);
 
 /* ---- elide.c */
-void sema_elide(struct sema *s);
+void sema_elide(struct sema *s, bool typed); /* typed: sema_types_infer has been through */
 void sema_warn_never_assigned(struct sema *s);
 /* Keeps only functions and globals that probes reach; numbers everything. */
 void sema_reach(struct sema *s);
@@ -171,7 +171,8 @@ struct sema_infer {
 	struct sema_function *function; /* NULL: a probe */
 	bool changed, failed, last;     /* last: say what is still unknown */
 };
-bool sema_types_infer(struct sema *s); /* false after errors */
+bool sema_types_infer(struct sema *s); /* what can be known; false after contradictions */
+bool sema_types_demand(struct sema *s); /* everything must be known by now; false after errors */
 void sema_infer_expr(struct sema_infer *i, struct expr *e, enum lang_type want);
 void sema_infer_unused(struct sema_infer *i, struct expr *e);
 void sema_infer_stmt(struct sema_infer *i, struct stmt *t);

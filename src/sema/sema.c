@@ -177,10 +177,10 @@ static void fold_bodies(struct sema *s)
 }
 
 /* Keeps what has an effect and what that needs. False when no probe is left. */
-static bool shrink(struct sema *s)
+static bool shrink(struct sema *s, bool typed)
 {
 	if (!s->options->unoptimized)
-		sema_elide(s);
+		sema_elide(s, typed);
 	sema_reach(s);
 	if (!s->program->probes.n)
 		sema_error(s, DIAG_NO_PROBES, (struct span){ 0, 0, 0 }, "no probes found");
@@ -189,21 +189,20 @@ static bool shrink(struct sema *s)
 
 /*
  * Requires: bodies derived, names bound. Gives: types of everything.
- * Constants are folded only when types are known, so that a mistake in a
- * branch that is never taken is still found, as it is by SystemTap.
+ * Constants are folded only when types have met, so that a contradiction in a
+ * branch that is never taken is still found; what nothing but such a branch
+ * leaves unknown is no mistake. SystemTap judges the same.
  */
 static void check_bodies(struct sema *s)
 {
 	sema_recursion_find(s);
 	sema_warn_never_assigned(s);
-	if (!shrink(s) || !sema_types_infer(s))
-		return;
-	sema_rules_check(s);
-	if (s->diags->errors)
+	if (!shrink(s, false) || !sema_types_infer(s))
 		return;
 	fold_bodies(s);
-	if (!shrink(s))
+	if (!shrink(s, true) || !sema_types_demand(s))
 		return;
+	sema_rules_check(s);
 	if (s->options->global_display && !s->diags->errors)
 		sema_display_add(s);
 }
@@ -235,7 +234,7 @@ static void check_listed(struct sema *s)
 	sema_leaves_derive(s);
 	sema_reach(s);
 	if (!s->muted.errors)
-		sema_types_infer(s);
+		(void)(sema_types_infer(s) && sema_types_demand(s));
 	s->diags = diags;
 }
 

@@ -42,6 +42,9 @@ static const struct refused refused[] = {
 	{ DIAG_TYPE_UNRESOLVED, "unresolved",
 	  "function f(a) { return g(a) } function g(a) { return f(a) } probe begin { println(f(1)) "
 	  "}" },
+	{ DIAG_TYPE_MISMATCH, "type mismatch", "probe begin { v .= 1 println(1) }" },
+	{ DIAG_TYPE_MISMATCH, "index 0",
+	  "global a probe begin { next; a[1] = a[\"x\"] println(a[1]) }" },
 	/* arity */
 	{ DIAG_ARITY, "inconsistent arity (1 vs 0): identifier 'a'",
 	  "global a; probe begin { a[1] = 2; a = 3 }" },
@@ -156,6 +159,15 @@ static const char *const accepted[] = {
 	"probe begin { println(first_arg()) }",
 	"probe begin { println(argc, argv[1], argv_3) }",
 	"probe begin { exit() } probe timer.s(1).randomize(1) { println(1) }",
+	/* what counts is not dropped, though nobody reads it */
+	"probe begin { x++ }",
+	"probe begin { x += 1 }",
+	/* types that only dead code leaves open */
+	"probe begin { println(1) if (0) println(y) }",
+	"probe begin { println(1) while (0) println(y) }",
+	"probe begin { println(1) for (; 0; ) println(y) }",
+	"probe begin { println(1) next; x = y println(x) }",
+	"function f() { return 1; println(y) } probe begin { println(f()) }",
 };
 
 static void refuses(void **state)
