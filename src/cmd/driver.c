@@ -171,7 +171,7 @@ static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
 	    !cmd_limit(o, "MAXERRORS", 0, INT32_MAX, &errors) || !cmd_limit(o, "MAXSKIPPED", 0, INT32_MAX, &skipped))
 		return false;
 	*l = (struct gen_limits){
-		.max_string = base_align((uint32_t)string, 8u),
+		.max_string = (uint32_t)string,
 		.max_map_entries = (uint32_t)entries,
 		.max_action = action,
 		.max_errors = (uint32_t)errors,

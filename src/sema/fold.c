@@ -110,19 +110,18 @@ static int64_t text_order(const struct expr *x, const struct expr *y)
 	return order ? order : (int64_t)x->string.length - y->string.length;
 }
 
-/* A constant left side may decide && and || alone. */
+/* A constant on the left may decide && and || alone, one on the right if nothing is missed. */
 static struct expr *fold_logical(struct arena *a, struct expr *e)
 {
-	int64_t left;
 	bool is_and = e->binary.op == OP_LOGICAL_AND;
+	int64_t v;
 
-	if (!sema_is_number(e->binary.left, &left))
+	if (!is_and && e->binary.op != OP_LOGICAL_OR)
 		return e;
-	if (is_and && !left)
-		return number(a, e, 0);
-	if (!is_and && e->binary.op == OP_LOGICAL_OR && left)
-		return number(a, e, 1);
-	return e;
+	if (!sema_is_number(e->binary.left, &v) &&
+	    (!sema_is_number(e->binary.right, &v) || sema_expr_has_effects(e->binary.left)))
+		return e;
+	return is_and == !v ? number(a, e, !is_and) : e;
 }
 
 static struct expr *fold_binary(struct arena *a, struct expr *e)

@@ -118,9 +118,10 @@ static bool still_expr(struct lang_walker *w, struct expr **e)
 	return true;
 }
 
+/* Emptying the whole array is allowed, as it is in a function that the loop calls. */
 static bool still_stmt(struct lang_walker *w, struct stmt **t)
 {
-	if ((*t)->kind == STMT_DELETE)
+	if ((*t)->kind == STMT_DELETE && (*t)->expr->kind == EXPR_INDEX)
 		check_target(w->user, (*t)->expr);
 	return true;
 }

@@ -136,6 +136,7 @@ static const char *const accepted[] = {
 	"global a, b; probe begin { a[1] = 1; foreach (b in a) println(b) }",
 	"global a[3] probe begin { a[1]=1 foreach (i in a+) foreach (j- in a) println(i) }",
 	"global a; function f() { delete a } probe begin { a[1]=1; foreach (k in a) { f() } }",
+	"global a; probe begin { a[1]=1; foreach (k in a) { delete a } }",
 	"probe begin { break }",
 	"probe begin { continue println(1) }",
 	"probe begin { next; next } probe end { println(1) }",
@@ -167,6 +168,8 @@ static const char *const accepted[] = {
 	"probe begin { println(1) while (0) println(y) }",
 	"probe begin { println(1) for (; 0; ) println(y) }",
 	"probe begin { println(1) next; x = y println(x) }",
+	"probe begin { println(1) if (pid() && 0) println(y) }",
+	"probe begin { println(1) if (pid() || 1) println(2) else println(y) }",
 	"function f() { return 1; println(y) } probe begin { println(f()) }",
 };
 
