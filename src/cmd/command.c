@@ -65,8 +65,12 @@ static struct error *find_process(struct cmd_session *s)
 				  "it belongs to user %u and you are user %u, or it has protected itself: run as "
 				  "its owner, or as root",
 				  owner_of(s, s->options->pid), (unsigned)geteuid());
-	if (n > 0)
-		s->target_path = arena_strndup(s->arena, path, (size_t)n);
+	if (n < 0)
+		return error_hint(error_new(ERROR_NO_PROCESS, "process %u runs no program",
+					    s->options->pid),
+				  "it has ended and waits for its parent, its first thread has ended, or it "
+				  "belongs to the kernel");
+	s->target_path = arena_strndup(s->arena, path, (size_t)n);
 	return NULL;
 }
 

@@ -87,6 +87,12 @@ bool proc_look(struct proc *p, struct proc_thread *t, struct proc_stop *out)
 	return true;
 }
 
+/* The end of a process's first thread is reported only when all the others have been waited for. */
+static bool is_unreported_end(const struct proc *p, const struct proc_thread *t)
+{
+	return t->tid == p->pid && proc_state_of(p->pid, t->tid) == 'Z';
+}
+
 /*
  * Each stop sends SIGCHLD: sleeping on it gives the processor to the thread that is to
  * stop, and has a limit, unlike waitpid. The short naps are for a tool whose SIGCHLD is ignored.
@@ -105,8 +111,15 @@ struct proc_stop proc_wait_stop(struct proc *p, struct proc_thread *t, int patie
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, &before);
-	while (!proc_look(p, t, &out) && seconds_now() < end)
+	while (!proc_look(p, t, &out) && seconds_now() < end) {
 		sigtimedwait(&child, NULL, &nap);
+		if (!is_unreported_end(p, t))
+			continue;
+		t->gone = true;
+		t->held = false;
+		out.kind = STOP_GONE;
+		break;
+	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return out;
 }
