@@ -110,6 +110,30 @@ static int64_t text_order(const struct expr *x, const struct expr *y)
 	return order ? order : (int64_t)x->string.length - y->string.length;
 }
 
+/*
+ * Nothing is missed when it is not evaluated: no effect, no error. What
+ * functions of the script do need not be known yet.
+ */
+static bool is_harmless(const struct expr *e)
+{
+	switch ((int)e->kind) {
+	case EXPR_NUMBER:
+	case EXPR_STRING:
+	case EXPR_SYMBOL:
+		return true;
+	case EXPR_UNARY:
+		return is_harmless(e->unary.operand);
+	case EXPR_BINARY:
+		return e->binary.op != OP_DIV && e->binary.op != OP_MOD &&
+		       is_harmless(e->binary.left) && is_harmless(e->binary.right);
+	case EXPR_CALL:
+		return e->call.builtin && !e->call.args.list.n &&
+		       (e->call.builtin->flags & (BUILTIN_PURE | BUILTIN_FAILS)) == BUILTIN_PURE;
+	default:
+		return false;
+	}
+}
+
 /* A constant on the left may decide && and || alone, one on the right if nothing is missed. */
 static struct expr *fold_logical(struct arena *a, struct expr *e)
 {
@@ -119,7 +143,7 @@ static struct expr *fold_logical(struct arena *a, struct expr *e)
 	if (!is_and && e->binary.op != OP_LOGICAL_OR)
 		return e;
 	if (!sema_is_number(e->binary.left, &v) &&
-	    (!sema_is_number(e->binary.right, &v) || sema_expr_has_effects(e->binary.left)))
+	    (!sema_is_number(e->binary.right, &v) || !is_harmless(e->binary.left)))
 		return e;
 	return is_and == !v ? number(a, e, !is_and) : e;
 }
