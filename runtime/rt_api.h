@@ -148,6 +148,25 @@ RT_API int64_t rt_cycles(struct abi_slot *s);
 RT_API int64_t rt_randint(struct abi_slot *s, int64_t n); /* fails */
 RT_API int64_t rt_registers_valid(struct abi_slot *s);
 
+/* ---- tasks, by /proc. pid (or tid): 0 the process of the handler; one that is not there: fails */
+RT_API int64_t rt_task_exists(struct abi_slot *s, int64_t pid);
+RT_API int64_t rt_task_stat(struct abi_slot *s, int64_t pid, int64_t field); /* of /proc/PID/stat, 3.. */
+RT_API int64_t rt_task_pages(struct abi_slot *s, int64_t pid, int64_t column); /* of statm, 0.. */
+RT_API int64_t rt_task_status(struct abi_slot *s, int64_t pid, rt_str key, int64_t column); /* of status */
+RT_API int64_t rt_task_limit(struct abi_slot *s, int64_t pid, int64_t kind); /* RLIMIT_, soft; -1 none */
+RT_API int64_t rt_task_time(struct abi_slot *s, int64_t tid, int64_t system); /* ns, 0: the thread's */
+RT_API int64_t rt_task_files(struct abi_slot *s, int64_t pid); /* open ones */
+RT_API int64_t rt_load_average(struct abi_slot *s, int64_t which); /* 0..2; hundredths */
+RT_API void rt_task_name(struct abi_slot *s, int64_t pid, struct abi_string *out); /* "" if none */
+RT_API void rt_task_children(struct abi_slot *s, int64_t pid, struct abi_string *out); /* "1 2 " */
+RT_API void rt_task_link(struct abi_slot *s, int64_t pid, rt_str name, struct abi_string *out); /* "" if none */
+/* Of the handler's process: arguments first..last (negative: all) with the delimiter between them. */
+RT_API void rt_task_arguments(struct abi_slot *s, int64_t first, int64_t last, rt_str delimiter,
+			      struct abi_string *out);
+RT_API void rt_environment(struct abi_slot *s, rt_str name, struct abi_string *out); /* as at exec */
+RT_API void rt_module_path(struct abi_slot *s, int64_t address, struct abi_string *out); /* "" if none */
+RT_API int64_t rt_module_offset(struct abi_slot *s, int64_t address); /* from its start; -1 none */
+
 /* ---- handler edges, called by gen's prologues only */
 /* Reports slot->error (if uncaught) as a record, counts it; publishes records; drops locks. */
 RT_API void rt_handler_end(struct abi_slot *s);

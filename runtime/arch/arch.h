@@ -13,10 +13,15 @@
 #include "abi/abi.h"
 
 /* System call numbers used by the runtime (Linux x86-64). */
+#define RT_SYS_READ 0
+#define RT_SYS_CLOSE 3
 #define RT_SYS_RT_SIGACTION 13
 #define RT_SYS_RT_SIGPROCMASK 14
+#define RT_SYS_ACCESS 21
 #define RT_SYS_SCHED_YIELD 24
 #define RT_SYS_GETPID 39
+#define RT_SYS_READLINK 89
+#define RT_SYS_GETRUSAGE 98
 #define RT_SYS_GETUID 102
 #define RT_SYS_GETGID 104
 #define RT_SYS_GETEUID 107
@@ -28,7 +33,10 @@
 #define RT_SYS_PRCTL 157
 #define RT_SYS_GETTID 186
 #define RT_SYS_FUTEX 202
+#define RT_SYS_GETDENTS64 217
+#define RT_SYS_OPENAT 257
 #define RT_SYS_RT_TGSIGQUEUEINFO 297
+#define RT_SYS_PRLIMIT64 302
 #define RT_SYS_GETCPU 309
 #define RT_SYS_PROCESS_VM_READV 310
 

@@ -83,8 +83,6 @@ static void take(size_t i, void (*handler)(int, siginfo_t *, void *))
 {
 	struct sigaction a = { .sa_flags = SA_SIGINFO };
 
-	if (all[i] == SIGCHLD) /* stops of threads in a window are waited for, not told */
-		a.sa_flags |= SA_NOCLDSTOP;
 	a.sa_sigaction = handler;
 	sigaction(all[i], NULL, &before_all[i]);
 	if (all[i] == SIGCHLD || before_all[i].sa_handler != SIG_IGN)

@@ -99,6 +99,21 @@ static const struct runtime_fact {
 	{ "rt_register", FAILS | PLACE | REGISTERS },
 	{ "rt_argument", FAILS | PLACE | REGISTERS },
 	{ "rt_registers_valid", PLACE },
+	{ "rt_task_exists", 0 },
+	{ "rt_task_stat", FAILS },
+	{ "rt_task_pages", FAILS },
+	{ "rt_task_status", FAILS },
+	{ "rt_task_limit", FAILS },
+	{ "rt_task_time", FAILS },
+	{ "rt_task_files", FAILS },
+	{ "rt_load_average", 0 },
+	{ "rt_task_name", 0 },
+	{ "rt_task_children", 0 },
+	{ "rt_task_link", 0 },
+	{ "rt_task_arguments", 0 },
+	{ "rt_environment", 0 },
+	{ "rt_module_path", 0 },
+	{ "rt_module_offset", 0 },
 };
 
 static struct map *index_runtime(struct arena *a)

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tasks as /proc and the kernel's own calls tell of them: names, counters, limits. */
+#include "runtime/arch/arch.h"
+#include "runtime/core/core.h"
+#include "runtime/core/proc.h"
+#include "runtime/rt_api.h"
+
+/* ---- numbers in text --------------------------------------------------------------- */
+
+static const char *skip_blanks(const char *p)
+{
+	while (*p == ' ' || *p == '\t')
+		p++;
+	return p;
+}
+
+/* A decimal number or, for a word, the code of its first byte. */
+static int64_t value_at(const char *p)
+{
+	bool negative = *p == '-';
+	uint64_t value = 0;
+
+	p += negative;
+	if (*p > '9')
+		return *p;
+	for (; *p >= '0' && *p <= '9'; p++)
+		value = value * 10 + (uint64_t)(*p - '0');
+	return (int64_t)(negative ? 0 - value : value);
+}
+
+/* The word number `column`, from 0; NULL when the line is shorter. */
+static const char *word_at(const char *p, int64_t column)
+{
+	for (p = skip_blanks(p); column > 0 && *p && *p != '\n'; column--) {
+		while (*p && *p != ' ' && *p != '\t' && *p != '\n')
+			p++;
+		p = skip_blanks(p);
+	}
+	return *p && *p != '\n' ? p : NULL;
+}
+
+static int64_t column_of(const char *line, int64_t column)
+{
+	const char *word = column < 0 ? NULL : word_at(line, column);
+
+	return word ? value_at(word) : 0;
+}
+
+/* ---- files of a task ----------------------------------------------------------------- */
+
+static bool read_task(struct abi_slot *s, int64_t pid, const char *name, char text[RT_PROC_SMALL])
+{
+	if (pid >= 0 && rt_proc_small(pid, name, text) > 0)
+		return true;
+	RT_RAISE(s, "no such task");
+	return false;
+}
+
+int64_t rt_task_stat(struct abi_slot *s, int64_t pid, int64_t field)
+{
+	char text[RT_PROC_SMALL];
+	const char *behind = text;
+
+	if (!read_task(s, pid, "stat", text))
+		return 0;
+	/* the name in parentheses may hold anything: the fields begin behind the last one */
+	for (const char *p = text; *p; p++)
+		if (*p == ')')
+			behind = p + 1;
+	return column_of(behind, field - 3);
+}
+
+int64_t rt_task_pages(struct abi_slot *s, int64_t pid, int64_t column)
+{
+	char text[RT_PROC_SMALL];
+
+	return read_task(s, pid, "statm", text) ? column_of(text, column) : 0;
+}
+
+static bool line_has_key(const char *line, rt_str key)
+{
+	for (uint32_t i = 0; i < key->length; i++)
+		if (line[i] != key->text[i])
+			return false;
+	return line[key->length] == ':';
+}
+
+int64_t rt_task_status(struct abi_slot *s, int64_t pid, rt_str key, int64_t column)
+{
+	char text[RT_PROC_SMALL];
+	const char *line = text;
+
+	if (!read_task(s, pid, "status", text))
+		return 0;
+	while (*line) {
+		if (line_has_key(line, key))
+			return column_of(line + key->length + 1, column);
+		while (*line && *line != '\n')
+			line++;
+		line += *line == '\n';
+	}
+	return 0;
+}
+
+int64_t rt_load_average(struct abi_slot *s, int64_t which)
+{
+	char text[RT_PROC_SMALL];
+	const char *word;
+	int64_t whole = 0, hundredths = 0;
+
+	(void)s;
+	if (rt_proc_small(-1, "loadavg", text) <= 0)
+		return 0;
+	word = which >= 0 && which < 3 ? word_at(text, which) : NULL;
+	if (!word)
+		return 0;
+	whole = value_at(word);
+	while (*word >= '0' && *word <= '9')
+		word++;
+	if (*word == '.')
+		hundredths = value_at(word + 1);
+	return whole * 100 + hundredths;
+}
+
+/* ---- calls of the kernel ------------------------------------------------------------------ */
+
+#define LIMIT_KINDS 16
+
+int64_t rt_task_limit(struct abi_slot *s, int64_t pid, int64_t kind)
+{
+	uint64_t limit[2] = { 0, 0 };
+
+	if (kind < 0 || kind >= LIMIT_KINDS || pid < 0 ||
+	    rt_syscall(RT_SYS_PRLIMIT64, pid, kind, 0, (long)limit, 0, 0) < 0) {
+		RT_RAISE(s, "no such limit or task");
+		return 0;
+	}
+	return (int64_t)limit[0];
+}
+
+#define SECOND 1000000000ll
+#define TICK (SECOND / 100) /* of the counters in /proc */
+#define OF_THIS_THREAD 1
+#define STAT_USER 14 /* field of stat; the system's follows */
+
+int64_t rt_task_time(struct abi_slot *s, int64_t tid, int64_t system)
+{
+	/* two times of seconds and microseconds, then 14 counters */
+	int64_t usage[18] = { 0 };
+	const int64_t *time = usage + (system ? 2 : 0);
+
+	if (tid && tid != rt_tid(s))
+		return rt_task_stat(s, tid, STAT_USER + (system ? 1 : 0)) * TICK;
+	rt_syscall(RT_SYS_GETRUSAGE, OF_THIS_THREAD, (long)usage, 0, 0, 0, 0);
+	return time[0] * SECOND + time[1] * 1000;
+}
+
+/* ---- open files ----------------------------------------------------------------------------- */
+
+#define MOST_READS 4096
+
+/* Names but "." and "..": each begins with the inode, an offset, its size and a type. */
+static int64_t count_names(const char *entries, long n)
+{
+	int64_t count = 0;
+
+	for (long at = 0; at + 20 < n;) {
+		uint16_t size = *(const uint16_t *)(const void *)(entries + at + 16);
+
+		count += entries[at + 19] != '.';
+		at += size ? size : n;
+	}
+	return count;
+}
+
+int64_t rt_task_files(struct abi_slot *s, int64_t pid)
+{
+	struct rt_proc_file f;
+	_Alignas(8) char entries[1024];
+	int64_t count = 0;
+	long n = 1;
+
+	if (pid < 0 || !rt_proc_open(&f, pid, "fd")) {
+		RT_RAISE(s, "no such task");
+		return 0;
+	}
+	for (int i = 0; i < MOST_READS && n > 0; i++) {
+		n = rt_syscall(RT_SYS_GETDENTS64, f.fd, (long)entries, sizeof entries, 0, 0, 0);
+		count += count_names(entries, n);
+	}
+	rt_proc_close(&f);
+	/* the reader's own is among them */
+	return count - (pid == 0 || pid == rt_pid(s));
+}
+
+int64_t rt_task_exists(struct abi_slot *s, int64_t pid)
+{
+	struct rt_proc_path path;
+
+	(void)s;
+	if (pid <= 0)
+		return 0;
+	rt_proc_path(&path, pid, "stat");
+	return rt_syscall(RT_SYS_ACCESS, (long)path.text, 0, 0, 0, 0, 0) == 0;
+}
