@@ -56,7 +56,8 @@ bool rt_proc_open(struct rt_proc_file *f, int64_t pid, const char *name)
 
 	rt_proc_path(&path, pid, name);
 	f->at = f->n = f->taken = 0;
-	f->fd = rt_syscall(RT_SYS_OPENAT, AT_CURRENT_FOLDER, (long)path.text, CLOSE_ON_EXEC, 0, 0, 0);
+	f->fd = rt_syscall(RT_SYS_OPENAT, AT_CURRENT_FOLDER, (long)path.text, CLOSE_ON_EXEC, 0, 0,
+			   0);
 	return f->fd >= 0;
 }
 

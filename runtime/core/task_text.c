@@ -55,7 +55,8 @@ void rt_task_link(struct abi_slot *s, int64_t pid, rt_str name, struct abi_strin
 	if (pid < 0)
 		return;
 	rt_proc_path(&path, pid, link);
-	length = rt_syscall(RT_SYS_READLINK, (long)path.text, (long)out->text, rt_string_most(s), 0, 0, 0);
+	length = rt_syscall(RT_SYS_READLINK, (long)path.text, (long)out->text, rt_string_most(s), 0,
+			    0, 0);
 	out->length = length > 0 ? (uint32_t)length : 0;
 	out->text[out->length] = 0;
 }
@@ -71,7 +72,8 @@ static void put(struct abi_string *out, uint32_t most, const char *text, uint32_
 }
 
 /* Arguments first to last, none last when that is negative. A delimiter stands between two. */
-void rt_task_arguments(struct abi_slot *s, int64_t first, int64_t last, rt_str delimiter, struct abi_string *out)
+void rt_task_arguments(struct abi_slot *s, int64_t first, int64_t last, rt_str delimiter,
+		       struct abi_string *out)
 {
 	struct rt_proc_file f;
 	uint32_t most = rt_string_most(s);
@@ -111,7 +113,8 @@ static bool at_variable(struct rt_proc_file *f, rt_str name, int *c)
 {
 	uint32_t i = 0;
 
-	for (*c = rt_proc_byte(f); *c > 0 && i < name->length && *c == (unsigned char)name->text[i]; i++)
+	for (*c = rt_proc_byte(f); *c > 0 && i < name->length && *c == (unsigned char)name->text[i];
+	     i++)
 		*c = rt_proc_byte(f);
 	if (i == name->length && *c == '=')
 		return true;
@@ -223,5 +226,6 @@ int64_t rt_module_offset(struct abi_slot *s, int64_t address)
 	uint64_t base = 0;
 
 	(void)s;
-	return find_mapping((uint64_t)address, &m, &base) ? (int64_t)((uint64_t)address - base) : -1;
+	return find_mapping((uint64_t)address, &m, &base) ? (int64_t)((uint64_t)address - base)
+							  : -1;
 }
