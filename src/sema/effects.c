@@ -136,6 +136,12 @@ static void use_place(const struct expr *e, bool read, bool write)
 	e->symbol.variable->is_written |= write;
 }
 
+static bool is_local_place(const struct expr *e)
+{
+	return e->kind == EXPR_SYMBOL && e->symbol.variable &&
+	       e->symbol.variable->kind != VARIABLE_GLOBAL;
+}
+
 /* An exhaustive switch over the kinds of expressions. used: somebody wants the value. */
 static void use_expr(const struct expr *e, bool used)
 {
@@ -241,7 +247,8 @@ static void use_stmt(const struct stmt *t)
 			use_expr(t->expr, true);
 		return;
 	case STMT_DELETE:
-		use_place(t->expr, false, true);
+		/* a local that is deleted needs the type that its assignments tell */
+		use_place(t->expr, is_local_place(t->expr), true);
 		return;
 	case STMT_BLOCK:
 		vec_each(i, &t->block.list)

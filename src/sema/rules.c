@@ -98,31 +98,85 @@ struct still {
 	struct lang_walker walker;
 	struct sema *sema;
 	const struct lang_variable *array;
+	bool changed; /* in a function */
 };
 
-static void check_target(struct still *c, const struct expr *e)
+static bool is_change(const struct still *c, const struct expr *e)
 {
 	const struct expr *base = e->kind == EXPR_INDEX ? e->index.base : e;
 
-	if (global_of(e) == c->array && base->kind == EXPR_SYMBOL)
+	return global_of(e) == c->array && base->kind == EXPR_SYMBOL;
+}
+
+/* What an expression changes by itself, NULL if nothing. */
+static const struct expr *target_of(const struct expr *e)
+{
+	if (e->kind == EXPR_ASSIGN)
+		return e->assign.left;
+	return e->kind == EXPR_STEP ? e->step.operand : NULL;
+}
+
+/* The same of a statement. Emptying the whole array is allowed. */
+static const struct expr *deleted_of(const struct stmt *t)
+{
+	return t->kind == STMT_DELETE && t->expr->kind == EXPR_INDEX ? t->expr : NULL;
+}
+
+static bool called_expr(struct lang_walker *w, struct expr **e)
+{
+	struct still *c = w->user;
+
+	if (target_of(*e))
+		c->changed |= is_change(c, target_of(*e));
+	return !c->changed;
+}
+
+static bool called_stmt(struct lang_walker *w, struct stmt **t)
+{
+	struct still *c = w->user;
+
+	if (deleted_of(*t))
+		c->changed |= is_change(c, deleted_of(*t));
+	return !c->changed;
+}
+
+/* Looks into functions that the loop calls, not into those that these call, as SystemTap does. */
+static void check_call(const struct still *c, const struct expr *call)
+{
+	struct still inner = { .array = c->array };
+
+	inner.walker =
+		(struct lang_walker){ .user = &inner, .expr = called_expr, .stmt = called_stmt };
+	for (struct sema_function *f = call->call.function; f; f = f->next_overload)
+		lang_walk_stmt(&inner.walker, &f->body);
+	if (inner.changed)
+		sema_error(c->sema, DIAG_FOREACH_MODIFIED, call->token,
+			   "function call modifies var '%s' during 'foreach' iteration",
+			   c->array->name);
+}
+
+static void check_target(const struct still *c, const struct expr *e)
+{
+	const struct expr *base = e->kind == EXPR_INDEX ? e->index.base : e;
+
+	if (is_change(c, e))
 		sema_error(c->sema, DIAG_FOREACH_MODIFIED, base->token,
 			   "variable '%s' modified during 'foreach' iteration", c->array->name);
 }
 
 static bool still_expr(struct lang_walker *w, struct expr **e)
 {
-	if ((*e)->kind == EXPR_ASSIGN)
-		check_target(w->user, (*e)->assign.left);
-	else if ((*e)->kind == EXPR_STEP)
-		check_target(w->user, (*e)->step.operand);
+	if (target_of(*e))
+		check_target(w->user, target_of(*e));
+	else if ((*e)->kind == EXPR_CALL)
+		check_call(w->user, *e);
 	return true;
 }
 
-/* Emptying the whole array is allowed, as it is in a function that the loop calls. */
 static bool still_stmt(struct lang_walker *w, struct stmt **t)
 {
-	if ((*t)->kind == STMT_DELETE && (*t)->expr->kind == EXPR_INDEX)
-		check_target(w->user, (*t)->expr);
+	if (deleted_of(*t))
+		check_target(w->user, deleted_of(*t));
 	return true;
 }
 
@@ -134,6 +188,7 @@ static void check_foreach(struct sema *s, struct stmt *t)
 		return;
 	c.walker = (struct lang_walker){ .user = &c, .expr = still_expr, .stmt = still_stmt };
 	lang_walk_stmt(&c.walker, &t->foreach.body);
+	lang_walk_expr(&c.walker, &t->foreach.limit);
 	if (t->foreach.sort && c.array->type == TYPE_STATS && !t->foreach.sort_column) {
 		enum stat_op op = t->foreach.sort_op == STAT_NONE ? STAT_COUNT : t->foreach.sort_op;
 

@@ -95,6 +95,15 @@ static const struct refused refused[] = {
 	  "global a; probe begin { a[1]=1; foreach (k in a) { a[k] = 2 } }" },
 	{ DIAG_FOREACH_MODIFIED, "variable 'a'",
 	  "global a; probe begin { a[1]=1; foreach (k in a) foreach (j in a) a[j]++ }" },
+	{ DIAG_FOREACH_MODIFIED, "variable 'a'",
+	  "global a; probe begin { a[1]=1; foreach (k in a limit a[1]++) println(k) }" },
+	{ DIAG_FOREACH_MODIFIED, "function call modifies var 'a' during 'foreach' iteration",
+	  "global a function f() { a[1] = 1 } probe begin { foreach (k in a) f() }" },
+	{ DIAG_FOREACH_MODIFIED, "var 'a'",
+	  "global a function f() { delete a[1] } probe begin { a[1]=1 foreach (k in a) f() }" },
+	{ DIAG_FOREACH_MODIFIED, "var 'a'",
+	  "global a function f() { a[1]=1 return 2 } probe begin { foreach (k in a limit f()) "
+	  "println(k) }" },
 	/* probe points */
 	{ DIAG_PROBE_POINT, "probe point mismatch (similar: begin", "probe begn { println(1) }" },
 	{ DIAG_PROBE_POINT,
@@ -137,6 +146,9 @@ static const char *const accepted[] = {
 	"global a[3] probe begin { a[1]=1 foreach (i in a+) foreach (j- in a) println(i) }",
 	"global a; function f() { delete a } probe begin { a[1]=1; foreach (k in a) { f() } }",
 	"global a; probe begin { a[1]=1; foreach (k in a) { delete a } }",
+	"global a function g() { a[2]++ } function f() { g() } "
+	"probe begin { a[1]=1 foreach (k in a) f() }",
+	"probe begin { x = 5 delete x println(1) }",
 	"probe begin { break }",
 	"probe begin { continue println(1) }",
 	"probe begin { next; next } probe end { println(1) }",
