@@ -146,8 +146,8 @@ static const char *const accepted[] = {
 	"global a[3] probe begin { a[1]=1 foreach (i in a+) foreach (j- in a) println(i) }",
 	"global a; function f() { delete a } probe begin { a[1]=1; foreach (k in a) { f() } }",
 	"global a; probe begin { a[1]=1; foreach (k in a) { delete a } }",
-	"global a function g() { a[2]++ } function f() { g() } "
-	"probe begin { a[1]=1 foreach (k in a) f() }",
+	("global a function g() { a[2]++ } function f() { g() } "
+	 "probe begin { a[1]=1 foreach (k in a) f() }"),
 	"probe begin { x = 5 delete x println(1) }",
 	"probe begin { break }",
 	"probe begin { continue println(1) }",
