@@ -167,6 +167,15 @@ RT_API void rt_environment(struct abi_slot *s, rt_str name, struct abi_string *o
 RT_API void rt_module_path(struct abi_slot *s, int64_t address, struct abi_string *out); /* "" if none */
 RT_API int64_t rt_module_offset(struct abi_slot *s, int64_t address); /* from its start; -1 none */
 
+/* ---- more of the target's memory. width: 2 UTF-16, 4 UTF-32; the result is UTF-8 */
+RT_API void rt_user_string_wide(struct abi_slot *s, int64_t address, int64_t width,
+				struct abi_string *out); /* fails */
+RT_API void rt_write_number(struct abi_slot *s, int64_t address, int64_t value, int64_t size); /* fails; 1 2 4 8 */
+RT_API void rt_write_string(struct abi_slot *s, int64_t address, rt_str text); /* fails; with its NUL */
+RT_API void rt_write_string_n(struct abi_slot *s, int64_t address, int64_t n, rt_str text); /* fails */
+RT_API void rt_delay(struct abi_slot *s, int64_t amount, int64_t unit); /* unit ns each; 10 s at most */
+RT_API void rt_raise_signal(struct abi_slot *s, int64_t number); /* fails; by the tool, soon */
+
 /* ---- handler edges, called by gen's prologues only */
 /* Reports slot->error (if uncaught) as a record, counts it; publishes records; drops locks. */
 RT_API void rt_handler_end(struct abi_slot *s);

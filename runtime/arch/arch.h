@@ -86,10 +86,12 @@ bool rt_host_poke(uint64_t address, const void *from, uint64_t size);
 		*out = value;                                                                      \
 		return true;                                                                       \
 	}
-static inline bool rt_poke64(uint64_t address, uint64_t value)
-{
-	return rt_host_poke(address, &value, sizeof value);
-}
+#define RT_POKE(bits)                                                                              \
+	static inline bool rt_poke##bits(uint64_t address, uint64_t value)                         \
+	{                                                                                          \
+		uint##bits##_t narrow = (uint##bits##_t)value;                                     \
+		return rt_host_poke(address, &narrow, sizeof narrow);                              \
+	}
 #else
 #define RT_FAULT_ENTRY ".pushsection rt_fault,\"a\"\n\t.long 1b - .\n\t.long %l[fault] - .\n\t.popsection"
 #define RT_PEEK(bits)                                                                              \
@@ -106,22 +108,27 @@ static inline bool rt_poke64(uint64_t address, uint64_t value)
 	fault:                                                                                     \
 		return false;                                                                      \
 	}
-static inline bool rt_poke64(uint64_t address, uint64_t value)
-{
-	__asm__ goto("1: mov %0, (%1)\n\t" RT_FAULT_ENTRY
-		     :
-		     : "r"(value), "r"(address)
-		     : "memory"
-		     : fault);
-	return true;
-fault:
-	return false;
-}
+#define RT_POKE(bits)                                                                              \
+	static inline bool rt_poke##bits(uint64_t address, uint64_t value)                         \
+	{                                                                                          \
+		__asm__ goto("1: mov %0, (%1)\n\t" RT_FAULT_ENTRY                                  \
+			     :                                                                     \
+			     : "r"((uint##bits##_t)value), "r"(address)                            \
+			     : "memory"                                                            \
+			     : fault);                                                             \
+		return true;                                                                       \
+	fault:                                                                                     \
+		return false;                                                                      \
+	}
 #endif
 RT_PEEK(8)
 RT_PEEK(16)
 RT_PEEK(32)
 RT_PEEK(64)
+RT_POKE(8)
+RT_POKE(16)
+RT_POKE(32)
+RT_POKE(64)
 
 /* The process that this copy of the image was put into; NULL when hosted. */
 struct abi_process *rt_process(void);

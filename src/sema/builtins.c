@@ -11,6 +11,7 @@
 #define PURE BUILTIN_PURE
 #define FAILS BUILTIN_FAILS
 #define TARGET BUILTIN_TARGET
+#define GURU BUILTIN_GURU
 #define READS_MEMORY BUILTIN_READS_MEMORY
 #define NONE .n_parameters = 0
 #define P1(a) .n_parameters = 1, .parameters = { a }
