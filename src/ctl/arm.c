@@ -11,8 +11,11 @@
  * A patch stays on the list when its library is unloaded; when the same code comes
  * back to the same address, its trampoline is used again.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/hooks.h"
 #include "ctl/session.h"
@@ -20,6 +23,9 @@
 #define CODE_BEHIND 16u /* filler behind a function */
 #define CODE_UNKNOWN 64u /* bytes read where no function is known */
 #define CODE_MOST (1u << 20)
+#define JUMP_OPCODE 0xe9 /* of jmp rel32 */
+#define JUMP_SIZE 5u
+#define INT3 0xcc
 
 /* ---- sites and bodies --------------------------------------------------------------------- */
 
@@ -245,6 +251,8 @@ static void plan_patch(struct group *g, uint32_t position)
 	read_code(g, &r);
 	remember_code(g, &patch);
 	e = patch_plan_make(p->session->scratch, p->space, &r, &patch.plan);
+	if (!e)
+		e = ctl_patch_conflict(p, &patch.plan);
 	if (e) {
 		note_unplaced(p, g->n, error_text(e));
 		return;
@@ -372,7 +380,7 @@ static void add_traps(struct ctl_process *p, const struct patch_plan *plan)
 	for (uint32_t i = 0; i < plan->n_moved; i++) {
 		uint64_t at = plan->moved[i].from - plan->address;
 
-		if (at < plan->size && plan->patched[at] == 0xcc)
+		if (at < plan->size && plan->patched[at] == INT3)
 			ctl_trap_add(p, plan->moved[i].from, plan->moved[i].to);
 	}
 }
@@ -387,6 +395,51 @@ static bool bytes_are(const struct ctl_process *p, const struct patch_plan *plan
 
 	return proc_read(p->proc, plan->address, now, plan->size) == plan->size &&
 	       memcmp(now, want, plan->size) == 0;
+}
+
+bool ctl_is_of_other_session(const struct ctl_process *p, uint64_t address)
+{
+	const struct proc_map *map = proc_maps_find(&p->maps, address);
+	pid_t tool;
+
+	if (!map || strncmp(map->path, CTL_CODE_NAME, strlen(CTL_CODE_NAME)) != 0)
+		return false;
+	tool = (pid_t)atoi(map->path + strlen(CTL_CODE_NAME));
+	return tool > 0 && tool != getpid() && (kill(tool, 0) == 0 || errno == EPERM);
+}
+
+static bool is_jump_of_other(const struct ctl_process *p, const struct patch_plan *plan,
+			     const uint8_t *code)
+{
+	int32_t distance;
+
+	memcpy(&distance, code + 1, sizeof distance);
+	return plan->size == JUMP_SIZE && code[0] == JUMP_OPCODE &&
+	       ctl_is_of_other_session(p, plan->address + JUMP_SIZE + (uint64_t)(int64_t)distance);
+}
+
+/*
+ * Sessions that end in any order cannot share a place: who began first may be gone when the
+ * other puts its jump back.  What a killed session left stays as it is, and is built upon.
+ */
+struct error *ctl_patch_conflict(const struct ctl_process *p, const struct patch_plan *plan)
+{
+	if (!is_jump_of_other(p, plan, plan->original))
+		return NULL;
+	return error_new(ERROR_OTHER, "another session probes 0x%lx",
+			 (unsigned long)plan->address);
+}
+
+/* A breakpoint, or a jump, stands on our patch: who wrote it will put our bytes back. */
+static bool is_covered(const struct ctl_process *p, const struct patch_plan *plan)
+{
+	uint8_t now[PATCH_MAX];
+
+	if (proc_read(p->proc, plan->address, now, plan->size) != plan->size)
+		return false;
+	return is_jump_of_other(p, plan, now) ||
+	       (now[0] == INT3 && plan->size > 1 &&
+		memcmp(now + 1, plan->patched + 1, plan->size - 1) == 0);
 }
 
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
@@ -412,8 +465,10 @@ struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch)
 	if (!patch->armed)
 		return NULL;
 	patch->armed = patch->wanted = false;
-	if (!bytes_are(p, plan, plan->patched))
+	if (!bytes_are(p, plan, plan->patched)) {
+		p->n_covered += is_covered(p, plan);
 		return NULL;
+	}
 	return proc_write(p->proc, plan->address, plan->original, plan->size);
 }
 

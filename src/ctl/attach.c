@@ -104,6 +104,16 @@ static struct error *guarded_window(struct ctl_process *p)
 	return e;
 }
 
+/* What stands on our patches leads back to our code. */
+static struct error *stay_mapped(struct ctl_process *p)
+{
+	ctl_warn(p->session,
+		 "process %d: another tool has written over %u patches: our memory stays mapped",
+		 (int)p->proc->pid, p->n_covered);
+	p->placed = false;
+	return ctl_target_close_files(p);
+}
+
 void ctl_take_out(struct ctl_process *p)
 {
 	struct error *e, *last;
@@ -112,7 +122,7 @@ void ctl_take_out(struct ctl_process *p)
 	e = proc_remote_begin(p->proc);
 	if (!e) {
 		e = ctl_hooks_disarm(p);
-		last = ctl_target_remove(p);
+		last = p->n_covered ? stay_mapped(p) : ctl_target_remove(p);
 		e = e ? e : last;
 		last = proc_remote_end(p->proc);
 		e = e ? e : last;

@@ -214,6 +214,14 @@ static struct abi_sigaction stand_in(const struct ctl_process *p, const struct a
 	return real;
 }
 
+static struct error *other_session(const struct ctl_process *p)
+{
+	return error_hint(error_new(ERROR_OTHER,
+				    "another session looks after the signals of process %d",
+				    (int)p->proc->pid),
+			  "two sessions that read its memory or use traps cannot probe it at once");
+}
+
 static struct error *take_own(struct ctl_process *p)
 {
 	struct error *e = NULL;
@@ -222,6 +230,8 @@ static struct error *take_own(struct ctl_process *p)
 		struct abi_sigaction old = { 0 }, real;
 
 		e = remote_action(p, ours[i], NULL, &old);
+		if (!e && ctl_is_of_other_session(p, old.handler))
+			e = other_session(p);
 		real = stand_in(p, &old);
 		if (!e)
 			e = ctl_process_write(

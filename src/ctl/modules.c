@@ -380,6 +380,7 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 				   .function_start = at,
 				   .bodies = &body,
 				   .n_bodies = 1 };
+	struct error *e;
 
 	if (!body.handler)
 		return error_new(ERROR_UNSUPPORTED, "the runtime does not follow libraries");
@@ -388,7 +389,8 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 		if (code[i] == 0xc3)
 			r.function_end = at + i + 1;
 	p->follow = (struct ctl_patch){ .address = at, .wanted = true };
-	return patch_plan_make(p->arena, p->space, &r, &p->follow.plan);
+	e = patch_plan_make(p->arena, p->space, &r, &p->follow.plan);
+	return e ? e : ctl_patch_conflict(p, &p->follow.plan);
 }
 
 void ctl_modules_follow(struct ctl_process *p)
@@ -406,7 +408,7 @@ void ctl_modules_follow(struct ctl_process *p)
 		e = plan_hook(p, at);
 	if (at && !e)
 		return;
-	p->follow.wanted = false;
+	p->follow = (struct ctl_patch){ 0 };
 	ctl_warn(p->session, "libraries that process %d loads later are not seen: %s",
 		 (int)p->proc->pid, e ? error_text(e) : "its loader has no " FOLLOWED);
 }

@@ -147,6 +147,9 @@ struct ctl_module {
 };
 
 /* One patch, for one address. */
+/* Name of the memory that holds a session's code; the number of the tool's process follows. */
+#define CTL_CODE_NAME "/memfd:spile:code:"
+
 struct ctl_patch {
 	struct patch_plan plan;
 	uint64_t address; /* the sites' */
@@ -194,6 +197,7 @@ struct ctl_process {
 	/* counts, for messages */
 	uint32_t rungs[RUNG_COUNT];
 	uint32_t n_unplaced;
+	uint32_t n_covered; /* patches that another tool had written over when we left */
 	const char *unplaced; /* why the first could not be placed */
 	int64_t window_ns; /* length of the last stop window */
 };
@@ -298,6 +302,11 @@ struct error *ctl_traps_publish(struct ctl_process *p) BASE_MUST_CHECK;
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
 /* Puts the original bytes back where they are still ours. */
 struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
+/* The address is in code of another session whose tool is alive. */
+bool ctl_is_of_other_session(const struct ctl_process *p, uint64_t address);
+/* An error: the patch would stand upon that of another session. */
+struct error *ctl_patch_conflict(const struct ctl_process *p,
+				 const struct patch_plan *plan) BASE_MUST_CHECK;
 /* All patches, and the hook of the loader, restored; semaphores down. Tells what it cannot do. */
 void ctl_disarm_bytes(struct ctl_process *p);
 /* Where a thread must go on when the patches at hand are armed (or, leaving, taken out). */

@@ -334,6 +334,7 @@ void ctl_target_reset(struct ctl_process *p)
 	p->placed = p->needs_hooks = p->traps_in_second = false;
 	p->follow = (struct ctl_patch){ 0 };
 	p->follow_shared = false;
+	p->n_covered = 0;
 	p->hooks = NULL;
 	p->n_unplaced = 0;
 	p->unplaced = NULL;
