@@ -119,7 +119,17 @@ struct error *elf_needed_closure(struct elf_cache *c, struct elf_file *f, const 
 struct error *elf_find_library(struct elf_cache *c, struct elf_file *f, const char *name,
 			       const char **out) BASE_MUST_CHECK;
 
-/* The file itself, or a separate file found by its build-id, has DWARF. */
-bool elf_has_debug(const struct elf_file *f);
+/* ---- debug information --------------------------------------------------------------------- */
+
+/*
+ * The file itself or a separate file has DWARF. Separate files are looked for by build-id and by
+ * .gnu_debuglink in the directories of SYSTEMTAP_DEBUGINFO_PATH (default: .debug beside the file,
+ * /usr/lib/debug) and, when DEBUGINFOD_URLS is set, asked of those servers.
+ */
+bool elf_has_debug(struct elf_file *f);
+/* Why elf_has_debug() says no; NULL when it says yes. */
+const char *elf_debug_missing(struct elf_file *f);
+/* Separate files that were passed over since they belong to another build; each one line. */
+const char *const *elf_debug_warnings(struct elf_file *f, uint32_t *n);
 
 #endif

@@ -58,6 +58,10 @@ struct elf_private {
 	const char *rpath, *runpath; /* or NULL */
 	uint64_t eh_frame_hdr; /* link-time address of PT_GNU_EH_FRAME, 0 none */
 	struct symbol_index index;
+	bool debug_looked_for;
+	struct elf_debug *debug; /* or NULL, and then */
+	const char *debug_missing; /* why */
+	VEC(const char *) debug_warnings;
 	bool marks_loaded;
 	struct elf_mark *marks;
 	uint32_t n_marks;

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "elf/file.h"
+#include "elf/debug.h"
 
 struct elf_cache {
 	struct arena *arena;
@@ -27,8 +27,11 @@ struct elf_cache *elf_cache_create(struct arena *a)
 
 void elf_cache_destroy(struct elf_cache *c)
 {
-	vec_each(f, &c->files)
+	vec_each(f, &c->files) {
+		elf_debug_close(private_of(*f)->debug);
+		private_of(*f)->debug = NULL;
 		munmap((void *)(uintptr_t)(*f)->image, (*f)->image_size);
+	}
 	c->files.n = 0;
 }
 
@@ -153,18 +156,4 @@ const uint8_t *elf_section_bytes(const struct elf_file *f, const Elf64_Shdr *s, 
 		return NULL;
 	*size = s->sh_size;
 	return elf_slice(f, s->sh_offset, s->sh_size);
-}
-
-bool elf_has_debug(const struct elf_file *f)
-{
-	char path[PATH_MAX];
-	Elf64_Shdr s;
-
-	if (elf_section_find(f, ".debug_info", &s))
-		return true;
-	if (!f->build_id || strlen(f->build_id) < 3)
-		return false;
-	snprintf(path, sizeof path, "/usr/lib/debug/.build-id/%.2s/%s.debug", f->build_id,
-		 f->build_id + 2);
-	return access(path, R_OK) == 0;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where symbols come from: .symtab, .gnu_debugdata and .dynsym, each as a checked table. */
-#include "elf/file.h"
+/*
+ * Where symbols come from: .symtab (of the file or of its separate debug file), .gnu_debugdata and
+ * .dynsym, each as a checked table.
+ */
+#include "elf/debug.h"
 #include "elf/symbol.h"
 
 static bool table_from_section(const struct elf_file *f, uint32_t type, struct symbol_table *out)
@@ -89,6 +92,30 @@ static bool table_from_dynamic(const struct elf_file *f, struct symbol_table *ou
 	return true;
 }
 
+/* strip leaves .symtab to the separate file; its bytes stay with the handle. */
+static bool table_from_debug(struct elf_file *f, struct symbol_table *out)
+{
+	struct elf_debug *d = elf_debug_of(f);
+	Elf_Data *symbols, *strings;
+	GElf_Shdr h = { 0 };
+	Elf_Scn *s = NULL;
+
+	if (!d)
+		return false;
+	while ((s = elf_nextscn(d->elf, s)))
+		if (gelf_getshdr(s, &h) && h.sh_type == SHT_SYMTAB)
+			break;
+	symbols = s ? elf_rawdata(s, NULL) : NULL;
+	strings = s ? elf_rawdata(elf_getscn(d->elf, h.sh_link), NULL) : NULL;
+	if (!symbols || !strings || !symbols->d_buf || !strings->d_buf)
+		return false;
+	out->symbols = symbols->d_buf;
+	out->n = (uint32_t)(symbols->d_size / sizeof(Elf64_Sym));
+	out->strings = strings->d_buf;
+	out->strings_size = elf_strings_trim(out->strings, strings->d_size);
+	return true;
+}
+
 const struct symbol_index *elf_symbol_tables(struct elf_file *f)
 {
 	struct symbol_index *x = &private_of(f)->index;
@@ -97,7 +124,8 @@ const struct symbol_index *elf_symbol_tables(struct elf_file *f)
 	if (x->tables_loaded)
 		return x;
 	x->tables_loaded = true;
-	if (table_from_section(f, SHT_SYMTAB, &t) || elf_minidebug_read(f, &t))
+	if (table_from_section(f, SHT_SYMTAB, &t) || table_from_debug(f, &t) ||
+	    elf_minidebug_read(f, &t))
 		x->tables[x->n_tables++] = t;
 	t = (struct symbol_table){ .is_dynamic = true };
 	if (table_from_section(f, SHT_DYNSYM, &t) || table_from_dynamic(f, &t))

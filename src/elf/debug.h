@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DWARF of a module, for the files of this folder: the handle of libdw, and
+ * which entries hold an address.
+ *
+ * One handle per file and session, used by one thread. Entries (Dwarf_Die)
+ * are values that stay good until elf_cache_destroy(). Addresses are
+ * link-time, the same in the module and in its separate file.
+ */
+#ifndef SPILE_ELF_DEBUG_H
+#define SPILE_ELF_DEBUG_H
+
+#include <elfutils/libdw.h>
+
+#include "elf/file.h"
+
+/* Addresses of one compile unit; several rows per unit. */
+struct unit_range {
+	uint64_t start, end;
+	Dwarf_Off unit; /* offset of its entry in .debug_info (of the skeleton, when split) */
+};
+
+struct elf_debug {
+	const char *path; /* the file that has the sections */
+	int fd; /* open on it */
+	Elf *elf;
+	Dwarf *dwarf;
+	struct arena *arena; /* of the elf_cache */
+	bool units_loaded;
+	VEC(struct unit_range) ranges; /* sorted by start */
+	VEC(Dwarf_Off) units; /* every compile unit, in order */
+};
+
+/* The handle of f's debug information, opened at the first call; NULL: see elf_debug_missing(). */
+struct elf_debug *elf_debug_of(struct elf_file *f);
+void elf_debug_close(struct elf_debug *d);
+
+/* The entry behind one and its children; false at the last, and where a damaged file leads back. */
+bool elf_debug_sibling(Dwarf_Die *die);
+
+/*
+ * The compile unit that has code at the address, by the ranges of the units (clang writes no
+ * .debug_aranges); false if none. Of a split unit: the entry with the children.
+ */
+bool elf_debug_unit_at(struct elf_debug *d, uint64_t address, Dwarf_Die *unit);
+/* The entry at an offset; of a skeleton unit, the entry with the children. False when damaged. */
+bool elf_debug_unit(struct elf_debug *d, Dwarf_Off offset, Dwarf_Die *unit);
+
+/* Entries that hold an address, innermost first; the last is the compile unit. */
+struct elf_scopes {
+	Dwarf_Die *list;
+	uint32_t n;
+};
+/*
+ * Concrete entries only: lexical blocks, inlined subroutines, the subprogram, namespaces and
+ * classes around it, the unit. Names are in their abstract origins (dwarf_attr_integrate).
+ * False when no unit has the address; n is 1 when no subprogram of the unit has it.
+ */
+bool elf_debug_scopes(struct arena *a, struct elf_debug *d, uint64_t address,
+		      struct elf_scopes *out);
+/* The same chain for an entry: it, what is around it, the unit. False when damaged. */
+bool elf_debug_parents(struct arena *a, Dwarf_Die *die, struct elf_scopes *out);
+
+/* debug_find.c: opens the file with f's DWARF, maybe f itself; -1 when there is none. */
+int elf_debug_find(struct elf_file *f, const char **path, const char **missing);
+
+#endif
