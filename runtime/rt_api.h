@@ -152,7 +152,7 @@ RT_API int64_t rt_registers_valid(struct abi_slot *s);
 RT_API int64_t rt_task_exists(struct abi_slot *s, int64_t pid);
 RT_API int64_t rt_task_stat(struct abi_slot *s, int64_t pid, int64_t field); /* of /proc/PID/stat, 3.. */
 RT_API int64_t rt_task_pages(struct abi_slot *s, int64_t pid, int64_t column); /* of statm, 0.. */
-RT_API int64_t rt_task_status(struct abi_slot *s, int64_t pid, rt_str key, int64_t column); /* of status */
+RT_API int64_t rt_task_status(struct abi_slot *s, int64_t pid, rt_str key, int64_t column); /* of status; -1: one in hexadecimal */
 RT_API int64_t rt_task_limit(struct abi_slot *s, int64_t pid, int64_t kind); /* RLIMIT_, soft; -1 none */
 RT_API int64_t rt_task_time(struct abi_slot *s, int64_t tid, int64_t system); /* ns, 0: the thread's */
 RT_API int64_t rt_task_files(struct abi_slot *s, int64_t pid); /* open ones */
@@ -175,6 +175,12 @@ RT_API void rt_write_string(struct abi_slot *s, int64_t address, rt_str text); /
 RT_API void rt_write_string_n(struct abi_slot *s, int64_t address, int64_t n, rt_str text); /* fails */
 RT_API void rt_delay(struct abi_slot *s, int64_t amount, int64_t unit); /* unit ns each; 10 s at most */
 RT_API void rt_raise_signal(struct abi_slot *s, int64_t number); /* fails; by the tool, soon */
+
+/* ---- names of numbers. table: a number of core/names.def */
+RT_API void rt_flag_names(struct abi_slot *s, int64_t value, int64_t table,
+			  struct abi_string *out); /* "A|B|0x40" */
+RT_API void rt_name_of(struct abi_slot *s, int64_t value, int64_t table, struct abi_string *out); /* "" if none */
+RT_API int64_t rt_name_value(struct abi_slot *s, rt_str name, int64_t table); /* -1 if none */
 
 /* ---- handler edges, called by gen's prologues only */
 /* Reports slot->error (if uncaught) as a record, counts it; publishes records; drops locks. */

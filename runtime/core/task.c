@@ -46,6 +46,15 @@ static int64_t column_of(const char *line, int64_t column)
 	return word ? value_at(word) : 0;
 }
 
+static int64_t hex_of(const char *p)
+{
+	uint64_t value = 0;
+
+	for (p = skip_blanks(p); (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++)
+		value = value << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+	return (int64_t)value;
+}
+
 /* ---- files of a task ----------------------------------------------------------------- */
 
 static bool read_task(struct abi_slot *s, int64_t pid, const char *name, char text[RT_PROC_SMALL])
@@ -94,7 +103,8 @@ int64_t rt_task_status(struct abi_slot *s, int64_t pid, rt_str key, int64_t colu
 		return 0;
 	while (*line) {
 		if (line_has_key(line, key))
-			return column_of(line + key->length + 1, column);
+			return column < 0 ? hex_of(line + key->length + 1) :
+					    column_of(line + key->length + 1, column);
 		while (*line && *line != '\n')
 			line++;
 		line += *line == '\n';

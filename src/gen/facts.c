@@ -120,6 +120,9 @@ static const struct runtime_fact {
 	{ "rt_environment", 0 },
 	{ "rt_module_path", 0 },
 	{ "rt_module_offset", 0 },
+	{ "rt_flag_names", 0 },
+	{ "rt_name_of", 0 },
+	{ "rt_name_value", 0 },
 };
 
 static struct map *index_runtime(struct arena *a)
