@@ -12,7 +12,7 @@
  *   region   memfd, MAP_SHARED, one for all processes of a session:
  *            [header page][globals][slot 0][slot 1]...      sparse
  *   process  private anonymous, one per process:
- *            [struct abi_process, 1 page][slot table, 64 KiB, MADV_WIPEONFORK]
+ *            [struct abi_process, 1 page][slot table, 64 KiB, MADV_WIPEONFORK][ledger]
  *   code     memfd mapped read+execute (the tool holds a writable view):
  *            [runtime image][bundle code and constants][site table]
  *            and pages of trampolines near each probed object.
@@ -223,7 +223,53 @@ struct abi_process {
 	uint8_t handler_mask[72];
 	uint32_t pid; /* as the process itself sees it: a forked child differs and is not served */
 	uint32_t pad;
-	uint64_t reserved[7];
+	uint64_t ledger; /* address of struct abi_ledger */
+	uint64_t reserved[6];
+};
+
+/* ---- ledger ----------------------------------------------------------------------------------- */
+
+/*
+ * What a session has done to a process, for whoever has to undo it: `--cleanup`
+ * after the death of the tool, other sessions that probe the same places.  The
+ * tool writes it ahead of each change, from outside; nothing in the target reads it.
+ * A forked child has a copy.  It is found by the code's memory: the entry point in the ELF header of
+ * the runtime image is the address of struct abi_process.
+ */
+#define ABI_LEDGER_MAGIC 0x7265676465ull /* "edger" */
+#define ABI_LEDGER_VERSION 1u
+struct abi_ledger {
+	uint64_t magic;
+	uint32_t version, tool_pid;
+	uint64_t tool_start; /* of the tool, clock ticks since boot: numbers of processes come back */
+	uint64_t tool_namespace; /* inode of the tool's pid namespace */
+	uint64_t order; /* CLOCK_MONOTONIC ns at the arrival: the later session stands upon the earlier */
+	uint64_t image, fixed_size, sites; /* the fixed part of the code, and the end of its text */
+	uint64_t region, region_size;
+	uint64_t size; /* of the ledger, with room for records */
+	uint64_t used; /* bytes, this head included */
+	uint64_t signals_taken; /* the handlers of ABI_SIGNALS are, or may be, ours */
+	uint64_t reserved[4];
+	/* records follow, each 8-aligned */
+};
+#define ABI_LEDGER_PATCH 1u
+#define ABI_LEDGER_SEMAPHORE 2u
+struct abi_ledger_record {
+	uint32_t size; /* of the record with this head */
+	uint16_t kind; /* ABI_LEDGER_ */
+	uint16_t role; /* of a patch: ABI_ROLE_ */
+	uint64_t address;
+};
+#define ABI_ROLE_SITE 0u
+#define ABI_ROLE_FOLLOW 1u /* the loader's notification function */
+#define ABI_ROLE_HOOK 2u /* system calls about signals */
+struct abi_ledger_patch {
+	struct abi_ledger_record head;
+	uint64_t trampoline, trampoline_end, resume;
+	uint32_t bytes; /* at the address */
+	uint32_t n_moved;
+	uint8_t original[16], patched[16];
+	/* n_moved pairs of u64 follow: from, to */
 };
 
 /* Slot table: open addressing on key = ~fsbase. */

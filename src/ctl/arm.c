@@ -494,7 +494,10 @@ static struct error *write_patches(struct ctl_process *p)
 
 struct error *ctl_arm_apply(struct ctl_process *p)
 {
-	struct error *e = write_patches(p);
+	struct error *e = ctl_ledger_note(p);
+
+	if (!e)
+		e = write_patches(p);
 
 	vec_each(s, &p->semaphores) {
 		struct error *bad;
@@ -507,6 +510,8 @@ struct error *ctl_arm_apply(struct ctl_process *p)
 		if (bad)
 			note_unplaced(p, 1, error_text(bad));
 	}
+	if (!e)
+		e = ctl_ledger_note(p);
 	return e ? e : ctl_traps_publish(p);
 }
 

@@ -155,6 +155,8 @@ struct error *ctl_attach(struct ctl_process *p)
 {
 	struct error *e = ctl_maps_refresh(p);
 
+	if (!e && !p->launched)
+		e = ctl_cleanup_before(p);
 	if (!e)
 		e = plan_all(p);
 	if (!e)

@@ -56,6 +56,13 @@ static uint64_t mask_of(uint64_t bits)
 	return mask;
 }
 
+static struct ctl_hooks *hooks_of(struct ctl_process *p)
+{
+	if (!p->hooks)
+		p->hooks = arena_new(p->arena, struct ctl_hooks);
+	return p->hooks;
+}
+
 bool ctl_hooks_can_trap(const struct ctl_process *p)
 {
 	return ctl_runtime_address(p, "rt_signal") != 0;
@@ -154,8 +161,7 @@ struct error *ctl_hooks_prepare(struct ctl_process *p)
 {
 	struct error *e = NULL;
 
-	if (!p->hooks)
-		p->hooks = arena_new(p->arena, struct ctl_hooks);
+	hooks_of(p);
 	for (uint32_t i = 0; i < p->maps.n && !e; i++) {
 		const struct proc_map *m = &p->maps.p[i];
 		struct elf_file *f;
@@ -253,8 +259,14 @@ static struct error *give_own_back(struct ctl_process *p)
 	if (!ctl_process_read(p, offsetof(struct abi_process, virtual_action), kept, sizeof kept))
 		return error_new(ERROR_OTHER, "the memory of process %d cannot be read",
 				 (int)p->proc->pid);
-	for (uint32_t i = 0; i < ABI_SIGNALS && !e; i++)
-		e = remote_action(p, ours[i], &kept[i], NULL);
+	for (uint32_t i = 0; i < ABI_SIGNALS && !e; i++) {
+		struct abi_sigaction now = { 0 };
+
+		/* A tool that died while it took them had not come to all. */
+		e = remote_action(p, ours[i], NULL, &now);
+		if (!e && ctl_target_owns(p, now.handler))
+			e = remote_action(p, ours[i], &kept[i], NULL);
+	}
 	return e;
 }
 
@@ -493,9 +505,13 @@ struct error *ctl_hooks_arm(struct ctl_process *p)
 	if (!p->hooks)
 		return NULL;
 	if (!p->hooks->armed) {
-		e = take_signals(p);
+		e = ctl_ledger_note_signals(p);
 		p->hooks->armed = !e;
+		if (!e)
+			e = take_signals(p);
 	}
+	if (!e)
+		e = ctl_ledger_note(p);
 	vec_each(patch, &p->hooks->patches) {
 		if (e || patch->armed)
 			continue;
@@ -527,6 +543,22 @@ struct error *ctl_hooks_disarm(struct ctl_process *p)
 	e = give_threads_back(p);
 	p->hooks->armed = false;
 	return first ? first : e;
+}
+
+struct ctl_patch *ctl_hooks_patches(const struct ctl_process *p, uint32_t *n)
+{
+	*n = p->hooks ? p->hooks->patches.n : 0;
+	return p->hooks ? p->hooks->patches.p : NULL;
+}
+
+void ctl_hooks_add(struct ctl_process *p, const struct ctl_patch *patch)
+{
+	vec_push(p->arena, &hooks_of(p)->patches, *patch);
+}
+
+void ctl_hooks_found(struct ctl_process *p)
+{
+	hooks_of(p)->armed = true;
 }
 
 struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent)

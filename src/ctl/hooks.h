@@ -24,4 +24,10 @@ struct error *ctl_hooks_disarm(struct ctl_process *p) BASE_MUST_CHECK;
 /* The hooks as a forked child has inherited them; NULL if there are none. */
 struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent);
 
+/* The hooks' own patches; n 0 and NULL if there are none. */
+struct ctl_patch *ctl_hooks_patches(const struct ctl_process *p, uint32_t *n);
+/* From a ledger: one of their patches; and that dispositions and masks were taken. */
+void ctl_hooks_add(struct ctl_process *p, const struct ctl_patch *patch);
+void ctl_hooks_found(struct ctl_process *p);
+
 #endif

@@ -288,6 +288,8 @@ struct error *ctl_image_build(const struct ctl_runtime *r, const struct bundle *
 	if (!ctl_runtime_find(r, SELF_SYMBOL, &self) || self > r->file_size - 8)
 		return damaged("it has no " SELF_SYMBOL);
 	memcpy(view + self, &p->process, 8);
+	/* How others find us: see struct abi_ledger. */
+	memcpy(view + offsetof(Elf64_Ehdr, e_entry), &p->process, 8);
 	if (b->code_size)
 		memcpy(code, b->code, b->code_size);
 	return ctl_relocate(r, b, p, b->relocs.p, b->relocs.n, code, p->code);

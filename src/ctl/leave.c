@@ -149,7 +149,9 @@ static bool try_to_leave(struct ctl_process *p, uint32_t round)
 
 	if (round == 0)
 		ctl_disarm_bytes(p);
-	e = ctl_maps_refresh(p);
+	e = p->session->region_is_copy ? ctl_region_copy(p) : NULL;
+	if (!e)
+		e = ctl_maps_refresh(p);
 	if (!e)
 		e = ctl_pcs_move(p, ctl_pc_disarmed);
 	if (!e) {

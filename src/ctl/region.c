@@ -97,6 +97,51 @@ struct error *ctl_region_create(struct ctl_session *s)
 	return e;
 }
 
+/* The head and what is in front of the shards of each slot, by number of the slot. */
+static void copy_slots(struct ctl_process *p)
+{
+	struct ctl_session *s = p->session;
+	const struct abi_region *r = s->region;
+	uint32_t n = ctl_slots_used(s);
+
+	for (uint32_t i = 0; i < n && (i + 1) * r->slot_size <= s->region_size - r->slots_offset; i++)
+		if (proc_read(p->proc, p->place.region + r->slots_offset + i * r->slot_size,
+			      ctl_slot(s, i), sizeof(struct abi_slot)) != sizeof(struct abi_slot))
+			break;
+}
+
+static bool is_plausible(const struct abi_region *r, uint64_t size)
+{
+	return r->magic == ABI_MAGIC && r->version == ABI_VERSION && r->size == size &&
+	       r->slot_count <= CTL_SLOTS && r->slots_offset >= sizeof *r &&
+	       r->slots_offset < size && r->slot_size >= sizeof(struct abi_slot) &&
+	       r->slot_size <= (size - r->slots_offset) / base_max(r->slot_count, 1u);
+}
+
+struct error *ctl_region_copy(struct ctl_process *p)
+{
+	struct ctl_session *s = p->session;
+	struct abi_region head;
+
+	if (proc_read(p->proc, p->place.region, &head, sizeof head) != sizeof head ||
+	    !is_plausible(&head, s->region_size))
+		return error_new(ERROR_OTHER, "the shared memory of a session in process %d is damaged",
+				 (int)p->proc->pid);
+	if (!s->region) {
+		s->region = mmap(NULL, s->region_size, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (s->region == MAP_FAILED) {
+			s->region = NULL;
+			return error_errno(errno, "cannot map %lu MiB",
+					   (unsigned long)(s->region_size >> 20));
+		}
+		s->region_is_copy = true;
+	}
+	*s->region = head;
+	copy_slots(p);
+	return NULL;
+}
+
 void ctl_region_destroy(struct ctl_session *s)
 {
 	if (s->region)

@@ -313,9 +313,3 @@ struct error *ctl_run(const struct ctl_options *o, int *status)
 	session_close(&s);
 	return e;
 }
-
-struct error *ctl_cleanup(struct arena *a, uint32_t pid)
-{
-	(void)a;
-	return error_new(ERROR_UNSUPPORTED, "nothing can be cleaned up in process %u yet", pid);
-}

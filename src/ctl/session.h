@@ -9,6 +9,7 @@
  *	follow   ctl_modules_serve               modules.c
  *	disarm   ctl_leave                       leave.c
  *	remove   ctl_target_remove               target.c
+ *	after the tool's death: ctl_cleanup      cleanup.c, by the ledger
  *	release  proc_release                    (proc)
  *
  * One struct ctl_session per run, one struct ctl_process per process that holds our code.
@@ -46,7 +47,8 @@ struct ctl_runtime {
 };
 /* Where things are in one process; what relocations need. */
 struct ctl_place {
-	uint64_t region, process, table;
+	uint64_t region, process, table, ledger;
+	uint64_t ledger_size;
 	uint64_t image; /* the runtime; the fixed part of the code begins here */
 	uint64_t code; /* the bundle's */
 	uint64_t sites, traps; /* tables */
@@ -102,6 +104,7 @@ struct ctl_session {
 	struct abi_region *region;
 	uint64_t region_size;
 	int region_fd;
+	bool region_is_copy; /* of a dead session's, as ctl_region_copy() last read it */
 	struct ctl_tool tool;
 	VEC(struct ctl_file) files; /* of the bundle's sites */
 	VEC(struct ctl_process *) processes;
@@ -149,6 +152,7 @@ struct ctl_module {
 /* One patch, for one address. */
 /* Name of the memory that holds a session's code; the number of the tool's process follows. */
 #define CTL_CODE_NAME "/memfd:spile:code:"
+#define CTL_REGION_NAME "/memfd:spile:region:"
 
 struct ctl_patch {
 	struct patch_plan plan;
@@ -157,12 +161,14 @@ struct ctl_patch {
 	uint8_t code[32]; /* at address, when planned; code_size of them */
 	uint32_t code_size;
 	bool wanted, armed;
+	bool noted; /* in the ledger */
 };
 
 struct ctl_semaphore {
 	uint64_t address;
 	bool raised;
 	bool wanted;
+	bool noted; /* in the ledger */
 };
 
 struct ctl_hooks; /* hooks.c */
@@ -178,6 +184,8 @@ struct ctl_process {
 	uint8_t *view; /* writable view of the fixed part of the code */
 	int code_fd;
 	uint64_t code_size; /* of the memfd so far */
+	uint64_t ledger_used; /* bytes of the ledger in the process */
+	uint64_t ledger_order; /* as in its head */
 	struct patch_space *space;
 	VEC(struct ctl_module) modules;
 	VEC(struct ctl_patch) patches;
@@ -211,6 +219,8 @@ bool ctl_files_concern(const struct ctl_session *s, pid_t pid);
 
 struct error *ctl_region_create(struct ctl_session *s) BASE_MUST_CHECK;
 void ctl_region_destroy(struct ctl_session *s);
+/* Reads heads of a dead session's region and of its slots through the process. */
+struct error *ctl_region_copy(struct ctl_process *p) BASE_MUST_CHECK;
 struct abi_slot *ctl_slot(const struct ctl_session *s, uint32_t number);
 uint32_t ctl_slots_used(const struct ctl_session *s);
 void ctl_state_set(struct ctl_session *s, uint32_t state);
@@ -315,6 +325,34 @@ uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc);
 struct error *ctl_pcs_move(struct ctl_process *p, uint64_t (*to)(const struct ctl_process *p,
 								 uint64_t pc)) BASE_MUST_CHECK;
 uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc);
+
+/* ---- ledger.c -------------------------------------------------------------- */
+
+/* Room for a ledger in the process; bytes. */
+uint64_t ctl_ledger_size(const struct bundle *b);
+/* Writes the head: the process page is mapped. */
+struct error *ctl_ledger_begin(struct ctl_process *p) BASE_MUST_CHECK;
+/* Notes what is not yet in the ledger; ahead of the bytes. A patch without room in it is not wanted. */
+struct error *ctl_ledger_note(struct ctl_process *p) BASE_MUST_CHECK;
+/* Says that the handlers of our signals are about to be taken. */
+struct error *ctl_ledger_note_signals(struct ctl_process *p) BASE_MUST_CHECK;
+
+/* A session's traces in a process. */
+struct ctl_trace {
+	struct abi_ledger head;
+	uint64_t process; /* address of its struct abi_process */
+	bool alive; /* its tool runs, or is where we cannot see it */
+};
+/* Those of other sessions than the caller's, by p->maps, the earliest first. */
+struct ctl_traces {
+	VEC(struct ctl_trace) list;
+};
+void ctl_traces_find(const struct ctl_process *p, struct arena *a, struct ctl_traces *out);
+
+/* ---- cleanup.c ------------------------------------------------------------- */
+
+/* Takes out what sessions without a tool left in the process, before we come; tells what it did. */
+struct error *ctl_cleanup_before(struct ctl_process *p) BASE_MUST_CHECK;
 
 /* ---- modules.c ------------------------------------------------------------- */
 

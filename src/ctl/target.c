@@ -33,7 +33,6 @@
 #define MMAP_ROOM (64 * GIB) /* between the mmap area and our region */
 #define CODE_BELOW (512 * MIB)
 #define CODE_ABOVE (GIB + 256 * MIB)
-#define PROCESS_SIZE (ABI_PAGE + CTL_TABLE_SIZE)
 #define FIXED (MAP_FIXED_NOREPLACE)
 
 struct ctl_process *ctl_process_create(struct ctl_session *s, struct proc *proc)
@@ -201,13 +200,17 @@ static struct error *choose_addresses(struct ctl_process *p)
 {
 	const struct ctl_session *s = p->session;
 	struct ranges r = free_ranges(p);
-	uint64_t far = choose_far(&r, s->region_size + 2 * PROCESS_SIZE), image;
+	uint64_t private, far, image;
 
+	p->place.ledger_size = ctl_ledger_size(s->bundle);
+	private = ABI_PAGE + CTL_TABLE_SIZE + p->place.ledger_size;
+	far = choose_far(&r, s->region_size + 2 * private);
 	if (!far)
 		return no_room(p);
 	p->place.process = far;
 	p->place.table = far + ABI_PAGE;
-	p->place.region = far + PROCESS_SIZE; /* no hole that another mapping could take */
+	p->place.ledger = p->place.table + CTL_TABLE_SIZE;
+	p->place.region = far + private; /* no hole that another mapping could take */
 	cut_out(&r, far, p->place.region + s->region_size);
 	ctl_place_lay_out(&s->runtime, s->bundle, 0, &p->place);
 	image = choose_near(&r, program_range(p), p->place.fixed_size);
@@ -379,6 +382,7 @@ static struct error *init_process_page(struct ctl_process *p)
 	struct abi_process page = { .magic = ABI_MAGIC,
 				    .region = at->region,
 				    .table = at->table,
+				    .ledger = at->ledger,
 				    .sites = at->sites,
 				    .n_sites = at->max_sites,
 				    .traps = at->traps,
@@ -398,13 +402,16 @@ static struct error *map_data(struct ctl_process *p, int remote_region)
 	const struct ctl_place *at = &p->place;
 	uint64_t got;
 	struct error *e =
-		proc_remote_map(p->proc, at->process, PROCESS_SIZE, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | FIXED, -1, 0, &got);
+		proc_remote_map(p->proc, at->process, at->region - at->process,
+				PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | FIXED, -1, 0, &got);
 
 	if (!e)
 		e = advise(p, at->table, CTL_TABLE_SIZE, MADV_WIPEONFORK);
 	if (!e)
 		e = init_process_page(p);
+	if (!e)
+		e = ctl_ledger_begin(p);
 	if (!e)
 		e = proc_remote_map(p->proc, at->region, p->session->region_size,
 				    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | FIXED,

@@ -134,6 +134,7 @@ int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp)
 }
 
 #define MODULE_WAITS 2000u
+#define MODULE_WAITS_UNANSWERED 20u /* the tool did not answer the last time: it may be dead */
 
 /* Called when the dynamic loader changed its list: tells the tool and waits for it, about two seconds at most. */
 void rt_module_wait(void)
@@ -144,13 +145,16 @@ void rt_module_wait(void)
 		int64_t seconds, nanoseconds;
 	} wait = { 0, 1000000 };
 	uint64_t mine, served;
+	uint32_t waits = MODULE_WAITS;
 
 	if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) > ABI_STATE_RUNNING ||
 	    (p->pid && rt_syscall(RT_SYS_GETPID, 0, 0, 0, 0, 0, 0) != (long)p->pid))
 		return;
 	mine = __atomic_add_fetch(&p->module_sequence, 1, __ATOMIC_SEQ_CST);
 	rt_wake_tool(r);
-	for (uint32_t n = 0; n < MODULE_WAITS; n++) {
+	if (__atomic_load_n(&p->module_served, __ATOMIC_ACQUIRE) + 1 < mine)
+		waits = MODULE_WAITS_UNANSWERED;
+	for (uint32_t n = 0; n < waits; n++) {
 		served = __atomic_load_n(&p->module_served, __ATOMIC_ACQUIRE);
 		if (served >= mine || __atomic_load_n(&r->state, __ATOMIC_RELAXED) > ABI_STATE_RUNNING)
 			return;

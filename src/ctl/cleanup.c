@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * After the death of a tool: what it left in a process is found by name, read
+ * from its ledger, and taken out as the tool itself would have.
+ *
+ *	maps     "/memfd:spile:code:NUMBER" at offset 0: the runtime image
+ *	image    entry point: address of struct abi_process; that has the ledger's
+ *	ledger   patches, semaphores, who wrote it
+ *
+ * From these a session is made that has no bundle and a copy of the region; leaving
+ * (leave.c) then is the same.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "ctl/hooks.h"
+#include "ctl/session.h"
+
+#define MOST_TRAPS (1u << 20)
+#define MOST_PRIVATE (1ull << 32) /* bytes of process page, slot table and ledger believed */
+
+extern const uint8_t runtime_image_start[], runtime_image_end[];
+
+/* ---- from the ledger to a process of ours ---------------------------------------------------- */
+
+static bool is_ours_mapping(const struct proc_maps *m, uint64_t start, const char *name)
+{
+	const struct proc_map *map = proc_maps_find(m, start);
+
+	return map && map->start == start && strncmp(map->path, name, strlen(name)) == 0;
+}
+
+static void add_patch(struct ctl_process *p, const struct abi_ledger_patch *r)
+{
+	struct ctl_patch patch = { .address = r->head.address,
+				   .wanted = true,
+				   .armed = true,
+				   .noted = true };
+	struct patch_plan *plan = &patch.plan;
+
+	if (r->bytes > PATCH_MAX || r->n_moved > PATCH_MAX ||
+	    r->head.size != sizeof *r + r->n_moved * sizeof *plan->moved)
+		return;
+	plan->address = r->head.address;
+	plan->size = r->bytes;
+	plan->trampoline = r->trampoline;
+	plan->trampoline_end = r->trampoline_end;
+	plan->resume = r->resume;
+	memcpy(plan->original, r->original, sizeof plan->original);
+	memcpy(plan->patched, r->patched, sizeof plan->patched);
+	plan->n_moved = r->n_moved;
+	memcpy(plan->moved, r + 1, r->n_moved * sizeof *plan->moved);
+	if (r->head.role == ABI_ROLE_HOOK)
+		ctl_hooks_add(p, &patch);
+	else
+		vec_push(p->arena, &p->patches, patch);
+}
+
+static void add_record(struct ctl_process *p, const struct abi_ledger_record *r)
+{
+	if (r->kind == ABI_LEDGER_PATCH && r->size >= sizeof(struct abi_ledger_patch))
+		add_patch(p, (const void *)r);
+	else if (r->kind == ABI_LEDGER_SEMAPHORE)
+		vec_push(p->arena, &p->semaphores,
+			 (struct ctl_semaphore){ .address = r->address, .raised = true });
+}
+
+/* Later records stand upon earlier ones: the last first. */
+static void turn_round(struct ctl_process *p)
+{
+	for (uint32_t i = 0, j = p->patches.n; i + 1 < j; i++) {
+		struct ctl_patch t = p->patches.p[--j];
+
+		p->patches.p[j] = p->patches.p[i];
+		p->patches.p[i] = t;
+	}
+}
+
+static void read_records(struct ctl_process *p, const struct abi_ledger *l)
+{
+	uint64_t size = base_min(l->used, l->size), at = sizeof *l;
+	uint8_t *bytes = arena_alloc(p->arena, size);
+
+	size = proc_read(p->proc, p->place.ledger, bytes, size);
+	while (size - at >= sizeof(struct abi_ledger_record) && at < size) {
+		const struct abi_ledger_record *r = (const void *)(bytes + at);
+
+		if (r->size < sizeof *r || r->size % 8 || r->size > size - at)
+			break;
+		add_record(p, r);
+		at += r->size;
+	}
+	turn_round(p);
+}
+
+/* Where its handlers would send a trap that a thread has just taken. */
+static void read_traps(struct ctl_process *p)
+{
+	struct abi_process page;
+	struct abi_trap *traps;
+	size_t n;
+
+	if (!ctl_process_read(p, 0, &page, sizeof page) || page.n_traps > MOST_TRAPS)
+		return;
+	traps = arena_array(p->arena, struct abi_trap, page.n_traps + 1);
+	n = proc_read(p->proc, page.traps, traps, page.n_traps * sizeof *traps) / sizeof *traps;
+	for (size_t i = 0; i < n; i++)
+		ctl_trap_add(p, traps[i].address, traps[i].resume);
+}
+
+static void find_pages(struct ctl_process *p)
+{
+	const struct proc_map *image = proc_maps_find(&p->maps, p->place.image);
+
+	for (uint32_t i = 0; i < p->maps.n; i++) {
+		const struct proc_map *m = &p->maps.p[i];
+
+		if (m->offset && m->inode == image->inode && m->device == image->device)
+			vec_push(p->arena, &p->mapped, (struct patch_range){ m->start, m->end });
+	}
+}
+
+static struct error *damaged(const struct ctl_process *p)
+{
+	return error_new(ERROR_OTHER, "what a session left in process %d is damaged: left alone",
+			 (int)p->proc->pid);
+}
+
+static struct error *remake(struct ctl_process *p, const struct ctl_trace *t)
+{
+	const struct abi_ledger *l = &t->head;
+	struct ctl_place *at = &p->place;
+	struct abi_process page;
+
+	at->process = t->process;
+	if (!ctl_process_read(p, 0, &page, sizeof page))
+		return damaged(p);
+	at->table = page.table;
+	at->ledger = page.ledger;
+	at->ledger_size = l->size;
+	at->image = l->image;
+	at->fixed_size = l->fixed_size;
+	at->sites = l->sites;
+	at->region = l->region;
+	if (l->used < sizeof *l || l->used > l->size || at->ledger < at->process ||
+	    at->region < at->ledger || at->region - at->ledger < l->size ||
+	    at->region - at->process > MOST_PRIVATE ||
+	    !is_ours_mapping(&p->maps, at->image, CTL_CODE_NAME) ||
+	    !is_ours_mapping(&p->maps, at->region, CTL_REGION_NAME))
+		return damaged(p);
+	p->ledger_used = l->used;
+	p->ledger_order = l->order;
+	p->placed = true;
+	find_pages(p);
+	read_records(p, l);
+	read_traps(p);
+	if (l->signals_taken)
+		ctl_hooks_found(p);
+	return NULL;
+}
+
+/* ---- a session without a bundle ------------------------------------------------------------------- */
+
+/* Handlers return at once from now on. */
+static struct error *silence(struct ctl_process *p)
+{
+	const uint32_t state = ABI_STATE_EXITING;
+
+	return proc_write(p->proc, p->place.region + offsetof(struct abi_region, state), &state,
+			  sizeof state);
+}
+
+static void open_session(struct ctl_session *s, const struct ctl_options *o)
+{
+	*s = (struct ctl_session){ .options = o,
+				   .bundle = bundle_create(o->arena),
+				   .arena = o->arena,
+				   .region_fd = -1 };
+	s->tool.fd = -1;
+	s->scratch = arena_create();
+	s->warned = map_create(s->arena);
+	buf_init(&s->output, s->arena);
+}
+
+static void close_session(struct ctl_session *s)
+{
+	ctl_region_destroy(s);
+	arena_destroy(s->scratch);
+}
+
+static struct error *prepare(struct ctl_session *s, struct ctl_process *p, const struct ctl_trace *t)
+{
+	struct error *e =
+		ctl_runtime_parse(s->arena, runtime_image_start,
+				  (size_t)(runtime_image_end - runtime_image_start), &s->runtime);
+
+	s->region_size = t->head.region_size;
+	if (!e)
+		e = remake(p, t);
+	if (!e)
+		e = silence(p);
+	return e ? e : ctl_region_copy(p);
+}
+
+/* Takes one dead session's traces out of the process of `of`, whose maps are fresh. */
+static struct error *take_out(const struct ctl_options *o, const struct ctl_process *of,
+			      const struct ctl_trace *t)
+{
+	struct ctl_session s;
+	struct ctl_process *p;
+	struct error *e;
+
+	open_session(&s, o);
+	p = ctl_process_create(&s, of->proc);
+	p->maps = of->maps;
+	e = prepare(&s, p, t);
+	if (!e)
+		e = ctl_leave(p);
+	if (p->maps_arena)
+		arena_destroy(p->maps_arena);
+	close_session(&s);
+	return e;
+}
+
+/* ---- asked for ------------------------------------------------------------------------------------- */
+
+static struct error *take_out_dead(const struct ctl_options *o, struct ctl_process *p,
+				   uint32_t *n_dead, uint32_t *n_alive)
+{
+	struct arena *a = arena_create();
+	struct ctl_traces found;
+	struct error *e = NULL;
+
+	ctl_traces_find(p, a, &found);
+	*n_dead = *n_alive = 0;
+	/* The latest first: it stands upon the others. */
+	for (uint32_t i = found.list.n; i-- > 0 && !e;) {
+		if (found.list.p[i].alive) {
+			++*n_alive;
+			continue;
+		}
+		e = take_out(o, p, &found.list.p[i]);
+		++*n_dead;
+		if (!e)
+			e = ctl_maps_refresh(p);
+	}
+	arena_destroy(a);
+	return e && e->code == ERROR_NO_PROCESS ? NULL : e;
+}
+
+struct error *ctl_cleanup_before(struct ctl_process *p)
+{
+	uint32_t dead, alive;
+	struct error *e = take_out_dead(p->session->options, p, &dead, &alive);
+
+	if (e)
+		ctl_warn(p->session, "process %d: %s", (int)p->proc->pid, error_text(e));
+	else if (dead)
+		ctl_verbose(p->session, 1, "process %d: took out what %u killed session%s left",
+			    (int)p->proc->pid, dead, dead == 1 ? "" : "s");
+	return NULL;
+}
+
+static struct error *report(uint32_t pid, uint32_t dead, uint32_t alive)
+{
+	if (dead)
+		return NULL;
+	if (alive)
+		return error_hint(error_new(ERROR_OTHER, "a session probes process %u", pid),
+				  "its tool runs: end that one (Ctrl-C), it leaves by itself");
+	return error_new(ERROR_OTHER, "nothing of a session is in process %u", pid);
+}
+
+struct error *ctl_cleanup(struct arena *a, uint32_t pid)
+{
+	struct ctl_options o = { .arena = a, .pid = pid, .out = stdout, .err = stderr };
+	struct ctl_session s;
+	struct ctl_process *p;
+	struct proc *proc;
+	uint32_t dead = 0, alive = 0;
+	struct error *e = proc_open(a, (pid_t)pid, &proc);
+
+	if (e)
+		return e;
+	open_session(&s, &o);
+	p = ctl_process_create(&s, proc);
+	e = ctl_maps_refresh(p);
+	if (!e)
+		e = take_out_dead(&o, p, &dead, &alive);
+	ctl_process_close(p);
+	close_session(&s);
+	return e ? e : report(pid, dead, alive);
+}
