@@ -193,7 +193,9 @@ struct abi_region {
 	uint32_t tool_slot; /* number of the tool's own slot */
 	uint32_t collapsed; /* shards are already folded into base (begin, end, error) */
 	uint32_t max_map_entries;
-	uint64_t reserved[8];
+	uint32_t condition_holds; /* said by the condition that the tool just ran: rt_condition_holds */
+	uint32_t conditions_dirty; /* a variable of a probe's condition was written: rt_condition_changed */
+	uint64_t reserved[7];
 };
 
 /* ---- process ------------------------------------------------------------------------------- */
@@ -249,7 +251,8 @@ struct abi_ledger {
 	uint64_t size; /* of the ledger, with room for records */
 	uint64_t used; /* bytes, this head included */
 	uint64_t signals_taken; /* the handlers of ABI_SIGNALS are, or may be, ours */
-	uint64_t reserved[4];
+	uint64_t toggling; /* patches are being armed or disarmed under running threads: see ctl's live.c */
+	uint64_t reserved[3];
 	/* records follow, each 8-aligned */
 };
 #define ABI_LEDGER_PATCH 1u

@@ -114,6 +114,10 @@ RT_API void *rt_view(struct abi_slot *s, int64_t global);
 /* Tool only: folds all shards into base, empties them; sets region.collapsed. */
 RT_API void rt_collapse(struct abi_slot *s);
 
+/* ---- conditions of probes */
+RT_API void rt_condition_holds(struct abi_slot *s); /* tool only: sets region.condition_holds */
+RT_API void rt_condition_changed(struct abi_slot *s); /* a variable was written: wakes the tool, once until it has looked */
+
 /* ---- target memory: fails on a fault ("read fault at 0x...") */
 RT_API int64_t rt_read(struct abi_slot *s, int64_t address, int64_t size); /* 1 2 4 8, zero-extended */
 RT_API int64_t rt_read_signed(struct abi_slot *s, int64_t address, int64_t size);

@@ -55,6 +55,21 @@ void rt_catch(struct abi_slot *s, struct abi_string *out)
 	s->error = ABI_ERROR_NONE;
 }
 
+void rt_condition_holds(struct abi_slot *s)
+{
+	rt_region(s)->condition_holds = 1;
+}
+
+void rt_condition_changed(struct abi_slot *s)
+{
+	struct abi_region *r = rt_region(s);
+
+	if (__atomic_load_n(&r->conditions_dirty, __ATOMIC_RELAXED))
+		return;
+	__atomic_store_n(&r->conditions_dirty, 1, __ATOMIC_SEQ_CST);
+	rt_wake_tool(r);
+}
+
 void rt_exit(struct abi_slot *s)
 {
 	struct abi_region *r = rt_region(s);

@@ -106,6 +106,8 @@ struct bundle_probe {
 	const char *point; /* pp(), tool context */
 	uint32_t pid; /* only in this process; 0 any */
 	bool target_only; /* only in the process of -c or -x */
+	/* 1 + the handler that tells in the tool (rt_condition_holds) whether the sites shall be armed; 0 always */
+	uint32_t condition;
 };
 
 struct bundle_site {

@@ -79,7 +79,8 @@ static const char *check_handlers(const struct bundle *b)
 			if (!variant_ok(b, h->variant[v].kind, h->variant[v].at))
 				return "bad handler";
 	vec_each(p, &b->probes)
-		if (p->event > LAST_EVENT || p->handler >= b->handlers.n || !p->name || !p->point)
+		if (p->event > LAST_EVENT || p->handler >= b->handlers.n || !p->name || !p->point ||
+		    p->condition > b->handlers.n)
 			return "bad probe";
 	return NULL;
 }

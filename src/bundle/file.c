@@ -21,7 +21,7 @@
 #include "bundle/check.h"
 
 #define FILE_MAGIC 0x444e42454c495053ull /* "SPILEBND" */
-#define FILE_FORMAT 1u
+#define FILE_FORMAT 2u
 #define FILE_MOST ((size_t)1 << 30)
 
 struct head {
@@ -122,6 +122,7 @@ static void move_probe(struct transfer *t, struct bundle_probe *p)
 	move_text(t, &p->point);
 	MOVE(t, p->pid);
 	move_bool(t, &p->target_only);
+	MOVE(t, p->condition);
 }
 
 static void move_site(struct transfer *t, struct bundle_site *s)
@@ -201,7 +202,7 @@ static void move_bundle(struct transfer *t, struct bundle *b)
 	MOVE_ARRAY(t, &b->runtime_symbols, 1, move_text);
 	MOVE_ARRAY(t, &b->inlines, 8, move_inline);
 	MOVE_ARRAY(t, &b->handlers, sizeof(struct bundle_handler), move_handler);
-	MOVE_ARRAY(t, &b->probes, 39, move_probe);
+	MOVE_ARRAY(t, &b->probes, 43, move_probe);
 	MOVE_ARRAY(t, &b->sites, 62, move_site);
 	MOVE_ARRAY(t, &b->globals, sizeof(struct abi_global) + sizeof(struct abi_map), move_global);
 	MOVE_ARRAY(t, &b->formats, 4, move_u32);

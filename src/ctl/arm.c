@@ -235,6 +235,21 @@ static struct ctl_patch *find_dormant(const struct group *g)
 	return have;
 }
 
+/* Only if no handler there runs unconditionally. */
+static void remember_conditions(const struct group *g, struct ctl_patch *patch)
+{
+	const struct ctl_session *s = g->p->session;
+
+	for (uint32_t i = 0; i < g->n; i++)
+		if (!s->bundle->probes.p[s->bundle->sites.p[g->sites[i]].probe].condition)
+			return;
+	if (g->p->follow_shared_at == g->address)
+		return;
+	patch->conditional = arena_dup(g->p->arena, g->sites, g->n * sizeof *g->sites);
+	patch->n_conditional = g->n;
+	ctl_conditions_judge(s, patch);
+}
+
 static void plan_patch(struct group *g, uint32_t position)
 {
 	struct ctl_process *p = g->p;
@@ -257,6 +272,7 @@ static void plan_patch(struct group *g, uint32_t position)
 		note_unplaced(p, g->n, error_text(e));
 		return;
 	}
+	remember_conditions(g, &patch);
 	p->rungs[patch.plan.rung]++;
 	p->needs_hooks |= patch.plan.rung == RUNG_TRAP || patch.plan.n_moved;
 	vec_push(p->arena, &p->patches, patch);
@@ -290,6 +306,8 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 	dormant = find_dormant(&g);
 	if (dormant) {
 		dormant->wanted = true;
+		dormant->trapped = false;
+		ctl_conditions_judge(p->session, dormant);
 		return;
 	}
 	g.bodies = arena_array(p->session->scratch, struct patch_body, g.n + 1);
@@ -442,6 +460,14 @@ static bool is_covered(const struct ctl_process *p, const struct patch_plan *pla
 		memcmp(now + 1, plan->patched + 1, plan->size - 1) == 0);
 }
 
+static bool is_between(const struct ctl_process *p, const struct patch_plan *plan)
+{
+	uint8_t now[PATCH_MAX];
+
+	return proc_read(p->proc, plan->address, now, plan->size) == plan->size &&
+	       ctl_live_is_between(plan, now);
+}
+
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
 {
 	const struct patch_plan *plan = &patch->plan;
@@ -454,7 +480,8 @@ struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
 	if (e)
 		return e;
 	patch->armed = true;
-	add_traps(p, plan);
+	if (!patch->trapped)
+		add_traps(p, plan);
 	return NULL;
 }
 
@@ -465,11 +492,24 @@ struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch)
 	if (!patch->armed)
 		return NULL;
 	patch->armed = patch->wanted = false;
+	if (p->was_toggling && is_between(p, plan))
+		return proc_write(p->proc, plan->address, plan->original, plan->size);
 	if (!bytes_are(p, plan, plan->patched)) {
 		p->n_covered += is_covered(p, plan);
 		return NULL;
 	}
 	return proc_write(p->proc, plan->address, plan->original, plan->size);
+}
+
+/* What arming while threads run needs: see live.c. */
+static void know_traps(struct ctl_process *p, struct ctl_patch *patch)
+{
+	if (patch->trapped)
+		return;
+	add_traps(p, &patch->plan);
+	if (patch->plan.rung != RUNG_TRAP)
+		ctl_trap_add(p, patch->plan.address, patch->plan.trampoline);
+	patch->trapped = true;
 }
 
 static struct error *write_patches(struct ctl_process *p)
@@ -478,6 +518,10 @@ static struct error *write_patches(struct ctl_process *p)
 		struct error *e;
 
 		if (!patch->wanted || patch->armed)
+			continue;
+		if (patch->conditional)
+			know_traps(p, patch);
+		if (patch->held_off)
 			continue;
 		e = ctl_patch_write(p, patch);
 		if (e && e->code != ERROR_OTHER)

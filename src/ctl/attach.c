@@ -28,7 +28,8 @@ static struct error *plan_all(struct ctl_process *p)
 {
 	struct error *e = ctl_target_prepare(p);
 
-	p->needs_hooks = p->session->bundle->reads_memory && ctl_hooks_can_trap(p);
+	p->needs_hooks =
+		(p->session->bundle->reads_memory || p->session->holds) && ctl_hooks_can_trap(p);
 	return e ? e : plan(p);
 }
 
@@ -64,6 +65,8 @@ static struct error *place_all(struct ctl_process *p)
 		e = ctl_target_map_pages(p);
 	if (!e && p->needs_hooks)
 		e = ctl_hooks_arm(p);
+	if (!e && !p->live)
+		ctl_live_prepare(p);
 	last = ctl_target_close_files(p);
 	e = e ? e : last;
 	last = proc_remote_end(p->proc);
@@ -98,7 +101,12 @@ static struct error *guarded_window(struct ctl_process *p)
 	struct error *e;
 
 	ctl_window_open();
-	e = window(p);
+	if (ctl_process_lock(p))
+		e = window(p);
+	else
+		e = error_new(ERROR_OTHER, "another session is at work in process %d",
+			      (int)p->proc->pid);
+	ctl_process_unlock(p);
 	ctl_window_close();
 	arena_reset(p->session->scratch, mark);
 	return e;
@@ -169,7 +177,7 @@ struct error *ctl_attach(struct ctl_process *p)
 static bool anything_to_write(const struct ctl_process *p)
 {
 	vec_each(patch, &p->patches)
-		if (patch->wanted && !patch->armed)
+		if (patch->wanted && !patch->armed && !(patch->held_off && patch->trapped))
 			return true;
 	vec_each(sem, &p->semaphores)
 		if (sem->wanted && !sem->raised)

@@ -152,6 +152,7 @@ static struct error *remake(struct ctl_process *p, const struct ctl_trace *t)
 	p->ledger_used = l->used;
 	p->ledger_order = l->order;
 	p->placed = true;
+	p->was_toggling = l->toggling != 0;
 	find_pages(p);
 	read_records(p, l);
 	read_traps(p);
@@ -219,6 +220,8 @@ static struct error *take_out(const struct ctl_options *o, const struct ctl_proc
 		e = ctl_leave(p);
 	if (p->maps_arena)
 		arena_destroy(p->maps_arena);
+	if (p->lock_fd > 0)
+		close(p->lock_fd);
 	close_session(&s);
 	return e;
 }

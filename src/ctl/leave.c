@@ -173,12 +173,14 @@ static struct error *leave_in_rounds(struct ctl_process *p)
 		bool out = false;
 
 		ctl_window_open();
+		ctl_process_lock(p); /* or not: there is no other way than out */
 		e = stop_patiently(p);
 		if (!e) {
 			out = try_to_leave(p, round);
 			last = proc_release(p->proc);
 			e = out ? NULL : last;
 		}
+		ctl_process_unlock(p);
 		ctl_window_close();
 		if (e || out)
 			return e;
@@ -241,11 +243,14 @@ static void leave_child(const struct ctl_process *parent, pid_t pid)
 	child.follow.armed = child.follow.address != 0;
 	child.placed = true;
 	child.maps_arena = NULL;
+	child.lock_fd = 0;
 	e = ctl_leave(&child);
 	if (e)
 		ctl_warn(s, "%s", error_text(e));
 	if (child.maps_arena)
 		arena_destroy(child.maps_arena);
+	if (child.lock_fd > 0)
+		close(child.lock_fd);
 	proc_close(child.proc);
 }
 

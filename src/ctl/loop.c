@@ -145,7 +145,7 @@ static void sleep_on_event(struct ctl_session *s, uint32_t seen, int64_t ns)
 
 static int64_t until_due(const struct ctl_session *s, int64_t nap)
 {
-	int64_t now = ctl_now(), due = ctl_timers_next(s);
+	int64_t now = ctl_now(), due = base_min(ctl_timers_next(s), ctl_conditions_next(s));
 
 	if (s->end_time)
 		due = base_min(due, s->end_time);
@@ -164,6 +164,7 @@ void ctl_loop(struct ctl_session *s)
 		for (uint32_t i = 0; i < s->processes.n; i++)
 			serve_process(s->processes.p[i]);
 		ctl_timers_run(s);
+		ctl_conditions_serve(s);
 		records = ctl_collect(s, false);
 		ctl_flush(s);
 		ctl_clock_correct(s);

@@ -228,7 +228,7 @@ static void forget(struct ctl_process *p, struct ctl_module *m)
 {
 	vec_each(patch, &p->patches)
 		if (patch->address >= m->start && patch->address < m->end)
-			patch->armed = patch->wanted = false;
+			patch->armed = patch->wanted = patch->trapped = false;
 	vec_each(sem, &p->semaphores)
 		if (sem->address >= m->start && sem->address < m->end)
 			sem->raised = sem->wanted = false;
@@ -365,6 +365,7 @@ bool ctl_modules_share_hook(struct ctl_process *p, const struct ctl_module *m, u
 	*out = (struct patch_body){ .handler = ctl_runtime_address(p, "rt_module_event"),
 				    .site_number = NO_SITE };
 	p->follow_shared = out->handler != 0;
+	p->follow_shared_at = address;
 	return p->follow_shared;
 }
 

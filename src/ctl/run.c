@@ -249,6 +249,7 @@ static struct error *run(struct ctl_session *s, int *status)
 	ctl_flush(s);
 	ctl_state_set(s, ABI_STATE_RUNNING);
 	s->region->collapsed = 0;
+	ctl_conditions_start(s);
 	if (goes_on(s))
 		e = arm_all(s);
 	if (!e)

@@ -125,6 +125,10 @@ struct ctl_session {
 	uint64_t start_ticks; /* when the tool began, as /proc counts */
 	struct map *warned; /* texts of warn() told already */
 	uint64_t dropped; /* by the collector itself: records that made no sense */
+	/* conditions of probes, by bundle probe; NULL: there are none */
+	bool *holds;
+	int64_t conditions_asked; /* when last; they are asked again soon after a change */
+	bool conditions_again;
 	/* leaving */
 	int signals_forwarded;
 	int64_t leave_by; /* a launched target told to end has until then */
@@ -162,6 +166,11 @@ struct ctl_patch {
 	uint32_t code_size;
 	bool wanted, armed;
 	bool noted; /* in the ledger */
+	bool held_off; /* the conditions of all its probes are false */
+	bool trapped; /* the trap table knows its address, for arming while threads run */
+	/* the bundle's sites at the address, if all are under conditions; else NULL */
+	const uint32_t *conditional;
+	uint32_t n_conditional;
 };
 
 struct ctl_semaphore {
@@ -201,6 +210,8 @@ struct ctl_process {
 	bool needs_hooks; /* something may fault or trap */
 	struct ctl_patch follow; /* the hook of the dynamic loader */
 	bool follow_shared; /* that hook is a body of a patch for sites */
+	uint64_t follow_shared_at; /* of the sites */
+	bool was_toggling; /* its tool died while it armed patches under running threads */
 	struct ctl_hooks *hooks; /* hooks.c's own */
 	/* counts, for messages */
 	uint32_t rungs[RUNG_COUNT];
@@ -208,6 +219,8 @@ struct ctl_process {
 	uint32_t n_covered; /* patches that another tool had written over when we left */
 	const char *unplaced; /* why the first could not be placed */
 	int64_t window_ns; /* length of the last stop window */
+	bool live; /* patches may be armed under running threads: it is registered for membarrier */
+	int lock_fd; /* see ctl_process_lock(); 0 not open yet */
 };
 
 /* Sorts the bundle's sites by file into s->files. */
@@ -238,6 +251,8 @@ void ctl_clock_correct(struct ctl_session *s); /* now and then: follows the kern
 struct error *ctl_tool_place(struct ctl_session *s) BASE_MUST_CHECK;
 void ctl_tool_remove(struct ctl_session *s);
 void ctl_tool_run(struct ctl_session *s, uint32_t probe);
+/* Whether the probe's condition holds now; one that fails does. */
+bool ctl_tool_ask(struct ctl_session *s, uint32_t probe);
 /* All probes of a kind, by sequence number. */
 void ctl_tool_run_all(struct ctl_session *s, enum ctl_event event);
 /* Shards into bases: nobody else runs any more. */
@@ -353,6 +368,35 @@ void ctl_traces_find(const struct ctl_process *p, struct arena *a, struct ctl_tr
 
 /* Takes out what sessions without a tool left in the process, before we come; tells what it did. */
 struct error *ctl_cleanup_before(struct ctl_process *p) BASE_MUST_CHECK;
+
+/* ---- live.c ---------------------------------------------------------------- */
+
+/* In the window, inside remote begin/end: makes later arming without a window possible. */
+void ctl_live_prepare(struct ctl_process *p);
+/*
+ * Arms patches that are wanted and not held off, disarms those that are; while the threads
+ * run if that is possible, else in a window of its own.
+ */
+struct error *ctl_live_apply(struct ctl_process *p) BASE_MUST_CHECK;
+/* Bytes left by a tool that died between the steps of the above. */
+bool ctl_live_is_between(const struct patch_plan *plan, const uint8_t *now);
+/*
+ * One tool at a time changes the code of a process. Waits a bounded time; false: it has
+ * not got the lock. Given back by ctl_process_unlock(), or by the tool's death.
+ */
+bool ctl_process_lock(struct ctl_process *p);
+void ctl_process_unlock(struct ctl_process *p);
+
+/* ---- conditions.c ---------------------------------------------------------- */
+
+/* Asks all conditions, before the first process is armed. */
+void ctl_conditions_start(struct ctl_session *s);
+/* Asks them again if a variable was written, and arms and disarms. */
+void ctl_conditions_serve(struct ctl_session *s);
+/* Sets held_off of a patch. */
+void ctl_conditions_judge(const struct ctl_session *s, struct ctl_patch *patch);
+/* When ctl_conditions_serve() wants to be called; INT64_MAX: when the event word is raised. */
+int64_t ctl_conditions_next(const struct ctl_session *s);
 
 /* ---- modules.c ------------------------------------------------------------- */
 

@@ -337,6 +337,8 @@ void ctl_target_reset(struct ctl_process *p)
 	p->placed = p->needs_hooks = p->traps_in_second = false;
 	p->follow = (struct ctl_patch){ 0 };
 	p->follow_shared = false;
+	p->follow_shared_at = 0;
+	p->live = false;
 	p->n_covered = 0;
 	p->hooks = NULL;
 	p->n_unplaced = 0;
@@ -355,6 +357,9 @@ void ctl_process_close(struct ctl_process *p)
 	if (p->code_fd >= 0)
 		close(p->code_fd);
 	p->code_fd = -1;
+	if (p->lock_fd > 0)
+		close(p->lock_fd);
+	p->lock_fd = 0;
 	if (p->maps_arena)
 		arena_destroy(p->maps_arena);
 	p->maps_arena = NULL;

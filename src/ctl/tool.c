@@ -223,6 +223,25 @@ void ctl_tool_run(struct ctl_session *s, uint32_t probe)
 	finish(s);
 }
 
+bool ctl_tool_ask(struct ctl_session *s, uint32_t probe)
+{
+	const struct bundle *b = s->bundle;
+	const struct bundle_handler *h = &b->handlers.p[b->probes.p[probe].condition - 1];
+	bool failed;
+
+	if (h->variant[VARIANT_TOOL].kind != BUNDLE_FULL)
+		return true;
+	prepare_slot(s, probe);
+	make_dirty(s);
+	s->region->condition_holds = 0;
+	function_at(s->tool.place.code + h->variant[VARIANT_TOOL].at)(s->tool.slot);
+	/* The error is the hit's to tell. */
+	failed = s->tool.slot->error != ABI_ERROR_NONE;
+	s->tool.slot->error = ABI_ERROR_NONE;
+	finish(s);
+	return failed || s->region->condition_holds;
+}
+
 static const struct bundle *sorted_bundle; /* for the comparison only */
 
 static int by_sequence(const void *a, const void *b)

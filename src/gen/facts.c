@@ -68,6 +68,8 @@ static const struct runtime_fact {
 	{ "rt_stat_clear", 0 },
 	{ "rt_lock", PUBLISHES },
 	{ "rt_unlock", PUBLISHES },
+	{ "rt_condition_holds", PUBLISHES },
+	{ "rt_condition_changed", PUBLISHES },
 	{ "rt_view", FAILS },
 	{ "rt_collapse", PUBLISHES },
 	{ "rt_read", FAILS },

@@ -69,6 +69,10 @@ static void add_probe(struct gen *g, const struct ir_probe *from)
 
 	to.name = arena_strdup(g->arena, p->name ? p->name : "");
 	to.point = arena_strdup(g->arena, point->point ? point->point : "");
+	if (from->condition) {
+		to.condition = handler_of(g, from->condition - 1) + 1;
+		want(g, to.condition - 1, VARIANT_TOOL);
+	}
 	vec_push(g->arena, &g->b->probes, to);
 	if (point->context == CONTEXT_TOOL)
 		want(g, handler, VARIANT_TOOL);

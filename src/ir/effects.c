@@ -307,6 +307,21 @@ static void scan_probes(struct scan *s, const struct sema_program *p)
 	}
 }
 
+static void scan_conditions(struct scan *s, const struct sema_program *p)
+{
+	for (uint32_t i = 0; i < p->probes.n; i++) {
+		const struct sema_probe *probe = p->probes.p[i];
+
+		if (probe->point->event != EVENT_SITE || !probe->condition)
+			continue;
+		s->uses = &s->effects->conditions[i];
+		scan_expr(s, probe->condition, true);
+		scan_end(s);
+		vec_each(u, &s->uses->list)
+			s->effects->decides[u->global] = true;
+	}
+}
+
 bool ir_probe_is_concurrent(const struct sema_probe *p)
 {
 	return p->point->context == CONTEXT_TARGET || p->point->event == EVENT_TIMER;
@@ -368,6 +383,8 @@ void ir_effects_compute(struct arena *a, const struct sema_program *p, struct ir
 
 	out->functions = arena_array(a, struct ir_uses, p->functions.n);
 	out->probes = arena_array(a, struct ir_uses, p->probes.n);
+	out->conditions = arena_array(a, struct ir_uses, p->probes.n);
+	out->decides = arena_array(a, bool, n);
 	out->share = arena_array(a, uint32_t, n);
 	out->keep = arena_array(a, uint32_t, n);
 	out->needs_lock = arena_array(a, bool, n);
@@ -376,6 +393,7 @@ void ir_effects_compute(struct arena *a, const struct sema_program *p, struct ir
 	s.place = arena_array(a, uint32_t, n);
 	scan_functions(&s, p);
 	scan_probes(&s, p);
+	scan_conditions(&s, p);
 	share_all(a, out, p);
 	for (uint32_t g = 0; g < n; g++)
 		keep_declared(out, p->globals.p[g], g);

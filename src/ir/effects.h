@@ -24,6 +24,8 @@ struct ir_uses {
 
 struct ir_effects {
 	struct ir_uses *functions, *probes; /* by index; calls included */
+	struct ir_uses *conditions; /* by probe: the part of its condition, at sites */
+	bool *decides; /* by global: some condition of a site depends on it */
 	uint32_t *share; /* by global: ABI_SHARE_ */
 	uint32_t *keep; /* by global: ABI_KEEP_ */
 	bool *needs_lock; /* by global: LOCKED, and written while others may look */

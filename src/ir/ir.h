@@ -89,6 +89,7 @@ struct ir_string {
 struct ir_probe {
 	struct sema_probe *probe;
 	uint32_t function; /* in functions; IR_NONE: nothing to run */
+	uint32_t condition; /* 1 + the function that tells in the tool whether its condition holds; 0 none */
 };
 
 struct ir_module {

@@ -6,6 +6,8 @@
  *	entry:	locks, locals = 0, condition ──no──▶ exit
  *	...	the body; errors ──▶ the innermost catch, or exit
  *	exit:	unlock, return
+ * A handler that wrote what a condition of a site depends on tells the tool at its exit; the tool
+ * asks each condition by a function of its own, and arms or disarms the sites.
  * A script function has no locks; its exit returns 0 after an error that its
  * caller will see.
  */
@@ -155,13 +157,11 @@ static int compare_locks(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void find_locks(struct build *b, const struct sema_probe *p)
+static void find_locks(struct build *b, const struct ir_uses *uses)
 {
 	const struct ir_effects *e = &b->lower->effects;
 
-	if (!ir_probe_is_concurrent(p))
-		return;
-	vec_each(u, &e->probes[p->index].list)
+	vec_each(u, &uses->list)
 		if (e->needs_lock[u->global])
 			vec_push(b->lower->arena, &b->function.locks,
 				 u->global | (u->how & ~USE_READ ? LOCK_WRITE : 0));
@@ -196,9 +196,20 @@ static void test_condition(struct build *b, const struct expr *e)
 	ir_block_open(b, go);
 }
 
+static bool writes_what_decides(const struct ir_effects *e, const struct ir_uses *uses)
+{
+	vec_each(u, &uses->list)
+		if (e->decides[u->global] && u->how & (USE_ADD | USE_WRITE))
+			return true;
+	return false;
+}
+
 static void build_handler(struct build *b, const struct sema_probe *p)
 {
-	find_locks(b, p);
+	const struct ir_uses *uses = &b->lower->effects.probes[p->index];
+
+	if (ir_probe_is_concurrent(p))
+		find_locks(b, uses);
 	vec_each(v, &p->locals)
 		ir_place_add(b, *v);
 	b->temporaries = b->function.n_registers;
@@ -208,6 +219,24 @@ static void build_handler(struct build *b, const struct sema_probe *p)
 	vec_each(v, &p->locals)
 		clear_local(b, *v);
 	ir_lower_stmt(b, p->body);
+	ir_emit_jump(b, b->exit);
+	ir_block_open(b, b->exit);
+	if (b->function.locks.n)
+		ir_emit_effect(b, "rt_unlock", 0);
+	if (writes_what_decides(&b->lower->effects, uses))
+		ir_emit_effect(b, "rt_condition_changed", 0);
+	ir_emit(b, IR_RETURN);
+	b->function.is_handler = true;
+}
+
+/* Of a probe at sites: whether its condition holds now, asked in the tool. */
+static void build_condition(struct build *b, const struct sema_probe *p)
+{
+	find_locks(b, &b->lower->effects.conditions[p->index]);
+	b->temporaries = b->function.n_registers;
+	take_locks(b);
+	test_condition(b, p->condition);
+	ir_emit_effect(b, "rt_condition_holds", 0);
 	ir_emit_jump(b, b->exit);
 	ir_block_open(b, b->exit);
 	if (b->function.locks.n)
@@ -311,6 +340,12 @@ static void lower_probe(struct lower *l, struct sema_probe *p)
 		b.function.name = arena_printf(l->arena, "probe %u", p->index);
 		build_handler(&b, p);
 		probe.function = handler_number(l, &b.function);
+	}
+	if (p->condition && p->point->event == EVENT_SITE) {
+		build_init(&b, l, NULL, CONTEXT_TOOL);
+		b.function.name = arena_printf(l->arena, "condition %u", p->index);
+		build_condition(&b, p);
+		probe.condition = handler_number(l, &b.function) + 1;
 	}
 	vec_push(l->arena, &l->module->probes, probe);
 }

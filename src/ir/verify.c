@@ -274,7 +274,9 @@ const char *ir_verify(const struct ir_module *m)
 		wrong = check_function(&v);
 	}
 	for (uint32_t i = 0; i < m->probes.n && !wrong; i++)
-		if (m->probes.p[i].function != IR_NONE && m->probes.p[i].function >= m->functions.n)
+		if ((m->probes.p[i].function != IR_NONE &&
+		     m->probes.p[i].function >= m->functions.n) ||
+		    m->probes.p[i].condition > m->functions.n)
 			wrong = arena_printf(m->arena, "probe %u: no such function", i);
 	arena_destroy(v.scratch);
 	return wrong;

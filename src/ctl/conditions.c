@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conditions of probes: sites whose conditions are all false are disarmed.
+ *
+ * A handler that writes a variable of some condition raises region.conditions_dirty
+ * and the event word; the tool then asks every condition and arms or disarms what
+ * changed.  It comes late by nature; the condition is tested at each hit all the same, so a
+ * site that is armed too long does nothing wrong.
+ *
+ * The flag is not fenced against the variable: they are asked once more a moment after a
+ * change, so that none is missed for good.
+ */
+#include "ctl/session.h"
+
+#define MS 1000000ll
+#define ASK_LEAST (1 * MS) /* between two times */
+#define ASK_AGAIN (5 * MS)
+
+static bool has_conditions(const struct bundle *b)
+{
+	vec_each(p, &b->probes)
+		if (p->condition)
+			return true;
+	return false;
+}
+
+/* True: some answer is another one than before. */
+static bool ask_all(struct ctl_session *s)
+{
+	const struct bundle *b = s->bundle;
+	bool changed = false;
+
+	s->conditions_asked = ctl_now();
+	for (uint32_t i = 0; i < b->probes.n; i++) {
+		bool now;
+
+		if (!b->probes.p[i].condition)
+			continue;
+		now = ctl_tool_ask(s, i);
+		changed |= now != s->holds[i];
+		s->holds[i] = now;
+	}
+	return changed;
+}
+
+void ctl_conditions_start(struct ctl_session *s)
+{
+	if (!has_conditions(s->bundle))
+		return;
+	s->holds = arena_array(s->arena, bool, s->bundle->probes.n);
+	ask_all(s);
+}
+
+void ctl_conditions_judge(const struct ctl_session *s, struct ctl_patch *patch)
+{
+	patch->held_off = patch->conditional != NULL;
+	for (uint32_t i = 0; i < patch->n_conditional && patch->held_off; i++)
+		patch->held_off = !s->holds[s->bundle->sites.p[patch->conditional[i]].probe];
+}
+
+static void apply(struct ctl_session *s)
+{
+	vec_each(at, &s->processes) {
+		struct ctl_process *p = *at;
+		struct error *e;
+
+		if (!p->placed || proc_has_ended(p->proc) || ctl_has_execed(p))
+			continue;
+		vec_each(patch, &p->patches)
+			ctl_conditions_judge(s, patch);
+		e = ctl_live_apply(p);
+		if (e && e->code != ERROR_NO_PROCESS && !proc_has_ended(p->proc))
+			ctl_warn(s, "process %d: %s", (int)p->proc->pid, error_text(e));
+	}
+}
+
+void ctl_conditions_serve(struct ctl_session *s)
+{
+	if (!s->holds || ctl_now() < ctl_conditions_next(s))
+		return;
+	s->conditions_again = __atomic_exchange_n(&s->region->conditions_dirty, 0, __ATOMIC_SEQ_CST);
+	if (ask_all(s))
+		apply(s);
+}
+
+int64_t ctl_conditions_next(const struct ctl_session *s)
+{
+	if (!s->holds)
+		return INT64_MAX;
+	if (__atomic_load_n(&s->region->conditions_dirty, __ATOMIC_SEQ_CST))
+		return s->conditions_asked + ASK_LEAST;
+	return s->conditions_again ? s->conditions_asked + ASK_AGAIN : INT64_MAX;
+}

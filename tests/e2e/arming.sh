@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+# Conditions of probes: sites are disarmed while they are false, under running threads; the tool killed meanwhile.
+. "$ROOT/tests/lib/e2e.sh"
+
+target count-pie count.c gcc -O2 -pthread -fPIE -pie || exit 1
+
+background() {
+	: >"$W/out"; chmod 666 "$W/out"
+	"${RUN_AS[@]}" env --default-signal=INT "$SPILE" -o "$W/out" -x "$PID" "$@" >/dev/null 2>"$W/err" </dev/null &
+	TOOL=$!
+	PIDS="$PIDS $TOOL"
+	for _ in $(seq 100); do grep -q . "$W/out" && break; sleep 0.1; done
+}
+# own_text: the program's own text is changed (the C library's is, where the session follows its signals)
+own_text() { "$ROOT/tests/lib/text-is-file" "$PID" 2>/dev/null | grep -q count-pie; }
+end_target() {
+	kill -TERM "$PID"
+	wait "$PID"
+	is "the program's status" $? 0
+	has "$W/bg" 'wrong=0'
+}
+
+t disarmed-while-false
+start "$T/count-pie" 4 0
+snapshot "$PID" >"$W/before"
+background -e 'global on, hits, told
+	probe begin { println("begun") }
+	probe process.function("work") if (on) { hits <<< 1 }
+	probe timer.ms(2000) { on = 1 }
+	probe timer.ms(50) { if (@count(hits) && !told++) println("hit") }'
+own_text && bad "armed while its condition is false"
+for _ in $(seq 100); do grep -q hit "$W/out" && break; sleep 0.1; done
+is "output" "$(tr '\n' ' ' <"$W/out")" "begun hit "
+own_text || bad "not armed while its condition holds"
+kill -INT $TOOL
+wait $TOOL
+is "status" $? 0
+attached_clean
+end_target
+done_t
+
+# The handler of another site decides: exactly its hits between two of its own are seen.
+t by-a-handler-in-the-target
+start "$T/count-pie" 1 0
+attach_run -e 'global n, seen, on
+	probe process.function("work") { n++; if (n == 1000 || n == 200000) on = !on }
+	probe process("'"$(ldd "$T/count-pie" | awk '/libc\.so/ {print $3}')"'").function("clock_nanosleep") if (on) { seen++ }
+	probe timer.ms(1500) { exit() } probe end { printf("%d %d\n", seen > 50, seen <= 200) }'
+ok_rc
+is "naps seen while on" "$(cat "$W/out")" "1 1"
+end_target
+done_t
+
+t toggled-fast
+start "$T/count-pie" 8 0
+attach_run -vv -e 'global on, hits, n
+	probe process.function("work") if (on) { hits <<< 1 }
+	probe timer.ms(2) { on = !on; n++ }
+	probe timer.ms(3000) { exit() }
+	probe end { printf("%d %d\n", @count(hits) > 0, n > 100) }'
+ok_rc
+is "hits" "$(cat "$W/out")" "1 1"
+between "changes" "$(grep -c 'patches armed or disarmed$' "$W/err")" 100 100000
+hasnot "$W/err" 'in a window'
+end_target
+done_t
+
+t killed-while-toggling
+for r in 1 2 3 4 5; do
+	start "$T/count-pie" 8 0
+	snapshot "$PID" >"$W/before"
+	background -e 'global on, hits
+		probe begin { println("begun") }
+		probe process.function("work") if (on) { hits <<< 1 }
+		probe timer.ms(1) { on = !on }'
+	sleep 0.$r
+	kill -KILL $TOOL
+	wait $TOOL 2>/dev/null
+	as_user timeout 60 "$SPILE" --cleanup "$PID" >"$W/clean" 2>&1 || bad "cleanup: $(cat "$W/clean")"
+	attached_clean
+	end_target
+done
+done_t
