@@ -198,21 +198,15 @@ static void read_code(const struct group *g, struct patch_request *r)
 	r->code = code;
 	r->code_address = start;
 	r->code_size = (uint32_t)proc_read(g->p->proc, start, code, end - start);
+	patch_space_original(g->p->space, start, code, r->code_size);
 }
 
-/* The address of the next site of the module behind this one; 0 none. */
-static uint64_t next_address(const struct group *g, uint32_t position)
+/* For tables of jumps. */
+static bool read_data(void *user, uint64_t address, void *to, uint32_t n)
 {
-	const struct ctl_file *f = g->m->file;
-	const struct bundle *b = g->p->session->bundle;
+	const struct ctl_process *p = user;
 
-	for (uint32_t i = position; i < f->sites.n; i++) {
-		uint64_t at = g->m->bias + b->sites.p[f->sites.p[i]].address;
-
-		if (at > g->address)
-			return at;
-	}
-	return 0;
+	return proc_read(p->proc, address, to, n) == n;
 }
 
 static void remember_code(const struct group *g, struct ctl_patch *patch)
@@ -221,16 +215,40 @@ static void remember_code(const struct group *g, struct ctl_patch *patch)
 		(uint32_t)proc_read(g->p->proc, g->address, patch->code, sizeof patch->code);
 }
 
+static bool is_as_before(const struct ctl_process *p, const struct ctl_patch *patch)
+{
+	uint8_t code[sizeof patch->code];
+
+	return proc_read(p->proc, patch->address, code, patch->code_size) == patch->code_size &&
+	       memcmp(code, patch->code, patch->code_size) == 0;
+}
+
+/*
+ * Plans from before a dlclose stand for new ones as long as the code is the same. Else nothing
+ * of them counts any more.
+ */
+static void review_dormant(struct ctl_process *p, const struct ctl_module *m)
+{
+	bool same = true;
+
+	vec_each(patch, &p->patches)
+		if (patch->address >= m->start && patch->address < m->end && !patch->wanted)
+			same &= is_as_before(p, patch);
+	if (same)
+		return;
+	patch_space_forget(p->space, m->start, m->end);
+	vec_each(patch, &p->patches)
+		if (patch->address >= m->start && patch->address < m->end && !patch->wanted)
+			map_put_u64(p->by_address, patch->address, NULL);
+}
+
 /* A patch of the same sites and code from before a dlclose; NULL if there is none. */
 static struct ctl_patch *find_dormant(const struct group *g)
 {
 	uintptr_t index = (uintptr_t)map_find_u64(g->p->by_address, g->address);
 	struct ctl_patch *have = index ? &g->p->patches.p[index - 1] : NULL;
-	uint8_t code[sizeof have->code];
 
-	if (!have || have->wanted || have->first_site != g->sites[0] ||
-	    proc_read(g->p->proc, g->address, code, have->code_size) != have->code_size ||
-	    memcmp(code, have->code, have->code_size) != 0)
+	if (!have || have->wanted || have->first_site != g->sites[0] || !is_as_before(g->p, have))
 		return NULL;
 	return have;
 }
@@ -250,7 +268,26 @@ static void remember_conditions(const struct group *g, struct ctl_patch *patch)
 	ctl_conditions_judge(s, patch);
 }
 
-static void plan_patch(struct group *g, uint32_t position)
+/* What a plan relies on is a patch of its own, before it in the list. */
+void ctl_helpers_add(struct ctl_process *p, struct patch_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->n_before; i++) {
+		/* Compared with its code when the library comes again. */
+		struct ctl_patch helper = { .plan = plan->before[i],
+					    .address = plan->before[i].address,
+					    .is_helper = true,
+					    .wanted = true };
+
+		helper.code_size = (uint32_t)proc_read(p->proc, helper.address, helper.code,
+						       sizeof helper.code);
+		p->needs_hooks |= helper.plan.n_moved != 0;
+		vec_push(p->arena, &p->patches, helper);
+	}
+	plan->before = NULL; /* it may be in scratch memory */
+	plan->n_before = 0;
+}
+
+static void plan_patch(struct group *g)
 {
 	struct ctl_process *p = g->p;
 	struct ctl_patch patch = { .address = g->address,
@@ -258,7 +295,8 @@ static void plan_patch(struct group *g, uint32_t position)
 				   .wanted = true };
 	struct patch_request r = { .address = g->address,
 				   .allow_trap = ctl_hooks_can_trap(p),
-				   .avoid_end = next_address(g, position),
+				   .read = read_data,
+				   .read_user = p,
 				   .bodies = g->bodies,
 				   .n_bodies = g->n_bodies };
 	struct error *e;
@@ -275,6 +313,8 @@ static void plan_patch(struct group *g, uint32_t position)
 	remember_conditions(g, &patch);
 	p->rungs[patch.plan.rung]++;
 	p->needs_hooks |= patch.plan.rung == RUNG_TRAP || patch.plan.n_moved;
+	patch.n_helpers = patch.plan.n_before;
+	ctl_helpers_add(p, &patch.plan);
 	vec_push(p->arena, &p->patches, patch);
 	map_put_u64(p->by_address, g->address, (void *)(uintptr_t)p->patches.n);
 }
@@ -305,7 +345,8 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 		want_semaphore(p, m, &b->sites.p[sites[i]]);
 	dormant = find_dormant(&g);
 	if (dormant) {
-		dormant->wanted = true;
+		for (uint32_t i = 0; i <= dormant->n_helpers; i++)
+			dormant[-(int64_t)i].wanted = true;
 		dormant->trapped = false;
 		ctl_conditions_judge(p->session, dormant);
 		return;
@@ -316,21 +357,33 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 	if (ctl_modules_share_hook(p, m, g.address, &g.bodies[g.n_bodies]))
 		g.n_bodies++;
 	if (g.n_bodies)
-		plan_patch(&g, end);
+		plan_patch(&g);
 }
 
+/* First of the sites that have one address with the site before `end`. */
+static uint32_t group_start(const struct ctl_process *p, const struct ctl_file *f, uint32_t end)
+{
+	const struct bundle *b = p->session->bundle;
+	uint32_t i = end - 1;
+
+	while (i && b->sites.p[f->sites.p[i - 1]].address == b->sites.p[f->sites.p[end - 1]].address)
+		i--;
+	return i;
+}
+
+/* From the highest address down, see patch_space_expect(). */
 static void plan_module(struct ctl_process *p, struct ctl_module *m)
 {
 	const struct ctl_file *f = m->file;
 	const struct bundle *b = p->session->bundle;
 	struct arena_mark mark = arena_mark(p->session->scratch);
 
-	for (uint32_t i = 0, end; i < f->sites.n; i = end) {
-		for (end = i + 1; end < f->sites.n && b->sites.p[f->sites.p[end]].address ==
-							      b->sites.p[f->sites.p[i]].address;
-		     end++)
-			;
-		plan_group(p, m, i, end);
+	review_dormant(p, m);
+	vec_each(site, &f->sites)
+		patch_space_expect(p->space, m->bias + b->sites.p[*site].address);
+	for (uint32_t end = f->sites.n, start; end; end = start) {
+		start = group_start(p, f, end);
+		plan_group(p, m, start, end);
 		arena_reset(p->session->scratch, mark);
 	}
 	m->planned = true;
@@ -398,7 +451,7 @@ static void add_traps(struct ctl_process *p, const struct patch_plan *plan)
 	for (uint32_t i = 0; i < plan->n_moved; i++) {
 		uint64_t at = plan->moved[i].from - plan->address;
 
-		if (at < plan->size && plan->patched[at] == INT3)
+		if (at < plan->size)
 			ctl_trap_add(p, plan->moved[i].from, plan->moved[i].to);
 	}
 }
@@ -432,7 +485,7 @@ static bool is_jump_of_other(const struct ctl_process *p, const struct patch_pla
 	int32_t distance;
 
 	memcpy(&distance, code + 1, sizeof distance);
-	return plan->size == JUMP_SIZE && code[0] == JUMP_OPCODE &&
+	return plan->span >= JUMP_SIZE && code[0] == JUMP_OPCODE &&
 	       ctl_is_of_other_session(p, plan->address + JUMP_SIZE + (uint64_t)(int64_t)distance);
 }
 
@@ -453,7 +506,7 @@ static bool is_covered(const struct ctl_process *p, const struct patch_plan *pla
 {
 	uint8_t now[PATCH_MAX];
 
-	if (proc_read(p->proc, plan->address, now, plan->size) != plan->size)
+	if (proc_read(p->proc, plan->address, now, plan->span) != plan->span)
 		return false;
 	return is_jump_of_other(p, plan, now) ||
 	       (now[0] == INT3 && plan->size > 1 &&
@@ -512,6 +565,15 @@ static void know_traps(struct ctl_process *p, struct ctl_patch *patch)
 	patch->trapped = true;
 }
 
+/* All of its helpers stand. */
+static bool can_rely(const struct ctl_patch *patch)
+{
+	for (uint32_t i = 1; i <= patch->n_helpers; i++)
+		if (!patch[-(int64_t)i].armed)
+			return false;
+	return true;
+}
+
 static struct error *write_patches(struct ctl_process *p)
 {
 	vec_each(patch, &p->patches) {
@@ -523,7 +585,11 @@ static struct error *write_patches(struct ctl_process *p)
 			know_traps(p, patch);
 		if (patch->held_off)
 			continue;
-		e = ctl_patch_write(p, patch);
+		if (can_rely(patch))
+			e = ctl_patch_write(p, patch);
+		else
+			e = error_new(ERROR_OTHER, "the code near 0x%lx has changed",
+				      (unsigned long)patch->address);
 		if (e && e->code != ERROR_OTHER)
 			return e;
 		if (e) {
@@ -562,10 +628,18 @@ struct error *ctl_arm_apply(struct ctl_process *p)
 void ctl_disarm_bytes(struct ctl_process *p)
 {
 	struct error *e = ctl_patch_restore(p, &p->follow), *next;
+	uint32_t covered = p->n_covered;
 
-	vec_each(patch, &p->patches) {
+	for (uint32_t i = p->patches.n; i-- > 0;) {
+		struct ctl_patch *patch = &p->patches.p[i];
+		bool was_armed = patch->armed;
+
 		next = ctl_patch_restore(p, patch);
 		e = e ? e : next;
+		/* Covered: the bytes that will come back rely on its helpers. */
+		if (was_armed && p->n_covered > covered)
+			i -= patch->n_helpers;
+		covered = p->n_covered;
 	}
 	vec_each(s, &p->semaphores) {
 		next = s->raised ? semaphore_add(p, s->address, -1) : NULL;
@@ -611,6 +685,8 @@ static uint64_t original_of(const struct ctl_patch *patch, uint64_t pc)
 		return pc;
 	if (pc == plan->trampoline || pc == plan->resume)
 		return plan->address;
+	if (pc == plan->back)
+		return plan->next;
 	for (uint32_t i = 0; i < plan->n_moved; i++)
 		if (plan->moved[i].to == pc)
 			return plan->moved[i].from;

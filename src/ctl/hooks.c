@@ -122,6 +122,7 @@ static struct error *plan_site(struct ctl_process *p, const struct hook_site *si
 				   .code_address = m->start,
 				   .code_size = (uint32_t)(m->end - m->start),
 				   .allow_trap = true,
+				   .alone = true,
 				   .bodies = &body,
 				   .n_bodies = 1 };
 	struct ctl_patch patch = { .address = site->address, .wanted = true };
@@ -135,6 +136,12 @@ static struct error *plan_site(struct ctl_process *p, const struct hook_site *si
 	e = patch_plan_make(p->arena, p->space, &r, &patch.plan);
 	if (e)
 		return e;
+	for (uint32_t i = 0; i < patch.plan.n_before; i++)
+		vec_push(p->arena, &p->hooks->patches,
+			 (struct ctl_patch){ .plan = patch.plan.before[i],
+					     .address = patch.plan.before[i].address,
+					     .is_helper = true,
+					     .wanted = true });
 	patch.code_size = base_min((uint32_t)sizeof patch.code, (uint32_t)(m->end - site->address));
 	memcpy(patch.code, bytes + (site->address - m->start), patch.code_size);
 	vec_push(p->arena, &p->hooks->patches, patch);
@@ -532,7 +539,9 @@ struct error *ctl_hooks_disarm(struct ctl_process *p)
 
 	if (!p->hooks || !p->hooks->armed)
 		return NULL;
-	vec_each(patch, &p->hooks->patches) {
+	for (uint32_t i = p->hooks->patches.n; i-- > 0;) { /* those relied on last */
+		struct ctl_patch *patch = &p->hooks->patches.p[i];
+
 		e = patch->armed ? ctl_patch_restore(p, patch) : NULL;
 		first = first ? first : e;
 	}

@@ -91,12 +91,12 @@ static struct error *put(const struct ctl_process *p, const struct patch_plan *p
 static bool is_pinned(const struct patch_plan *plan, uint32_t at)
 {
 	for (uint32_t i = 0; i < plan->n_moved; i++)
-		if (plan->moved[i].from - plan->address == at && plan->patched[at] == INT3)
+		if (plan->moved[i].from - plan->address == at)
 			return true;
 	return false;
 }
 
-/* The boundaries' bytes, alone each: INT3, or the original ones. */
+/* The boundaries' bytes, alone each: what traps, or the original ones. */
 static struct error *put_boundaries(const struct ctl_process *p, const struct patch_plan *plan,
 				    const uint8_t *bytes)
 {
@@ -137,7 +137,7 @@ static struct error *disarm_step(const struct ctl_process *p, const struct patch
 		return put(p, plan, 0, int3, 1);
 	case 1:
 		for (uint32_t i = 1; i < plan->size; i++)
-			between[i] = is_pinned(plan, i) ? INT3 : plan->original[i];
+			between[i] = is_pinned(plan, i) ? plan->patched[i] : plan->original[i];
 		return put(p, plan, 1, between + 1, plan->size - 1);
 	default:
 		e = put_boundaries(p, plan, plan->original);

@@ -391,6 +391,8 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 			r.function_end = at + i + 1;
 	p->follow = (struct ctl_patch){ .address = at, .wanted = true };
 	e = patch_plan_make(p->arena, p->space, &r, &p->follow.plan);
+	if (!e)
+		ctl_helpers_add(p, &p->follow.plan);
 	return e ? e : ctl_patch_conflict(p, &p->follow.plan);
 }
 

@@ -171,6 +171,8 @@ struct ctl_patch {
 	/* the bundle's sites at the address, if all are under conditions; else NULL */
 	const uint32_t *conditional;
 	uint32_t n_conditional;
+	bool is_helper; /* no sites of its own: made room for the patch behind it in the list */
+	uint32_t n_helpers; /* right before it in the list */
 };
 
 struct ctl_semaphore {
@@ -323,6 +325,8 @@ struct error *ctl_arm_apply(struct ctl_process *p) BASE_MUST_CHECK;
 void ctl_trap_add(struct ctl_process *p, uint64_t address, uint64_t resume);
 void ctl_traps_forget(struct ctl_process *p, uint64_t start, uint64_t end);
 struct error *ctl_traps_publish(struct ctl_process *p) BASE_MUST_CHECK;
+/* Puts the plans that a plan relies on into the list of patches, and takes them off it. */
+void ctl_helpers_add(struct ctl_process *p, struct patch_plan *plan);
 /* Writes one patch if the bytes are as planned; moves nothing. */
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
 /* Puts the original bytes back where they are still ours. */

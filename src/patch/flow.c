@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flow: do branches of the surrounding code enter a patch?
+ * flow: where control can come to in the code around a site.
  *
- * Decoding a whole function for every site would cost more than everything
- * else.  So the bytes are searched first for anything that would be a branch
- * into the range if an instruction started there; this finds every real branch
- * and now and then something else.  Only then is the function decoded, from its
- * start, to tell the two apart.  Where that fails (data in code, unknown
- * extents) the finding stays "possible".
+ * Decoding a whole function for a single site would cost more than everything else.  So
+ * the bytes are searched first for anything that would be a branch into the range if
+ * an instruction started there; this finds every real branch and now and then
+ * something else.  Only then, or when one function has many sites, is it decoded, from
+ * its start: instructions, branches, tables of jumps.  Where that fails (data in code,
+ * unknown extents) a finding stays "possible".
+ *
+ * Tables of jumps, as compilers write them:
+ *
+ *	lea table(%rip),%rdx; movslq (%rdx,%rax,4),%rax; add %rdx,%rax; jmp *%rax
+ *	jmp *table(,%rax,8)		words of 8 bytes
+ *	lea table(%rip),%rdx; jmp *(%rdx,%rax,8)
+ *
+ * Whatever a function with a `jmp *` takes the address of is read as both kinds, as long as
+ * the entries lead to instructions of the function.
  */
 #include "patch/flow.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* How far to look where the function's extents are unknown. */
@@ -89,44 +99,274 @@ static bool short_branches(const struct view *v, const struct patch_range *to,
 	return false;
 }
 
-/* Decodes the function. POSSIBLE: it could not be decoded to its end, and nothing was found. */
-static enum flow confirm(const struct view *v, const struct patch_range *to,
-			 const struct patch_range *own, uint64_t *first)
-{
-	struct x86_ins ins;
-	enum flow found = FLOW_NONE;
+/* ---- one function, decoded --------------------------------------------------------------- */
 
-	for (uint64_t at = v->start; at < v->end; at += ins.length) {
-		if (!x86_decode(v->code + (at - v->start), v->end - at, at, &ins))
-			return base_max(found, FLOW_POSSIBLE);
-		if (ins.class != X86_JUMP && ins.class != X86_JCC && ins.class != X86_CALL)
-			continue;
-		if (!contains(to, ins.target) || contains(own, at))
-			continue;
-		*first = found == FLOW_NONE ? ins.target : base_min(*first, ins.target);
-		found = FLOW_CERTAIN;
-	}
-	return found;
+struct branch {
+	uint64_t to, from; /* from: the branch instruction; 0 for tables and entries */
+};
+
+struct patch_flow {
+	struct arena *arena;
+	uint64_t start, end;
+	uint32_t asked; /* questions about this function so far */
+	bool decoded, whole;
+	bool hidden; /* it has indirect jumps of which no table was found */
+	VEC(struct branch) branches; /* by target */
+	VEC(uint64_t) boundaries; /* a bit per byte: an instruction starts there */
+	VEC(uint64_t) tables; /* addresses that it takes */
+};
+
+#define ASKED_MANY 3u
+#define TABLE_MOST 4096u
+
+struct patch_flow *patch_flow_create(struct arena *a)
+{
+	struct patch_flow *f = arena_new(a, struct patch_flow);
+
+	f->arena = a;
+	return f;
 }
 
-enum flow patch_flow_into(const struct patch_request *r, const struct patch_range *to,
-		    const struct patch_range *own, uint64_t *first)
+void patch_flow_reset(struct patch_flow *f)
 {
-	struct view v = view_of(r);
+	f->start = f->end = 0;
+	f->asked = 0;
+	f->decoded = false;
+}
 
-	if (!long_branches(&v, to, own) && !short_branches(&v, to, own))
-		return FLOW_NONE;
-	return v.is_function ? confirm(&v, to, own, first) : FLOW_POSSIBLE;
+static void bit_set(uint64_t *words, uint64_t i)
+{
+	words[i / 64] |= 1ull << (i % 64);
+}
+
+static bool bit_is(const uint64_t *words, uint64_t i)
+{
+	return words[i / 64] >> (i % 64) & 1;
+}
+
+static void branch_add(struct patch_flow *f, uint64_t to, uint64_t from)
+{
+	if (to - f->start < f->end - f->start)
+		vec_push(f->arena, &f->branches, (struct branch){ to, from });
+}
+
+/* Notes what one instruction says about the flow; true for an indirect jump. */
+static bool note(struct patch_flow *f, const struct x86_ins *ins)
+{
+	const uint8_t *operand = ins->bytes + ins->opcode_offset + 1;
+	int32_t table;
+
+	if (ins->class == X86_JUMP || ins->class == X86_JCC || ins->class == X86_CALL ||
+	    ins->class == X86_XBEGIN)
+		branch_add(f, ins->target, ins->address);
+	else if (ins->class == X86_OTHER && ins->rip_relative &&
+		 ins->bytes[ins->opcode_offset] == 0x8d)
+		vec_push(f->arena, &f->tables, ins->rip_target);
+	if (ins->class != X86_JUMP_INDIRECT || ins->rip_relative)
+		return false;
+	if (operand[0] == 0x24 && (operand[1] & 7) == 5) { /* disp32(,index,scale) */
+		memcpy(&table, operand + 2, 4);
+		vec_push(f->arena, &f->tables, (uint64_t)(int64_t)table);
+	}
+	return true;
+}
+
+/* Entries of a table that lead to instructions of the function; how many. */
+static uint32_t table_read(struct patch_flow *f, const struct patch_request *r, uint64_t table,
+			   uint32_t size)
+{
+	uint32_t n;
+
+	for (n = 0; n < TABLE_MOST; n++) {
+		uint64_t to = 0;
+
+		if (!r->read(r->read_user, table + (uint64_t)n * size, &to, size))
+			return n;
+		if (size == 4)
+			to = table + (uint64_t)(int64_t)(int32_t)to;
+		if (to - f->start >= f->end - f->start || !bit_is(f->boundaries.p, to - f->start))
+			return n;
+		branch_add(f, to, 0);
+	}
+	return n;
+}
+
+static void tables_read(struct patch_flow *f, const struct patch_request *r)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; r->read && i < f->tables.n; i++) {
+		uint64_t table = f->tables.p[i];
+
+		if (table - f->start >= f->end - f->start)
+			found += table_read(f, r, table, 4) + table_read(f, r, table, 8);
+	}
+	f->hidden = !found;
+}
+
+static int by_target(const void *a, const void *b)
+{
+	const struct branch *x = a, *y = b;
+
+	return x->to < y->to ? -1 : x->to > y->to;
+}
+
+static void clear(struct patch_flow *f)
+{
+	uint32_t words = (uint32_t)((f->end - f->start + 63) / 64);
+
+	f->branches.n = f->tables.n = f->boundaries.n = 0;
+	for (uint32_t i = 0; i < words; i++)
+		vec_push(f->arena, &f->boundaries, 0);
+}
+
+static void decode(struct patch_flow *f, const struct view *v, const struct patch_request *r)
+{
+	struct x86_ins ins;
+	uint32_t indirect = 0;
+	uint64_t at;
+
+	clear(f);
+	f->decoded = true;
+	f->hidden = false;
+	for (at = v->start; at < v->end; at += ins.length) {
+		if (!x86_decode(v->code + (at - v->start), v->end - at, at, &ins))
+			break;
+		bit_set(f->boundaries.p, at - v->start);
+		indirect += note(f, &ins);
+	}
+	f->whole = at == v->end;
+	if (indirect)
+		tables_read(f, r);
+	for (uint32_t i = 0; i < r->n_entries; i++)
+		branch_add(f, r->entries[i], 0);
+	if (f->branches.n)
+		qsort(f->branches.p, f->branches.n, sizeof *f->branches.p, by_target);
+}
+
+/* ---- questions ------------------------------------------------------------------------------ */
+
+/* A new function is a new beginning. */
+static void turn_to(struct patch_flow *f, const struct view *v)
+{
+	if (f->start != v->start || f->end != v->end) {
+		f->start = v->start;
+		f->end = v->end;
+		f->asked = 0;
+		f->decoded = false;
+	}
 }
 
 /* Any ff /4 (jmp through a register or memory) counts, wherever it starts. */
-bool patch_flow_is_hidden(const struct patch_request *r)
+static bool has_indirect_jump(const struct view *v, bool only_tables)
+{
+	uint64_t size = v->end - v->start;
+	const uint8_t *p = v->code, *end = v->code + size;
+
+	while (size && (p = memchr(p, 0xff, (size_t)(end - p))) && p + 1 < end) {
+		if ((p[1] >> 3 & 7) == 4 && (!only_tables || p[1] >> 6 == 3 || p[1] == 0x24))
+			return true;
+		p++;
+	}
+	return false;
+}
+
+static uint32_t branches_before(const struct patch_flow *f, uint64_t address)
+{
+	uint32_t low = 0, high = f->branches.n;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (f->branches.p[middle].to < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static enum flow search(const struct patch_flow *f, const struct patch_range *to,
+			const struct patch_range *own, uint64_t *first)
+{
+	for (uint32_t i = branches_before(f, to->start); i < f->branches.n; i++) {
+		const struct branch *b = &f->branches.p[i];
+
+		if (b->to >= to->end)
+			break;
+		if (b->from && contains(own, b->from))
+			continue;
+		*first = b->to;
+		return FLOW_CERTAIN;
+	}
+	return f->whole ? FLOW_NONE : FLOW_POSSIBLE;
+}
+
+static bool is_entry(const struct patch_request *r, const struct patch_range *to)
+{
+	for (uint32_t i = 0; i < r->n_entries; i++)
+		if (contains(to, r->entries[i]))
+			return true;
+	return false;
+}
+
+enum flow patch_flow_into(struct patch_flow *f, const struct patch_request *r,
+			  const struct patch_range *to, const struct patch_range *own,
+			  uint64_t *first)
 {
 	struct view v = view_of(r);
-	uint64_t size = v.end - v.start;
+	bool seen;
 
-	for (uint64_t i = 0; i + 2 <= size; i++)
-		if (v.code[i] == 0xff && (v.code[i + 1] >> 3 & 7) == 4)
-			return true;
-	return !v.is_function;
+	if (v.is_function) {
+		turn_to(f, &v);
+		if (!f->decoded && f->asked++ == 0 && has_indirect_jump(&v, true))
+			decode(f, &v, r);
+		if (f->decoded && f->whole)
+			return search(f, to, own, first);
+	}
+	seen = long_branches(&v, to, own) || short_branches(&v, to, own) || is_entry(r, to);
+	if (!v.is_function)
+		return seen ? FLOW_POSSIBLE : FLOW_NONE;
+	if (!seen && f->asked < ASKED_MANY)
+		return FLOW_NONE;
+	if (!f->decoded)
+		decode(f, &v, r);
+	if (f->whole || seen)
+		return search(f, to, own, first);
+	return FLOW_NONE;
+}
+
+bool patch_flow_is_hidden(struct patch_flow *f, const struct patch_request *r)
+{
+	struct view v = view_of(r);
+
+	if (!v.is_function || !has_indirect_jump(&v, false))
+		return !v.is_function;
+	return !patch_flow_decode(f, r) || f->hidden;
+}
+
+bool patch_flow_decode(struct patch_flow *f, const struct patch_request *r)
+{
+	struct view v = view_of(r);
+
+	if (!v.is_function)
+		return false;
+	turn_to(f, &v);
+	if (!f->decoded)
+		decode(f, &v, r);
+	return f->whole;
+}
+
+uint64_t patch_flow_boundary(const struct patch_flow *f, uint64_t address)
+{
+	while (address < f->end && !bit_is(f->boundaries.p, address - f->start))
+		address++;
+	return address;
+}
+
+bool patch_flow_is_target(const struct patch_flow *f, uint64_t address)
+{
+	uint32_t i = branches_before(f, address);
+
+	return address == f->start || (i < f->branches.n && f->branches.p[i].to == address);
 }

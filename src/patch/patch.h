@@ -12,9 +12,8 @@
  *	             displaced instructions, relocated
  *	             jmp back
  *
- * Interior instruction boundaries inside dd are pinned to 0xCC by the choice
- * of the trampoline's address; whoever lands there traps and is sent to the
- * relocated copy (moved[]).
+ * Interior instruction boundaries inside dd are pinned to a byte that traps by the choice
+ * of the trampoline's address; whoever lands there is sent to the relocated copy (moved[]).
  */
 #ifndef SPILE_PATCH_H
 #define SPILE_PATCH_H
@@ -29,8 +28,9 @@ enum patch_rung {
 	RUNG_SINGLE, /* 2: one instruction of 5 bytes or more */
 	RUNG_SEVERAL, /* 3: several, boundaries pinned */
 	RUNG_PADDING, /* 4: short function with padding behind it */
-	RUNG_ISLAND, /* 5: jmp rel8 to a 5-byte hole (not made: a pun needs no hole) */
-	RUNG_PUN, /* 6: bytes behind the first instruction serve as displacement, unchanged */
+	RUNG_ISLAND, /* 5: jmp rel8 to a jump in filler nearby */
+	RUNG_PUN, /* 6: bytes behind those displaced serve as displacement, unchanged */
+	RUNG_EVICT, /* 6: instructions behind the site, or near it, move out to make room */
 	RUNG_TRAP, /* 7: int3 */
 	RUNG_COUNT
 };
@@ -62,6 +62,16 @@ void patch_space_set_free(struct patch_space *s, const struct patch_range *free,
 /* In the order they were taken; the array moves when a plan takes another page. */
 struct patch_page *patch_space_pages(struct patch_space *s, uint32_t *n);
 void patch_space_settle(struct patch_space *s);
+/*
+ * A site is going to be planned at the address: no other plan moves its instruction away.
+ * Told for all sites of a module before the first is planned; they are planned from
+ * the highest address down.
+ */
+void patch_space_expect(struct patch_space *s, uint64_t address);
+/* Code between the two is gone, or new: what was planned there no longer counts. */
+void patch_space_forget(struct patch_space *s, uint64_t start, uint64_t end);
+/* Bytes read from the process become as they are without our patches. */
+void patch_space_original(const struct patch_space *s, uint64_t address, uint8_t *bytes, uint32_t n);
 
 /* ---- planning -------------------------------------------------------------------- */
 
@@ -92,7 +102,15 @@ struct patch_request {
 	/* 0 0 unknown: bytes that look like a branch into the patch count as one */
 	uint64_t function_start, function_end;
 	bool allow_trap; /* the trap rung is available */
-	uint64_t avoid_end; /* bytes from here on belong to another site; 0 none */
+	enum patch_rung first_rung; /* of the ladder: cheaper ones are not tried (tests) */
+	bool alone; /* relies on no bytes that another plan writes: those may be put back before */
+	bool own_int3; /* an int3 at the site is the program's, not a breakpoint */
+	/* Places that control comes to in ways that code does not show: landing pads, say. */
+	const uint64_t *entries;
+	uint32_t n_entries;
+	/* Reads the process's data, for tables of jumps; NULL: none are read. */
+	bool (*read)(void *user, uint64_t address, void *to, uint32_t n);
+	void *read_user;
 	/* one or several handlers on one address: bodies run in order */
 	const struct patch_body *bodies;
 	uint32_t n_bodies;
@@ -104,20 +122,32 @@ struct patch_moved {
 };
 struct patch_plan {
 	enum patch_rung rung;
-	uint64_t address; /* of the patch: behind the endbr64 at a request's address */
+	uint64_t address; /* of the patch: mostly behind the endbr64 at a request's address */
+	/* The first `size` bytes are ours, the rest up to `span` is what stands behind them. */
 	uint8_t original[PATCH_MAX], patched[PATCH_MAX];
-	uint32_t size; /* bytes at address that are ours: 5, or 1 for RUNG_TRAP */
-	uint64_t trampoline; /* first byte of the bodies */
+	uint32_t size; /* bytes at address that are written: 1..PATCH_MAX */
+	uint32_t span; /* bytes that must be as in patched[] for the jump to be right */
+	uint64_t trampoline; /* first byte of the bodies; 0: a helper that has none of its own */
 	uint64_t trampoline_end;
 	uint64_t resume; /* relocated first instruction: behind the bodies */
-	/* interior boundaries, for program counters and traps */
+	uint64_t back, next; /* the jump out of the trampoline, and where it goes; 0 none */
+	/* Interior boundaries, for program counters and traps: patched[] traps there. */
 	struct patch_moved moved[PATCH_MAX];
 	uint32_t n_moved;
+	/*
+	 * Plans that this one relies on: to be written before it and put back after it. They have
+	 * no bodies. In the arena.
+	 */
+	struct patch_plan *before;
+	uint32_t n_before;
 	/* RUNG_TRAP: address traps to `trampoline`; pinned boundaries trap to moved[].to */
 };
+/* A pinned byte that faults (SIGSEGV, at its address) instead of trapping (SIGTRAP, behind it). */
+bool patch_pin_is_fault(uint8_t byte);
 /*
  * Bytes of the trampoline are in the space's pages afterwards. Error: no rung fits (nowhere
  * to go and no trap allowed, nothing that can be displaced, another tool's breakpoint).
+ * The plan counts as made: later ones keep off its bytes.
  */
 struct error *patch_plan_make(struct arena *a, struct patch_space *s, const struct patch_request *r,
 			      struct patch_plan *out) BASE_MUST_CHECK;

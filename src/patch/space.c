@@ -9,13 +9,16 @@
  * without a wish end up side by side.  The same questions in the same order
  * give the same answers.
  *
- * Every byte of a page has a bit; blocks are small and never given back.
+ * Every byte of a page has a bit; blocks are small. One is given back only when the plan it
+ * was for came to nothing: then nobody has seen it.
  */
 #include "patch/space.h"
 
 #include <string.h>
 
+#include "patch/flow.h"
 #include "patch/match.h"
+#include "patch/text.h"
 
 #define WORDS (ABI_PAGE / 64)
 /* Nothing is put where a null pointer with an offset may point. */
@@ -32,6 +35,8 @@ struct patch_space {
 	VEC(struct patch_page) pages; /* in the order they were taken */
 	VEC(struct page_state *) states; /* of pages[i] */
 	VEC(uint32_t) order; /* indexes of pages, by address */
+	struct patch_text *text;
+	struct patch_flow *flow;
 };
 
 struct patch_space *patch_space_create(struct arena *a)
@@ -39,7 +44,35 @@ struct patch_space *patch_space_create(struct arena *a)
 	struct patch_space *s = arena_new(a, struct patch_space);
 
 	s->arena = a;
+	s->text = patch_text_create(a);
+	s->flow = patch_flow_create(a);
 	return s;
+}
+
+struct patch_text *patch_space_text(struct patch_space *s)
+{
+	return s->text;
+}
+
+struct patch_flow *patch_space_flow(struct patch_space *s)
+{
+	return s->flow;
+}
+
+void patch_space_expect(struct patch_space *s, uint64_t address)
+{
+	patch_text_expect(s->text, address);
+}
+
+void patch_space_forget(struct patch_space *s, uint64_t start, uint64_t end)
+{
+	patch_text_forget(s->text, start, end);
+	patch_flow_reset(s->flow);
+}
+
+void patch_space_original(const struct patch_space *s, uint64_t address, uint8_t *bytes, uint32_t n)
+{
+	patch_text_revert(s->text, address, bytes, n);
 }
 
 void patch_space_set_free(struct patch_space *s, const struct patch_range *ranges, uint32_t n)
@@ -143,10 +176,13 @@ static void measure_holes(struct page_state *p)
 	}
 }
 
-static void mark_bytes(struct page_state *p, uint32_t from, uint32_t to)
+static void mark_bytes(struct page_state *p, uint32_t from, uint32_t to, bool taken)
 {
-	for (uint32_t i = from; i < to; i++)
-		p->taken[i / 64] |= 1ull << (i % 64);
+	for (uint32_t i = from; i < to; i++) {
+		uint64_t bit = 1ull << (i % 64);
+
+		p->taken[i / 64] = taken ? p->taken[i / 64] | bit : p->taken[i / 64] & ~bit;
+	}
 	measure_holes(p);
 }
 
@@ -269,7 +305,7 @@ bool patch_space_take(struct patch_space *s, const struct space_wish *w, uint64_
 
 		if (i < 0)
 			i = page_add(s, page);
-		mark_bytes(s->states.p[i], (uint32_t)(at - page), (uint32_t)(stop - page));
+		mark_bytes(s->states.p[i], (uint32_t)(at - page), (uint32_t)(stop - page), true);
 		s->pages.p[i].used += (uint32_t)(stop - at);
 	}
 	return true;
@@ -284,6 +320,21 @@ void patch_space_write(struct patch_space *s, uint64_t address, const uint8_t *b
 
 		memcpy(page->bytes + (at - page->address), bytes + (at - address), stop - at);
 		page->changed = true;
+		at = stop;
+	}
+}
+
+void patch_space_release(struct patch_space *s, uint64_t address, uint32_t size)
+{
+	for (uint64_t at = address, end = address + size; at < end;) {
+		int64_t i = page_find(s, at);
+		struct patch_page *page = &s->pages.p[i];
+		uint64_t stop = base_min(end, page->address + ABI_PAGE);
+
+		memset(page->bytes + (at - page->address), 0xcc, stop - at);
+		mark_bytes(s->states.p[i], (uint32_t)(at - page->address),
+			   (uint32_t)(stop - page->address), false);
+		page->used -= (uint32_t)(stop - at);
 		at = stop;
 	}
 }

@@ -19,4 +19,10 @@ bool patch_space_take(struct patch_space *s, const struct space_wish *w, uint64_
 void patch_space_write(struct patch_space *s, uint64_t address, const uint8_t *bytes,
 		       uint32_t size);
 
+/* Gives a block back. */
+void patch_space_release(struct patch_space *s, uint64_t address, uint32_t size);
+/* What plans of this space have made of the code, and what is known of its flow. */
+struct patch_text *patch_space_text(struct patch_space *s);
+struct patch_flow *patch_space_flow(struct patch_space *s);
+
 #endif

@@ -281,6 +281,8 @@ bool patch_trampoline_make(struct arena *a, struct patch_space *s, struct trampo
 	t->start = start;
 	t->resume = start + l.resume;
 	t->end = start + l.size;
+	t->back = l.returns ? start + l.back : 0;
+	t->next = l.returns ? t->ins[t->n_ins - 1].address + t->ins[t->n_ins - 1].length : 0;
 	for (uint32_t i = 0; i < t->n_ins; i++)
 		t->twins[i] = start + l.twins[i];
 	return true;

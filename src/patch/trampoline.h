@@ -14,6 +14,7 @@ struct trampoline {
 	uint32_t mask, value;
 	/* results */
 	uint64_t start, resume, end;
+	uint64_t back, next; /* the jump out of it, and where it goes; 0: there is none */
 	uint64_t twins[PATCH_MAX]; /* of ins[i] */
 };
 

@@ -117,7 +117,7 @@ static void read_relative(const ZydisDecodedInstruction *z, struct x86_ins *out)
 static bool is_word_branch(const ZydisDecodedInstruction *z, enum x86_class class)
 {
 	if (class != X86_JUMP && class != X86_JCC && class != X86_CALL &&
-	    class != X86_CALL_INDIRECT)
+	    class != X86_CALL_INDIRECT && class != X86_XBEGIN)
 		return false;
 	return has_prefix(z, 0x66) && !(z->attributes & ZYDIS_ATTRIB_HAS_REX && z->raw.rex.W);
 }

@@ -9,7 +9,7 @@
  *	loop, jrcxz         have no rel32 form:   loop 1f; jmp 2f; 1: jmp target; 2:
  *	call                push the original return address; jmp target
  *	call *operand       push the original return address; jmp *operand
- *	xbegin              keeps the abort address in the processor: refused
+ *	xbegin              its abort address by another displacement
  *
  * Nothing here changes a register or a flag the original does not change.
  * The size of the result depends on the instruction alone, not on `to`, so
@@ -165,12 +165,14 @@ static uint32_t relocate_call_indirect(const struct x86_ins *ins, uint64_t to, u
 	return size ? n + size : 0;
 }
 
-static uint32_t relocate_refuse(const struct x86_ins *ins, uint64_t to, uint8_t *out)
+/* c7 f8 rel32. */
+static uint32_t relocate_xbegin(const struct x86_ins *ins, uint64_t to, uint8_t *out)
 {
-	(void)ins;
-	(void)to;
-	(void)out;
-	return 0;
+	if (!x86_encode_jump32(out + 1, to + 1, ins->target))
+		return 0;
+	out[0] = 0xc7;
+	out[1] = 0xf8;
+	return 6;
 }
 
 uint32_t x86_relocate(const struct x86_ins *ins, uint64_t to, uint8_t out[X86_RELOCATED_MAX])
@@ -187,7 +189,7 @@ uint32_t x86_relocate(const struct x86_ins *ins, uint64_t to, uint8_t out[X86_RE
 		[X86_TRAP] = relocate_copy,
 		[X86_NOP] = relocate_copy,
 		[X86_ENDBR] = relocate_copy,
-		[X86_XBEGIN] = relocate_refuse,
+		[X86_XBEGIN] = relocate_xbegin,
 	};
 
 	return ins->word_branch ? 0 : by_class[ins->class](ins, to, out);

@@ -35,7 +35,7 @@
 #define FLAG_RESTORER 0x4000000u
 #define FLAG_RESETHAND 0x80000000u
 
-#define CODE_KERNEL 0x80 /* si_code of int3 */
+#define CODE_KERNEL 0x80 /* si_code of int3 and of general protection faults */
 #define FLAG_NODEFER 0x40000000u
 #define SIGNAL_MARKER 16 /* SIGSTKFLT */
 #define MASK_SIZE 8
@@ -120,10 +120,11 @@ static bool fix_fault(struct context *c)
 	return false;
 }
 
-static bool fix_trap(const struct abi_process *p, struct context *c)
+/* `behind`: bytes between the trap and the program counter, 1 for int3, 0 for what faults. */
+static bool fix_trap(const struct abi_process *p, struct context *c, uint64_t behind)
 {
 	const struct abi_trap *traps = (const void *)p->traps;
-	uint64_t at = c->registers[CONTEXT_RIP] - 1, low = 0, high = p->n_traps;
+	uint64_t at = c->registers[CONTEXT_RIP] - behind, low = 0, high = p->n_traps;
 
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
@@ -137,6 +138,17 @@ static bool fix_trap(const struct abi_process *p, struct context *c)
 		return false;
 	c->registers[CONTEXT_RIP] = traps[low].resume;
 	return true;
+}
+
+/* A fault of the runtime's own loads, or one of a patch: int3, or an instruction not allowed. */
+static bool is_settled(const struct abi_process *p, int64_t sig, const struct siginfo_head *info,
+		       struct context *c)
+{
+	if (sig == SIGNAL_TRAP)
+		return info->code == CODE_KERNEL && fix_trap(p, c, 1);
+	if (fix_fault(c))
+		return true;
+	return sig == SIGNAL_SEGV && info->code == CODE_KERNEL && fix_trap(p, c, 0);
 }
 
 /* ---- signals that are the program's ------------------------------------------ */
@@ -205,7 +217,7 @@ uint64_t rt_signal_decide(int64_t sig, const void *information, void *context)
 	struct abi_sigaction *a = &p->virtual_action[number];
 	uint64_t handler = a->handler;
 
-	if (sig == SIGNAL_TRAP ? info->code == CODE_KERNEL && fix_trap(p, context) : fix_fault(context))
+	if (is_settled(p, sig, info, context))
 		return 0;
 	if (hold_back(number, info))
 		return 0;

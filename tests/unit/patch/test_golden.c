@@ -9,7 +9,9 @@
  *	function START END		left out: unknown
  *	free START END			room for trampolines; repeated
  *	trap				the trap rung is available
- *	avoid ADDRESS			of the next site
+ *	expect ADDRESS			another site; repeated
+ *	entry ADDRESS			control may come there; repeated, ascending
+ *	from RUNG			cheaper ones are not tried
  *	full HANDLER NUMBER [generic]	a body; repeated
  *	inline BYTES
  *	code ADDRESS			then lines of bytes
@@ -32,6 +34,7 @@ struct input {
 	VEC(struct patch_range) free;
 	VEC(struct patch_body) bodies;
 	VEC(uint8_t) code;
+	VEC(uint64_t) expected, entries;
 };
 
 static const char *directory;
@@ -81,10 +84,20 @@ static void add_code(struct input *in, char *text)
 	}
 }
 
+static enum patch_rung rung_of(const char *name)
+{
+	for (int i = 0; i < RUNG_COUNT; i++)
+		if (strcmp(patch_rung_name((enum patch_rung)i), name) == 0)
+			return (enum patch_rung)i;
+	fail_msg("no rung '%s'", name);
+	return RUNG_TRAP;
+}
+
 static void add_line(struct input *in, char *line)
 {
 	struct patch_request *r = &in->request;
 	unsigned long long a, b;
+	char word[32];
 
 	if (sscanf(line, "site %llx", &a) == 1)
 		r->address = a;
@@ -92,8 +105,12 @@ static void add_line(struct input *in, char *line)
 		r->function_start = a, r->function_end = b;
 	else if (sscanf(line, "free %llx %llx", &a, &b) == 2)
 		vec_push(arena, &in->free, (struct patch_range){ a, b });
-	else if (sscanf(line, "avoid %llx", &a) == 1)
-		r->avoid_end = a;
+	else if (sscanf(line, "expect %llx", &a) == 1)
+		vec_push(arena, &in->expected, a);
+	else if (sscanf(line, "entry %llx", &a) == 1)
+		vec_push(arena, &in->entries, a);
+	else if (sscanf(line, "from %31s", word) == 1)
+		r->first_rung = rung_of(word);
 	else if (sscanf(line, "full %llx %llx", &a, &b) == 2)
 		vec_push(arena, &in->bodies,
 			 (struct patch_body){ .handler = a,
@@ -122,6 +139,8 @@ static void read_input(const char *path, struct input *in)
 	}
 	in->request.code = in->code.p;
 	in->request.code_size = in->code.n;
+	in->request.entries = in->entries.p;
+	in->request.n_entries = in->entries.n;
 	in->request.bodies = in->bodies.p;
 	in->request.n_bodies = in->bodies.n;
 }
@@ -175,13 +194,21 @@ static void write_code(struct buf *out, const uint8_t *code, uint32_t size, uint
 static void write_plan(struct buf *out, struct patch_space *s, const struct patch_plan *plan)
 {
 	uint32_t size = (uint32_t)(plan->trampoline_end - plan->trampoline);
-	uint8_t *code = arena_alloc(arena, size);
+	uint8_t *code = arena_alloc(arena, size + 1);
 
+	for (uint32_t i = 0; i < plan->n_before; i++) {
+		buf_adds(out, "before\n");
+		write_plan(out, s, &plan->before[i]);
+		buf_adds(out, "then\n");
+	}
 	buf_addf(out, "rung %s\n", patch_rung_name(plan->rung));
 	buf_addf(out, "address 0x%llx\n", (unsigned long long)plan->address);
 	write_bytes(out, "original", plan->original, plan->size);
 	write_bytes(out, "patched ", plan->patched, plan->size);
-	buf_adds(out, "trampoline\n");
+	if (plan->span > plan->size)
+		write_bytes(out, "relies on", plan->patched + plan->size, plan->span - plan->size);
+	if (size)
+		buf_adds(out, "trampoline\n");
 	for (uint32_t i = 0; i < size; i++)
 		code[i] = byte_at(s, plan->trampoline + i);
 	write_code(out, code, size, plan->trampoline, plan);
@@ -199,6 +226,8 @@ static const char *plan_text(const struct input *in)
 
 	buf_init(&out, arena);
 	patch_space_set_free(s, in->free.p, in->free.n);
+	vec_each(site, &in->expected)
+		patch_space_expect(s, *site);
 	error = patch_plan_make(arena, s, &in->request, &plan);
 	if (error)
 		buf_addf(&out, "refused: %s\n", error_text(error));

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every function of real programs and of all their libraries, libc and the loader included, is counted: output and exit
+# status stay the same, and two runs of a deterministic program count the same.
+# SWEEP=long (`make sweep`) runs all jobs with more work; otherwise a slice.
+. "$ROOT/tests/lib/e2e.sh"
+LONG=${SWEEP:-}
+[ "$LONG" = long ] || LONG=
+size() { if [ "$LONG" ]; then echo "$2"; else echo "$1"; fi; }
+J=$W/jobs
+mkdir -p "$J"
+
+# The files that jobs read.
+seq "$(size 2000 200000)" | sed 's/$/ the quick brown fox/' >"$J/lines"
+for _ in 1 2 3 4; do cat "$ROOT"/src/*/*.c; done | head -c "$(size 200000 8000000)" >"$J/text"
+cat >"$J/job.sh" <<'EOF'
+f() { local i s=0; for ((i = 0; i < $1; i++)); do s=$((s + i)); done; echo $s; }
+a=(); for ((i = 0; i < $1; i++)); do a[i]="x$i"; done
+declare -A m; for x in "${a[@]}"; do m[$x]=${#x}; done
+echo "${#a[@]} ${#m[@]} ${m[x7]}"; f $1; echo "$(f 10)" | while read -r l; do echo "got $l"; done
+printf '%s\n' "${a[@]:0:20}" | { while read -r l; do [[ $l =~ ^x([0-9]+)$ ]] && echo "${BASH_REMATCH[1]}"; done; }
+trap 'echo usr' USR1; kill -USR1 $$; echo end; exit 3
+EOF
+cat >"$J/job.py" <<'EOF'
+import collections, json, re, sys, hashlib, zlib, decimal, random, unicodedata, struct
+n = int(sys.argv[1])
+random.seed(7)
+d = {str(i): [i, i * 1.5, "x" * (i % 7)] for i in range(n)}
+t = json.dumps(d)
+assert json.loads(t) == d
+print(len(t), hashlib.sha256(t.encode()).hexdigest(), zlib.crc32(zlib.compress(t.encode())))
+print(collections.Counter(re.findall(r"[a-z]", t)).most_common(3), decimal.Decimal(2).sqrt())
+class E(Exception): pass
+def g(i):
+    if i % 3 == 0: raise E(i)
+    yield i
+c = 0
+for i in range(n):
+    try: c += sum(g(i))
+    except E as e: c -= e.args[0]
+print(c, sorted(random.sample(range(n), 5)), struct.pack("<dI", 1.5, 7), unicodedata.name("é"))
+sys.exit(4)
+EOF
+cat >"$J/job.pl" <<'EOF'
+my $n = shift; my %h; my $t = 0;
+for my $i (1 .. $n) { my $s = "k" . ($i % 97); $h{$s} .= $i; $t += length $h{$s}; }
+my @k = sort { $h{$a} cmp $h{$b} || $a cmp $b } keys %h;
+print join(",", @k[0 .. 5]), " $t\n"; (my $x = $h{k3}) =~ s/(\d)(\d)/$2$1/g; print length($x), "\n";
+eval { die { code => 5 } }; print $@->{code}, "\n"; print sprintf("%.3f %s\n", sqrt($n), reverse "abc"); exit 5;
+EOF
+cat >"$J/job.sql" <<'EOF'
+create table t(a integer primary key, b text, c real);
+with recursive n(i) as (select 1 union all select i+1 from n where i < LIMIT) insert into t select i, 'row ' || (i * 7919 % 1000), i / 3.0 from n;
+create index i on t(b); select b, count(*), sum(c) from t group by b order by 2 desc, 1 limit 5;
+select count(*) from t x join t y on x.b = y.b where x.a < 50; update t set c = c * 2 where a % 3 = 0; delete from t where a % 5 = 0;
+select count(*), total(c), group_concat(distinct substr(b, 1, 5)) from t; select * from missing;
+EOF
+sed -i "s/LIMIT/$(size 1000 60000)/" "$J/job.sql"
+cat >"$J/job.js" <<'EOF'
+const n = +process.argv[2], crypto = require('crypto'), zlib = require('zlib');
+let m = new Map(); for (let i = 0; i < n; i++) m.set('k' + i, { v: i, s: [i, i + 1] });
+const t = JSON.stringify([...m]); console.log(t.length, crypto.createHash('sha256').update(t).digest('hex'));
+console.log(zlib.gunzipSync(zlib.gzipSync(t)).length, t.match(/k1\d/g).length);
+try { null.x } catch (e) { console.log(e.constructor.name) }
+setTimeout(() => { console.log('timer'); process.exit(6) }, 20);
+EOF
+cat >"$J/Job.java" <<'EOF'
+import java.util.*;
+public class Job { public static void main(String[] a) { int n = Integer.parseInt(a[0]); Map<String, Integer> m = new TreeMap<>();
+for (int i = 0; i < n; i++) m.merge("k" + i % 991, i, Integer::sum); long s = 0; for (int v : m.values()) s += v;
+System.out.println(m.size() + " " + s); try { Object o = null; o.toString(); } catch (NullPointerException e) { System.out.println("npe"); }
+System.exit(7); } }
+EOF
+cat >"$J/job.c" <<'EOF'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+struct node { struct node *left, *right; int key; double w; };
+static struct node *add(struct node *n, int key)
+{
+	if (!n) { n = calloc(1, sizeof *n); n->key = key; return n; }
+	if (key < n->key) n->left = add(n->left, key); else n->right = add(n->right, key);
+	n->w += key * 0.5; return n;
+}
+static void walk(const struct node *n, int d) { if (n) { walk(n->left, d + 1); printf("%*s%d %g\n", d, "", n->key, n->w); walk(n->right, d + 1); } }
+int main(int argc, char **argv)
+{
+	struct node *root = 0; int i; char text[100];
+	for (i = 1; i < argc; i++) root = add(root, atoi(argv[i]));
+	for (i = 0; i < 100; i++) { snprintf(text, sizeof text, "%d", i * 37 % 101); root = add(root, (int)strlen(text) * i); }
+	walk(root, 0); return 0;
+}
+EOF
+cat >"$J/job.awk" <<'EOF'
+{ a[$1 % 97] += length($0); gsub(/quick/, "slow"); n += split($0, words, " ") }
+END { for (i = 0; i < 97; i++) text = text " " a[i]; print text, n, sprintf("%.4f", sin(n)), substr($0, 3, 9); exit 9 }
+EOF
+chmod -R a+rX "$J"
+
+# job NAME PROGRAM KIND COMMAND...: KIND "same": counts equal in two runs; "free": they need not be
+job() {
+	local name=$1 program=$2 kind=$3 extra=${EXTRA:-} plain first
+	shift 3
+	[ -n "${ONLY:-}" ] && [[ " $ONLY " != *" $name "* ]] && return
+	[ -x "$program" ] || { skip_t "sweep-$name" "no $program"; return; }
+	t "sweep-$name"
+	as_user timeout 300 setarch -R "$@" >"$W/plain" 2>"$W/plain.err" </dev/null
+	plain=$?
+	for run in 1 2; do
+		: >"$W/out"
+		chmod 666 "$W/out"
+		as_user timeout -k 5 "$(size 60 900)" setarch -R "$SPILE" -v -o "$W/out" -e "global n
+			probe process(\"$program\").function(\"*\"), process(\"$program\").library(\"*\").function(\"*\")$extra { n++ }
+			probe end { println(n) }" -c "$*" >"$W/target" 2>"$W/target.err" </dev/null
+		is "spile's status" $? "$([ $plain = 0 ] && echo 0 || echo 1)" # as SystemTap: 1 when the command failed
+		[ "${COMPARE:-yes}" = no ] || cmp -s "$W/plain" "$W/target" ||
+			bad "output changed: $(diff "$W/plain" "$W/target" | head -5 | tr '\n' '~')"
+		grep -v -e '^Pass ' -e '^process [0-9]*:' -e '^  [a-z]* *[0-9]*$' "$W/target.err" >"$W/err"
+		[ $plain = 0 ] || { grep -q "exited with status $plain\|status: $plain\|$plain" "$W/err" || bad "status $plain is not told"; }
+		has "$W/out" '^[1-9][0-9]*$'
+		[ $run = 1 ] && first=$(cat "$W/out")
+	done
+	[ "$kind" = free ] || is "count of the second run" "$(cat "$W/out")" "$first"
+	[ -z "${SHOW:-}" ] || { echo "# $name: $first $(cat "$W/out") hits"; cat "$W/err"; grep -A8 'patches, window' "$W/target.err"; }
+	done_t
+}
+
+PYTHON=$(realpath /usr/bin/python3 2>/dev/null)
+export PYTHONHASHSEED=0 PERL_HASH_SEED=0
+job bash /bin/bash same /bin/bash "$J/job.sh" "$(size 100 20000)"
+job python "$PYTHON" same "$PYTHON" -I "$J/job.py" "$(size 100 20000)"
+job sort /usr/bin/sort same /usr/bin/sort --parallel=1 -k2,3 -r "$J/lines"
+job gcc "$(gcc -print-prog-name=cc1)" same "$(gcc -print-prog-name=cc1)" -quiet -O2 -o - "$J/job.c"
+[ "$LONG" ] || exit 0
+job perl /usr/bin/perl same /usr/bin/perl "$J/job.pl" "$(size 100 200000)"
+job sqlite /usr/bin/sqlite3 same /usr/bin/sqlite3 :memory: ".read $J/job.sql"
+job gcc-driver /usr/bin/gcc free /usr/bin/gcc -O2 -S -o - "$J/job.c"
+job git /usr/bin/git free /usr/bin/git -c safe.directory='*' -C "$ROOT" log --stat -n 300
+job git-fsck /usr/bin/git free /usr/bin/git -c safe.directory='*' -C "$ROOT" fsck --full
+job openssl /usr/bin/openssl same /usr/bin/openssl dgst -sha512 "$J/text"
+COMPARE=no job openssl-speed /usr/bin/openssl free /usr/bin/openssl speed -seconds 1 -bytes 1024 sha256
+job zstd /usr/bin/zstd same /usr/bin/zstd --single-thread -19 -c "$J/text"
+job zstd-threads /usr/bin/zstd free /usr/bin/zstd -T4 -5 -c "$J/text"
+job xz /usr/bin/xz same /usr/bin/xz -T1 -c "$J/text"
+job awk /usr/bin/mawk same /usr/bin/mawk -f "$J/job.awk" "$J/lines"
+job find /usr/bin/find same /usr/bin/find "$ROOT/src" -name '*.c' -size +1k
+job node /usr/bin/node free /usr/bin/node "$J/job.js" "$(size 100 100000)"
+job java "$(realpath /usr/bin/java)" free "$(realpath /usr/bin/java)" -Xshare:auto "$J/Job.java" "$(size 100 100000)"
