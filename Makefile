@@ -38,6 +38,10 @@ lint: all        ## what the compiler does not see; part of the continuous integ
 	tools/check-manual $(abspath $(BUILD)/spile)
 tidy: all        ## advice
 	clang-tidy -p $(BUILD) --quiet $$(git ls-files 'src/*.c')
+coverage: all    ## probe sites of the system by rung
+	nice $(BUILD)/tests/coverage/rungs /usr/bin /usr/lib
+sweep: all       ## every function of real programs counted; long
+	SWEEP=long E2E_LIMIT=7200 tests/run $(BUILD) e2e -k sweep
 bench: all
 	bench/run $(BUILD)/spile
 format:
@@ -48,4 +52,4 @@ format-check:    ## advice: tells files that are not as clang-format would have 
 	done
 clean:
 	rm -rf build build-asan build-clang
-.PHONY: all deps deps-test demo check install asan clang lint tidy bench format format-check clean
+.PHONY: coverage sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean

@@ -157,7 +157,7 @@ static const struct relocate_case relocate_cases[] = {
 	{ 0x401000, { BYTES(0x67, 0xe3, 0x05) }, 0x500000,
 	  "jecxz 0x500005; jmp 0x50000a; jmp 0x401008" },
 	{ 0x401000, { BYTES(0x66, 0xe9, 0, 0, 0, 0) }, 0x500000, NULL },
-	{ 0x401000, { BYTES(0xc7, 0xf8, 0, 0, 0, 0) }, 0x500000, NULL },
+	{ 0x401000, { BYTES(0xc7, 0xf8, 0, 0, 0, 0) }, 0x500000, "xbegin 0x401006" },
 	/* calls: return address in the low 2 GiB, the next 2 GiB, and far up */
 	{ 0x401000, { BYTES(0xe8, 0, 1, 0, 0) }, 0x500000, "push $0x401005; jmp 0x401105" },
 	{ 0x81000000, { BYTES(0xe8, 0, 1, 0, 0) }, 0x80500000,
