@@ -268,6 +268,15 @@ static void remember_conditions(const struct group *g, struct ctl_patch *patch)
 	ctl_conditions_judge(s, patch);
 }
 
+/* Somebody may come to a byte of it that traps. */
+static bool traps(const struct patch_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->n_moved; i++)
+		if (plan->moved[i].from - plan->address < plan->size)
+			return true;
+	return plan->rung == RUNG_TRAP;
+}
+
 /* What a plan relies on is a patch of its own, before it in the list. */
 void ctl_helpers_add(struct ctl_process *p, struct patch_plan *plan)
 {
@@ -280,7 +289,7 @@ void ctl_helpers_add(struct ctl_process *p, struct patch_plan *plan)
 
 		helper.code_size = (uint32_t)proc_read(p->proc, helper.address, helper.code,
 						       sizeof helper.code);
-		p->needs_hooks |= helper.plan.n_moved != 0;
+		p->needs_hooks |= traps(&helper.plan);
 		vec_push(p->arena, &p->patches, helper);
 	}
 	plan->before = NULL; /* it may be in scratch memory */
@@ -312,7 +321,7 @@ static void plan_patch(struct group *g)
 	}
 	remember_conditions(g, &patch);
 	p->rungs[patch.plan.rung]++;
-	p->needs_hooks |= patch.plan.rung == RUNG_TRAP || patch.plan.n_moved;
+	p->needs_hooks |= traps(&patch.plan);
 	patch.n_helpers = patch.plan.n_before;
 	ctl_helpers_add(p, &patch.plan);
 	vec_push(p->arena, &p->patches, patch);
@@ -685,8 +694,6 @@ static uint64_t original_of(const struct ctl_patch *patch, uint64_t pc)
 		return pc;
 	if (pc == plan->trampoline || pc == plan->resume)
 		return plan->address;
-	if (pc == plan->back)
-		return plan->next;
 	for (uint32_t i = 0; i < plan->n_moved; i++)
 		if (plan->moved[i].to == pc)
 			return plan->moved[i].from;

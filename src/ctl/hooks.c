@@ -525,7 +525,8 @@ struct error *ctl_hooks_arm(struct ctl_process *p)
 		if (patch->plan.rung == RUNG_TRAP)
 			ctl_trap_add(p, patch->plan.address, patch->plan.trampoline);
 		for (uint32_t i = 0; i < patch->plan.n_moved; i++)
-			ctl_trap_add(p, patch->plan.moved[i].from, patch->plan.moved[i].to);
+			if (patch->plan.moved[i].from - patch->plan.address < patch->plan.size)
+				ctl_trap_add(p, patch->plan.moved[i].from, patch->plan.moved[i].to);
 		e = ctl_traps_publish(p);
 		if (!e)
 			e = ctl_patch_write(p, patch);

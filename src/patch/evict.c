@@ -161,9 +161,9 @@ static bool try_hole(struct planner *p, const struct spot *s, uint64_t at, uint3
 		if (!own || !can_reach(p, s, at + i) || !jump_make(p, &j))
 			continue;
 		plan_short(p, s, &j, RUNG_ISLAND);
-		j.n_ins = 0;
 		jump_plan(p, &j, RUNG_ISLAND, &helper);
-		helper.trampoline = helper.trampoline_end = helper.resume = helper.back = 0;
+		helper.trampoline = helper.trampoline_end = helper.resume = 0;
+		helper.n_moved = 0;
 		keep_plan(p, &helper);
 		return true;
 	}

@@ -157,15 +157,15 @@ void jump_plan(const struct planner *p, const struct jump *j, enum patch_rung ru
 				     .span = j->size,
 				     .trampoline = t->start,
 				     .trampoline_end = t->end,
-				     .resume = t->resume,
-				     .back = t->back,
-				     .next = t->next };
+				     .resume = t->resume };
 	read_original(p, plan);
 	memcpy(plan->patched, j->bytes, j->size);
 	for (uint32_t i = 1; i < t->n_ins; i++)
 		if (t->ins[i].address - j->at < plan->size)
 			plan->moved[plan->n_moved++] =
 				(struct patch_moved){ t->ins[i].address, t->twins[i] };
+	if (t->back && plan->n_moved < PATCH_MAX)
+		plan->moved[plan->n_moved++] = (struct patch_moved){ t->next, t->back };
 }
 
 void plan_settle(struct planner *p, const struct patch_plan *plan)

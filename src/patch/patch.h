@@ -130,8 +130,10 @@ struct patch_plan {
 	uint64_t trampoline; /* first byte of the bodies; 0: a helper that has none of its own */
 	uint64_t trampoline_end;
 	uint64_t resume; /* relocated first instruction: behind the bodies */
-	uint64_t back, next; /* the jump out of the trampoline, and where it goes; 0 none */
-	/* Interior boundaries, for program counters and traps: patched[] traps there. */
+	/*
+	 * Interior boundaries, for program counters and traps: patched[] traps there. Last, from
+	 * behind the patch: what the jump out of the trampoline stands for.
+	 */
 	struct patch_moved moved[PATCH_MAX];
 	uint32_t n_moved;
 	/*

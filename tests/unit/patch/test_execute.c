@@ -241,6 +241,8 @@ static void check_parked(const struct sample *s, const struct result *wanted, ui
 		uint64_t boundary = p->moved[i].from;
 		struct result got;
 
+		if (boundary - p->address >= p->size)
+			continue;
 		copy_function(s, at);
 		parked = boundary;
 		*(uint8_t *)(uintptr_t)boundary = 0xcc;
