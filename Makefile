@@ -40,6 +40,8 @@ tidy: all        ## advice
 	clang-tidy -p $(BUILD) --quiet $$(git ls-files 'src/*.c')
 coverage: all    ## probe sites of the system by rung
 	nice $(BUILD)/tests/coverage/rungs /usr/bin /usr/lib
+relocation: all  ## every instruction form of the system, displaced and in place; long
+	SPILE_LONG=1 nice $(BUILD)/tests/unit/x86/relocate_differential
 sweep: all       ## every function of real programs counted; long
 	SWEEP=long E2E_LIMIT=7200 tests/run $(BUILD) e2e -k sweep
 bench: all
@@ -52,4 +54,4 @@ format-check:    ## advice: tells files that are not as clang-format would have 
 	done
 clean:
 	rm -rf build build-asan build-clang
-.PHONY: coverage sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean
+.PHONY: coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean

@@ -310,6 +310,7 @@ static void plan_patch(struct group *g)
 				   .n_bodies = g->n_bodies };
 	struct error *e;
 
+	r.check_start = !(p->session->bundle->sites.p[g->sites[0]].flags & CTL_SITE_ENTRY);
 	read_code(g, &r);
 	remember_code(g, &patch);
 	e = patch_plan_make(p->session->scratch, p->space, &r, &patch.plan);

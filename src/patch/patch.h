@@ -103,6 +103,7 @@ struct patch_request {
 	uint64_t function_start, function_end;
 	bool allow_trap; /* the trap rung is available */
 	enum patch_rung first_rung; /* of the ladder: cheaper ones are not tried (tests) */
+	bool check_start; /* the address may lie inside an instruction: then it is refused */
 	bool alone; /* relies on no bytes that another plan writes: those may be put back before */
 	bool own_int3; /* an int3 at the site is the program's, not a breakpoint */
 	/* Places that control comes to in ways that code does not show: landing pads, say. */

@@ -180,6 +180,10 @@ struct error *patch_plan_make(struct arena *a, struct patch_space *s, const stru
 	struct x86_ins first;
 
 	p.bare.n_bodies = 0;
+	if (r->check_start && patch_flow_decode(p.flow, r) &&
+	    patch_flow_boundary(p.flow, r->address) != r->address)
+		return error_new(ERROR_UNSUPPORTED, "0x%llx is inside an instruction",
+				 (unsigned long long)r->address);
 	skip_endbr(&p);
 	if (!planner_decode(&p, p.site, &first))
 		return error_new(ERROR_UNSUPPORTED, "no instruction at 0x%llx",

@@ -32,7 +32,8 @@ struct process_query {
 
 /* Adds the sites of one module to q->sites. False after a diagnostic. */
 typedef bool process_resolve_fn(struct process_query *q, const struct process_module *m);
-process_resolve_fn process_mark_resolve, process_function_resolve;
+process_resolve_fn process_mark_resolve, process_function_resolve, process_address_resolve,
+	process_absolute_resolve;
 
 struct process_tail {
 	const char *text;

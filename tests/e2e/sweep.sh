@@ -16,9 +16,15 @@ cat >"$J/job.sh" <<'EOF'
 f() { local i s=0; for ((i = 0; i < $1; i++)); do s=$((s + i)); done; echo $s; }
 a=(); for ((i = 0; i < $1; i++)); do a[i]="x$i"; done
 declare -A m; for x in "${a[@]}"; do m[$x]=${#x}; done
-echo "${#a[@]} ${#m[@]} ${m[x7]}"; f $1; echo "$(f 10)" | while read -r l; do echo "got $l"; done
-printf '%s\n' "${a[@]:0:20}" | { while read -r l; do [[ $l =~ ^x([0-9]+)$ ]] && echo "${BASH_REMATCH[1]}"; done; }
-trap 'echo usr' USR1; kill -USR1 $$; echo end; exit 3
+echo "${#a[@]} ${#m[@]} ${m[x7]}"; f $1; printf '%s\n' "${a[@]:0:20}"
+for x in "${a[@]:0:20}"; do [[ $x =~ ^x([0-9]+)$ ]] && echo "${BASH_REMATCH[1]}"; done
+case $1 in *0) echo "${a[3]^^} ${a[4]//x/yy}";; esac; exit 3
+EOF
+cat >"$J/forks.sh" <<'EOF'
+echo "$(echo $1)" | while read -r l; do echo "got $l"; done
+for ((i = 0; i < $1 / 20; i++)); do (exit $i) || s="$s $(echo $i)"; done; echo $s
+seq 20 | { while read -r l; do echo "x$l"; done; } | sort | tail -3
+trap 'echo usr' USR1; kill -USR1 $$; sleep 0.01 & wait; echo end; exit 3
 EOF
 cat >"$J/job.py" <<'EOF'
 import collections, json, re, sys, hashlib, zlib, decimal, random, unicodedata, struct
@@ -109,7 +115,7 @@ job() {
 		: >"$W/out"
 		chmod 666 "$W/out"
 		as_user timeout -k 5 "$(size 60 900)" setarch -R "$SPILE" -v -o "$W/out" -e "global n
-			probe process(\"$program\").function(\"*\"), process(\"$program\").library(\"*\").function(\"*\")$extra { n++ }
+			probe process(\"$program\").function(\"*\") ?, process(\"$program\").library(\"*\").function(\"*\") ?$extra { n++ }
 			probe end { println(n) }" -c "$*" >"$W/target" 2>"$W/target.err" </dev/null
 		is "spile's status" $? "$([ $plain = 0 ] && echo 0 || echo 1)" # as SystemTap: 1 when the command failed
 		[ "${COMPARE:-yes}" = no ] || cmp -s "$W/plain" "$W/target" ||
@@ -127,6 +133,7 @@ job() {
 PYTHON=$(realpath /usr/bin/python3 2>/dev/null)
 export PYTHONHASHSEED=0 PERL_HASH_SEED=0
 job bash /bin/bash same /bin/bash "$J/job.sh" "$(size 100 20000)"
+job bash-forks /bin/bash free /bin/bash "$J/forks.sh" "$(size 100 4000)"
 job python "$PYTHON" same "$PYTHON" -I "$J/job.py" "$(size 100 20000)"
 job sort /usr/bin/sort same /usr/bin/sort --parallel=1 -k2,3 -r "$J/lines"
 job gcc "$(gcc -print-prog-name=cc1)" same "$(gcc -print-prog-name=cc1)" -quiet -O2 -o - "$J/job.c"

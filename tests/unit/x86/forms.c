@@ -2,8 +2,10 @@
 /* forms: distinct instruction forms found in the text of installed programs. */
 #include "forms.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -87,7 +89,7 @@ static void add_instruction(struct forms *f, const uint8_t *bytes,
 					ZYDIS_ATTRIB_HAS_NOTRACK | ZYDIS_ATTRIB_HAS_OPERANDSIZE);
 	for (uint32_t i = 0; i < z->operand_count_visible && i < base_count(key.operand); i++)
 		key_operand(&key, i, &operands[i]);
-	hash = base_hash(&key, sizeof key);
+	hash = base_hash(&key, sizeof key); /* of different forms, equal once in 2^40 or so */
 	if (map_find_u64(f->seen, hash))
 		return;
 	map_put_u64(f->seen, hash, f);
@@ -120,6 +122,9 @@ static void add_sections(struct forms *f, const uint8_t *file, size_t size, size
 	const Elf64_Ehdr *e = (const Elf64_Ehdr *)file;
 	const Elf64_Shdr *s;
 
+	/* Objects of other sorts: kernel modules, intermediate files. */
+	if (size >= sizeof *e && e->e_type != ET_EXEC && e->e_type != ET_DYN)
+		return;
 	if (size < sizeof *e || memcmp(e->e_ident, ELFMAG, SELFMAG) != 0 ||
 	    e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_machine != EM_X86_64 ||
 	    e->e_shoff > size || size - e->e_shoff < (size_t)e->e_shnum * sizeof *s)
@@ -152,4 +157,25 @@ bool forms_add_file(struct forms *f, const char *path, size_t limit)
 	add_sections(f, file, (size_t)st.st_size, limit);
 	munmap(file, (size_t)st.st_size);
 	return true;
+}
+
+void forms_add_folder(struct forms *f, const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *d;
+	struct stat st;
+
+	while (dir && (d = readdir(dir))) {
+		char inner[4096];
+
+		snprintf(inner, sizeof inner, "%s/%s", path, d->d_name);
+		if (d->d_name[0] == '.' || lstat(inner, &st))
+			continue;
+		if (S_ISDIR(st.st_mode))
+			forms_add_folder(f, inner);
+		else if (S_ISREG(st.st_mode))
+			f->files += forms_add_file(f, inner, SIZE_MAX);
+	}
+	if (dir)
+		closedir(dir);
 }

@@ -8,8 +8,9 @@
  * else; everything must be equal afterwards: registers, flags, vector state,
  * image, exit, and if it faulted, signal and address.
  *
- * SPILE_LONG=1 runs millions of cases, else some ten thousands; SPILE_SEED sets the
- * seed.  All cases run in a child process, which may be destroyed by them.
+ * SPILE_LONG=1 (`make relocation`) takes the forms from everything below /usr/bin and /usr/lib and
+ * runs millions of cases, else some ten thousands of some files' forms; SPILE_SEED sets
+ * the seed.  All cases run in a child process, which may be destroyed by them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -557,6 +558,12 @@ static const struct form rare_forms[] = {
 	{ { 0x62, 0xf1, 0x7c, 0x48, 0x28, 0x05, 0, 0, 0, 0 }, 10 }, /* EVEX */
 	{ { 0x62, 0xf1, 0x7c, 0x58, 0x58, 0x05, 0, 0, 0, 0 }, 10 }, /* with broadcast */
 	{ { 0x62, 0xf3, 0x7d, 0x48, 0x25, 0x05, 0, 0, 0, 0, 0x96 }, 11 }, /* with imm8 */
+	{ { 0xc5, 0xf8, 0x28, 0x05, 0, 0, 0, 0 }, 8 }, /* VEX of two and three bytes */
+	{ { 0xc4, 0xe3, 0x79, 0x0f, 0x05, 0, 0, 0, 0, 3 }, 10 },
+	{ { 0x8f, 0xe8, 0x78, 0xa2, 0x05, 0, 0, 0, 0, 0x10 }, 10 }, /* XOP */
+	{ { 0x0f, 0x0f, 0x05, 0, 0, 0, 0, 0x9e }, 8 }, /* 3DNow: the opcode is last */
+	{ { 0xf3, 0x48, 0xa5 }, 3 }, /* rep movsq */
+	{ { 0x48, 0xf7, 0x05, 0, 0, 0, 0, 1, 0, 0, 0 }, 11 }, /* imm32 behind the displacement */
 };
 
 static void collect(struct forms *forms, size_t limit)
@@ -575,12 +582,17 @@ static void collect(struct forms *forms, size_t limit)
 		vec_push(forms->arena, &forms->list, rare_forms[i]);
 	for (size_t i = 0; i < base_count(files); i++)
 		forms_add_file(forms, files[i], limit);
+	if (limit == SIZE_MAX) {
+		forms_add_folder(forms, "/usr/bin");
+		forms_add_folder(forms, "/usr/lib");
+	}
 }
 
 static void tell(const struct forms *forms)
 {
-	print_message("%u forms of %u instructions; %u cases, %u of them faulted\n", forms->list.n,
-		      forms->instructions, report->cases, report->faults);
+	print_message("%u forms of %llu instructions; %u cases, %u of them faulted\n",
+		      forms->list.n, (unsigned long long)forms->instructions, report->cases,
+		      report->faults);
 	for (int i = SKIP_NONE + 1; i < SKIP_COUNT; i++)
 		if (report->skipped[i])
 			print_message("%8u skipped: %s\n", report->skipped[i], skip_names[i]);
