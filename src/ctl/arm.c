@@ -23,6 +23,8 @@
 #define CODE_BEHIND 16u /* filler behind a function */
 #define CODE_UNKNOWN 64u /* bytes read where no function is known */
 #define CODE_MOST (1u << 20)
+#define NEAR_SMALL 32u /* bytes of a function that may need its neighbours */
+#define NEAR_MOST 65536u
 #define JUMP_OPCODE 0xe9 /* of jmp rel32 */
 #define JUMP_SIZE 5u
 #define INT3 0xcc
@@ -181,6 +183,29 @@ static bool is_code(const struct ctl_process *p, const struct ctl_module *m, uin
 	return map && map->executable && map->inode == m->inode && map->device == m->device;
 }
 
+/* Functions before and behind a small one may have to make room for its patch. */
+static void find_near(const struct group *g, struct patch_request *r, uint64_t *first, uint64_t *last)
+{
+	uint64_t sides[] = { *first - 1 - g->m->bias, *last - g->m->bias };
+	struct elf_file *f;
+	const char *name;
+
+	if (*last - *first >= NEAR_SMALL || elf_open(g->p->session->elf, g->m->file->path, &f))
+		return;
+	for (int i = 0; i < 2; i++) {
+		struct patch_range *n = &r->near[r->n_near];
+
+		if (!elf_function_at(f, sides[i], &name, &n->start, &n->end) ||
+		    n->end - n->start > NEAR_MOST || sides[i] - n->start >= n->end - n->start)
+			continue;
+		n->start += g->m->bias;
+		n->end += g->m->bias;
+		*first = base_min(*first, n->start);
+		*last = base_max(*last, n->end);
+		r->n_near++;
+	}
+}
+
 /* Bytes around the site, as the planner wants them. */
 static void read_code(const struct group *g, struct patch_request *r)
 {
@@ -191,8 +216,9 @@ static void read_code(const struct group *g, struct patch_request *r)
 	if (site->function_start <= site->address && site->address < site->function_end &&
 	    site->function_end - site->function_start <= CODE_MOST) {
 		start = r->function_start = g->m->bias + site->function_start;
-		r->function_end = g->m->bias + site->function_end;
-		end = r->function_end + CODE_BEHIND;
+		end = r->function_end = g->m->bias + site->function_end;
+		find_near(g, r, &start, &end);
+		end += CODE_BEHIND;
 	}
 	code = arena_alloc(g->p->session->scratch, end - start);
 	r->code = code;

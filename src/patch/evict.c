@@ -222,8 +222,15 @@ bool evict_to_island(struct planner *p)
 
 /* ---- a neighbour ------------------------------------------------------------------------------ */
 
+/* A function whose instructions may move out. */
+struct hood {
+	const struct patch_request *request; /* that function's extents */
+	struct patch_flow *flow;
+};
+
 /* Instructions that may move out together: no way in, no site, no plan's bytes. */
-static bool run_look(struct planner *p, const struct spot *s, uint64_t at, struct spot *run)
+static bool run_look(struct planner *p, const struct hood *h, const struct spot *s, uint64_t at,
+		     struct spot *run)
 {
 	struct patch_range whole = { at, at }, inside;
 	uint64_t first;
@@ -238,10 +245,10 @@ static bool run_look(struct planner *p, const struct spot *s, uint64_t at, struc
 			break;
 		whole.end = ins->address + ins->length;
 		inside = (struct patch_range){ at + 1, whole.end };
-		if (whole.end - at > RUN_MOST || whole.end > p->request->function_end ||
+		if (whole.end - at > RUN_MOST || whole.end > h->request->function_end ||
 		    (whole.end > s->at && at < s->at + s->length) ||
 		    patch_text_free(p->text, at, (uint32_t)(whole.end - at)) < whole.end - at ||
-		    patch_flow_into(p->flow, p->request, &inside, &whole, &first) != FLOW_NONE)
+		    patch_flow_into(h->flow, h->request, &inside, &whole, &first) != FLOW_NONE)
 			break;
 		run->length += ins->length;
 		run->n++;
@@ -249,8 +256,8 @@ static bool run_look(struct planner *p, const struct spot *s, uint64_t at, struc
 			break;
 	}
 	run->own = run->length;
-	return run->length >= RUN_LEAST &&
-	       (run->n == 1 || p->request->allow_trap || !patch_flow_is_hidden(p->flow, p->request));
+	return run->length >= RUN_LEAST && (run->n == 1 || p->request->allow_trap ||
+					    !patch_flow_is_hidden(h->flow, h->request));
 }
 
 static void plan_run(struct planner *p, const struct spot *run, struct jump *out,
@@ -295,25 +302,46 @@ static bool try_run(struct planner *p, const struct spot *s, const struct spot *
 	return false;
 }
 
-bool evict_neighbour(struct planner *p)
+static bool evict_from(struct planner *p, const struct hood *h)
 {
-	const struct patch_request *r = p->request;
-	uint64_t start = window_start(p, &p->spot), end = base_min(r->function_end, p->site + REACH_ON);
+	uint64_t at = p->site - base_min(p->site, (uint64_t)REACH_BACK + RUN_MOST), end;
 	struct spot run;
 
-	if (!patch_flow_decode(p->flow, r))
+	if (!patch_flow_decode(h->flow, h->request))
 		return false;
-	for (uint64_t at = patch_flow_boundary(p->flow, start); at < end;
-	     at = patch_flow_boundary(p->flow, at + 1)) {
+	at = base_max(at, h->request->function_start);
+	end = base_min(h->request->function_end, p->site + REACH_ON);
+	if (at >= end)
+		return false;
+	for (at = patch_flow_boundary(h->flow, at); at < end;
+	     at = patch_flow_boundary(h->flow, at + 1)) {
 		struct spot s = p->spot;
 
-		if (!run_look(p, &s, at, &run))
+		if (!run_look(p, h, &s, at, &run))
 			continue;
 		for (uint32_t n = s.n; n; n--) {
 			spot_shorten(p, &s, n);
 			if (s.own && try_run(p, &s, &run))
 				return true;
 		}
+	}
+	return false;
+}
+
+bool evict_neighbour(struct planner *p)
+{
+	struct hood own = { p->request, p->flow };
+
+	if (evict_from(p, &own))
+		return true;
+	for (uint32_t i = 0; i < p->request->n_near; i++) {
+		struct patch_request r = *p->request;
+		struct hood near = { &r, p->near_flow };
+
+		r.function_start = p->request->near[i].start;
+		r.function_end = p->request->near[i].end;
+		if (evict_from(p, &near))
+			return true;
 	}
 	return false;
 }

@@ -106,6 +106,9 @@ struct patch_request {
 	bool check_start; /* the address may lie inside an instruction: then it is refused */
 	bool alone; /* relies on no bytes that another plan writes: those may be put back before */
 	bool own_int3; /* an int3 at the site is the program's, not a breakpoint */
+	/* Functions before and behind a small one, wholly in `code`: they may make room. */
+	struct patch_range near[2];
+	uint32_t n_near;
 	/* Places that control comes to in ways that code does not show: landing pads, say. */
 	const uint64_t *entries;
 	uint32_t n_entries;

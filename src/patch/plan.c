@@ -173,6 +173,7 @@ struct error *patch_plan_make(struct arena *a, struct patch_space *s, const stru
 			     .space = s,
 			     .text = patch_space_text(s),
 			     .flow = patch_space_flow(s),
+			     .near_flow = patch_space_near_flow(s),
 			     .request = r,
 			     .bare = *r,
 			     .plan = out,

@@ -37,7 +37,7 @@ struct planner {
 	struct arena *arena;
 	struct patch_space *space;
 	struct patch_text *text;
-	struct patch_flow *flow;
+	struct patch_flow *flow, *near_flow; /* of the site's function, and of one near it */
 	const struct patch_request *request;
 	struct patch_request bare; /* the request without bodies, for what is evicted */
 	struct patch_plan *plan;

@@ -36,7 +36,7 @@ struct patch_space {
 	VEC(struct page_state *) states; /* of pages[i] */
 	VEC(uint32_t) order; /* indexes of pages, by address */
 	struct patch_text *text;
-	struct patch_flow *flow;
+	struct patch_flow *flow, *near_flow;
 };
 
 struct patch_space *patch_space_create(struct arena *a)
@@ -46,6 +46,7 @@ struct patch_space *patch_space_create(struct arena *a)
 	s->arena = a;
 	s->text = patch_text_create(a);
 	s->flow = patch_flow_create(a);
+	s->near_flow = patch_flow_create(a);
 	return s;
 }
 
@@ -59,6 +60,11 @@ struct patch_flow *patch_space_flow(struct patch_space *s)
 	return s->flow;
 }
 
+struct patch_flow *patch_space_near_flow(struct patch_space *s)
+{
+	return s->near_flow;
+}
+
 void patch_space_expect(struct patch_space *s, uint64_t address)
 {
 	patch_text_expect(s->text, address);
@@ -68,6 +74,7 @@ void patch_space_forget(struct patch_space *s, uint64_t start, uint64_t end)
 {
 	patch_text_forget(s->text, start, end);
 	patch_flow_reset(s->flow);
+	patch_flow_reset(s->near_flow);
 }
 
 void patch_space_original(const struct patch_space *s, uint64_t address, uint8_t *bytes, uint32_t n)

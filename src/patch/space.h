@@ -24,5 +24,6 @@ void patch_space_release(struct patch_space *s, uint64_t address, uint32_t size)
 /* What plans of this space have made of the code, and what is known of its flow. */
 struct patch_text *patch_space_text(struct patch_space *s);
 struct patch_flow *patch_space_flow(struct patch_space *s);
+struct patch_flow *patch_space_near_flow(struct patch_space *s);
 
 #endif

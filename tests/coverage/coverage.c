@@ -39,6 +39,8 @@
 #define LIBRARIES (48 * MIB) /* that stand around a library */
 #define CODE_BEHIND 16u
 #define CODE_UNKNOWN 64u
+#define NEAR_SMALL 32u
+#define NEAR_MOST 65536u
 #define FILES_MOST 65536u
 #define BODY_SITE 7
 #define TOUCHED 256u /* bytes around a site that its plan may write */
@@ -51,7 +53,8 @@ static const char *const kind_names[] = { "function entries, each alone", "funct
 static const double bounds[] = { 1, 1, 5, 5 };
 
 struct result {
-	_Atomic uint64_t rungs[KINDS][RUNG_COUNT], refused[KINDS], no_code[KINDS];
+	_Atomic uint64_t rungs[KINDS][RUNG_COUNT], refused[KINDS];
+	_Atomic uint64_t no_code[KINDS]; /* line tables name addresses that are no instruction */
 	_Atomic uint32_t next, files;
 };
 static struct result *result;
@@ -223,6 +226,28 @@ static void add_statements(struct sites *s, Dwarf *dwarf)
 
 /* ---- planning --------------------------------------------------------------------------------------- */
 
+/* As ctl does for small functions. */
+static void add_near(const struct world *w, const struct site *site, struct patch_request *r)
+{
+	uint64_t first = site->start, last = site->end, sides[] = { site->start - 1, site->end };
+	const char *name;
+
+	for (int i = 0; i < 2 && site->end - site->start < NEAR_SMALL; i++) {
+		struct patch_range *n = &r->near[r->n_near];
+
+		if (!elf_function_at(w->file, sides[i], &name, &n->start, &n->end) ||
+		    n->end - n->start > NEAR_MOST || sides[i] - n->start >= n->end - n->start)
+			continue;
+		first = base_min(first, n->start);
+		last = base_max(last, n->end);
+		n->start += w->bias;
+		n->end += w->bias;
+		r->n_near++;
+	}
+	r->code_address = first;
+	r->code_size = (uint32_t)(last - first);
+}
+
 static void plan(struct arena *a, const struct world *w, struct patch_space *space,
 		 const struct site *site, enum kind kind)
 {
@@ -232,18 +257,21 @@ static void plan(struct arena *a, const struct world *w, struct patch_space *spa
 	struct patch_request r = { .address = site->address + w->bias,
 				   .allow_trap = true,
 				   .own_int3 = true,
+				   .check_start = kind == STATEMENT,
 				   .read = read_file,
 				   .read_user = (void *)(uintptr_t)w,
 				   .bodies = &body,
 				   .n_bodies = 1 };
 	struct patch_plan out;
 	struct error *e;
-	uint64_t available, start = site->address;
+	uint64_t available, start = site->address, size = CODE_UNKNOWN;
 
 	if (site->end > site->start) {
-		start = site->start;
 		r.function_start = site->start + w->bias;
 		r.function_end = site->end + w->bias;
+		add_near(w, site, &r);
+		start = r.code_address;
+		size = r.code_size + CODE_BEHIND;
 	}
 	r.code = elf_bytes(w->file, start, &available);
 	r.code_address = start + w->bias;
@@ -251,10 +279,12 @@ static void plan(struct arena *a, const struct world *w, struct patch_space *spa
 		result->no_code[kind]++;
 		return;
 	}
-	available = base_min(available, site->end > site->start ? site->end - start + CODE_BEHIND :
-								   CODE_UNKNOWN);
-	r.code_size = (uint32_t)available;
+	r.code_size = (uint32_t)base_min(available, size);
 	e = patch_plan_make(a, space, &r, &out);
+	if (e && (strstr(error_text(e), "inside an instruction") || strstr(error_text(e), "no instruction"))) {
+		result->no_code[kind]++;
+		return;
+	}
 	if (e)
 		result->refused[kind]++;
 	else
@@ -432,7 +462,7 @@ static bool tell(bool check)
 	printf("%u files\n%-30s %9s", result->files, "", "sites");
 	for (int i = 0; i < RUNG_COUNT; i++)
 		printf(" %8s", patch_rung_name((enum patch_rung)i));
-	printf(" %8s\n", "refused");
+	printf(" %8s %8s\n", "refused", "no code");
 	for (int k = 0; k < KINDS; k++) {
 		uint64_t sum = result->refused[k], trap = result->rungs[k][RUNG_TRAP];
 
@@ -441,7 +471,8 @@ static bool tell(bool check)
 		printf("%-30s %9llu", kind_names[k], (unsigned long long)sum);
 		for (int i = 0; i < RUNG_COUNT; i++)
 			printf(" %7.3f%%", sum ? 100.0 * (double)result->rungs[k][i] / (double)sum : 0.0);
-		printf(" %8llu\n", (unsigned long long)result->refused[k]);
+		printf(" %8llu %8llu\n", (unsigned long long)result->refused[k],
+		       (unsigned long long)result->no_code[k]);
 		if (check && (result->refused[k] || (double)trap * 1000 > bounds[k] * (double)sum)) {
 			printf("too many: %llu trap, %llu refused\n", (unsigned long long)trap,
 			       (unsigned long long)result->refused[k]);

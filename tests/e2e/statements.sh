@@ -15,7 +15,8 @@ script_of() { # PROGRAM ADDRESS...: one counter per address
 	local program=$1 a
 	shift
 	for a in "$@"; do
-		echo "global c$a; probe process(\"$program\").statement(0x$a) { c$a++ } probe end { if (c$a) printf(\"$a %d\n\", c$a) }"
+		printf 'global c%s; probe process("%s").statement(0x%s) { c%s++ } probe end { if (c%s) println("%s ", c%s) }\n' \
+			"$a" "$program" "$a" "$a" "$a" "$a" "$a"
 	done
 }
 
