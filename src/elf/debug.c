@@ -2,6 +2,7 @@
 /* The handle of libdw, the units by address, and the scopes that hold an address. */
 #include <dwarf.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "elf/debug.h"
@@ -11,7 +12,7 @@
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-static struct elf_debug *debug_open(struct elf_file *f)
+static struct elf_debug *file_open(struct elf_file *f)
 {
 	struct elf_private *p = private_of(f);
 	struct elf_debug *d = arena_new(p->arena, struct elf_debug);
@@ -21,23 +22,49 @@ static struct elf_debug *debug_open(struct elf_file *f)
 	if (d->fd < 0)
 		return NULL;
 	d->elf = elf_begin(d->fd, ELF_C_READ_MMAP, NULL);
-	d->dwarf = d->elf ? dwarf_begin_elf(d->elf, DWARF_C_READ, NULL) : NULL;
-	if (d->dwarf)
+	if (d->elf)
 		return d;
-	p->debug_missing = arena_printf(p->arena, "%s: %s", d->path, dwarf_errmsg(-1));
+	p->debug_missing = arena_printf(p->arena, "%s: %s", d->path, elf_errmsg(-1));
 	elf_debug_close(d);
 	return NULL;
 }
 
-struct elf_debug *elf_debug_of(struct elf_file *f)
+struct elf_debug *elf_debug_file_of(struct elf_file *f)
 {
 	struct elf_private *p = private_of(f);
 
 	if (!p->debug_looked_for) {
 		p->debug_looked_for = true;
-		p->debug = debug_open(f);
+		p->debug = file_open(f);
 	}
 	return p->debug;
+}
+
+struct elf_debug *elf_debug_of(struct elf_file *f)
+{
+	struct elf_private *p = private_of(f);
+	struct elf_debug *d = elf_debug_file_of(f);
+
+	if (!d || d->dwarf)
+		return d;
+	d->dwarf = dwarf_begin_elf(d->elf, DWARF_C_READ, NULL);
+	if (d->dwarf)
+		return d;
+	p->debug_missing = arena_printf(p->arena, "%s: %s", d->path, dwarf_errmsg(-1));
+	elf_debug_close(d);
+	p->debug = NULL;
+	return NULL;
+}
+
+void elf_debug_identity(const struct elf_debug *d, uint64_t *size, uint64_t *time)
+{
+	struct stat st;
+
+	*size = *time = 0;
+	if (fstat(d->fd, &st) != 0)
+		return;
+	*size = (uint64_t)st.st_size;
+	*time = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 }
 
 void elf_debug_close(struct elf_debug *d)
@@ -54,19 +81,19 @@ void elf_debug_close(struct elf_debug *d)
 
 bool elf_has_debug(struct elf_file *f)
 {
-	return elf_debug_of(f) != NULL;
+	return elf_debug_file_of(f) != NULL;
 }
 
 const char *elf_debug_missing(struct elf_file *f)
 {
-	return elf_debug_of(f) ? NULL : private_of(f)->debug_missing;
+	return elf_debug_file_of(f) ? NULL : private_of(f)->debug_missing;
 }
 
 const char *const *elf_debug_warnings(struct elf_file *f, uint32_t *n)
 {
 	struct elf_private *p = private_of(f);
 
-	elf_debug_of(f);
+	elf_debug_file_of(f);
 	*n = p->debug_warnings.n;
 	return (const char *const *)p->debug_warnings.p;
 }

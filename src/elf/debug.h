@@ -24,7 +24,7 @@ struct elf_debug {
 	const char *path; /* the file that has the sections */
 	int fd; /* open on it */
 	Elf *elf;
-	Dwarf *dwarf;
+	Dwarf *dwarf; /* NULL until elf_debug_of(): unpacking sections takes time */
 	struct arena *arena; /* of the elf_cache */
 	bool units_loaded;
 	VEC(struct unit_range) ranges; /* sorted by start */
@@ -33,7 +33,11 @@ struct elf_debug {
 
 /* The handle of f's debug information, opened at the first call; NULL: see elf_debug_missing(). */
 struct elf_debug *elf_debug_of(struct elf_file *f);
+/* The same, maybe without its handle of libdw, for what the index answers. */
+struct elf_debug *elf_debug_file_of(struct elf_file *f);
 void elf_debug_close(struct elf_debug *d);
+/* Size and time of the last change, in nanoseconds, of the file with the sections. */
+void elf_debug_identity(const struct elf_debug *d, uint64_t *size, uint64_t *time);
 
 /* The entry behind one and its children; false at the last, and where a damaged file leads back. */
 bool elf_debug_sibling(Dwarf_Die *die);

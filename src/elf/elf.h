@@ -132,4 +132,91 @@ const char *elf_debug_missing(struct elf_file *f);
 /* Separate files that were passed over since they belong to another build; each one line. */
 const char *const *elf_debug_warnings(struct elf_file *f, uint32_t *n);
 
+/* ---- functions by debug information ----------------------------------------------------------- */
+
+/* A function of the source; of one that is inlined, what its copies have in common. */
+struct elf_function {
+	const char *name; /* as in the source: "get", "tmpl<int>" */
+	const char *linkage; /* "_ZN2n13boxIiE3getEi", "" none */
+	const char *scope; /* "n1::box<int>", "" none */
+	const char *file; /* of the declaration, whole path, "" not said */
+	uint32_t line;
+	bool is_external;
+	bool is_inlined; /* then it has no address, but copies */
+	uint64_t address; /* link-time, of the first instruction */
+	uint32_t unit; /* number; with `entry` it names the entry of the debug information */
+	uint64_t entry; /* offset in .debug_info */
+	uint32_t number; /* in order of names */
+};
+typedef bool elf_function_fn(void *user, const struct elf_function *f);
+/*
+ * Functions whose name, or linkage name for "_Z..." and "_R...", or any symbol's name for their
+ * first instruction matches the glob; each once. The hook returns false to stop. False: the file
+ * has no debug information. The first call per file builds the index (or maps it from the cache).
+ */
+bool elf_each_debug_function(struct elf_file *f, const char *glob, elf_function_fn *hook, void *user);
+/* Whether an address is some function's first instruction. */
+bool elf_debug_function_starts(struct elf_file *f, uint64_t address);
+
+/* Code of a function: itself or one of its inlined copies. */
+struct elf_code {
+	uint32_t unit;
+	uint64_t entry; /* offset in .debug_info */
+	uint64_t address; /* where it is entered */
+	uint64_t start, end; /* of the first range; 0 0 for copies */
+	const struct elf_function *function; /* of the caller */
+};
+typedef bool elf_code_fn(void *user, const struct elf_code *c);
+/* The code of a function: one, or its copies; `function` is passed on. */
+void elf_each_code(struct elf_file *f, const struct elf_function *function, elf_code_fn *hook,
+		   void *user);
+/*
+ * Where the parameters are in place: behind the prologue as the line table tells it, or the first
+ * instruction where the locations hold from there on (GCC with location lists). always: by the
+ * line table in any case; never: the first instruction.
+ */
+enum elf_prologue { ELF_PROLOGUE_AUTO, ELF_PROLOGUE_ALWAYS, ELF_PROLOGUE_NEVER };
+uint64_t elf_code_body(struct elf_file *f, const struct elf_code *c, enum elf_prologue how);
+
+/* ---- lines ------------------------------------------------------------------------------------- */
+
+struct elf_line_spec {
+	enum { ELF_LINES_ALL, ELF_LINES_LISTED, ELF_LINES_RELATIVE } kind; /* to the declaration */
+	const uint32_t *numbers;
+	uint32_t n;
+	bool nearest; /* else the nearest line that has code */
+	bool (*file_matches)(void *user, const char *path);
+	void *user;
+	/* out: a line that has no code, and the nearest before and behind it that have (0 none) */
+	uint32_t missing, before, behind;
+	const char *missing_file;
+};
+typedef bool elf_line_fn(void *user, const struct elf_code *in, uint64_t address, uint32_t line);
+/* Places in the line table that belong to the code given; for each code that has the address. */
+void elf_each_line(struct elf_file *f, struct elf_line_spec *spec, const struct elf_code *codes,
+		   uint32_t n, elf_line_fn *hook, void *user);
+/* The record of the line table that an address belongs to; *start is the record's address. */
+bool elf_line_at(struct elf_file *f, uint64_t address, const char **file, uint32_t *line,
+		 uint64_t *start);
+/* The innermost function around an address (a copy only with `inlined`); function has its name. */
+bool elf_code_at(struct elf_file *f, uint64_t address, bool inlined, struct elf_code *code,
+		 struct elf_function *function);
+
+/* ---- labels and calls ---------------------------------------------------------------------------- */
+
+struct elf_label {
+	const char *name, *file;
+	uint32_t line;
+	uint64_t address;
+};
+typedef bool elf_label_fn(void *user, const struct elf_label *l);
+void elf_each_label(struct elf_file *f, const struct elf_code *in, elf_label_fn *hook, void *user);
+/*
+ * Functions that the code calls, as far as the compiler knew: inlined copies in it (the code given
+ * is the copy) and targets of calls (the function itself), each once.
+ */
+typedef bool elf_callee_fn(void *user, const struct elf_function *callee, const struct elf_code *c);
+void elf_each_callee(struct elf_file *f, const struct elf_code *in, elf_callee_fn *hook,
+		     void *user);
+
 #endif

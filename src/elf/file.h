@@ -62,6 +62,8 @@ struct elf_private {
 	struct elf_debug *debug; /* or NULL, and then */
 	const char *debug_missing; /* why */
 	VEC(const char *) debug_warnings;
+	bool index_tried;
+	struct elf_index *functions; /* or NULL */
 	bool marks_loaded;
 	struct elf_mark *marks;
 	uint32_t n_marks;

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "elf/debug.h"
+#include "elf/index.h"
 
 struct elf_cache {
 	struct arena *arena;
@@ -28,6 +28,7 @@ struct elf_cache *elf_cache_create(struct arena *a)
 void elf_cache_destroy(struct elf_cache *c)
 {
 	vec_each(f, &c->files) {
+		elf_index_close(private_of(*f)->functions);
 		elf_debug_close(private_of(*f)->debug);
 		private_of(*f)->debug = NULL;
 		munmap((void *)(uintptr_t)(*f)->image, (*f)->image_size);

@@ -95,7 +95,7 @@ static bool table_from_dynamic(const struct elf_file *f, struct symbol_table *ou
 /* strip leaves .symtab to the separate file; its bytes stay with the handle. */
 static bool table_from_debug(struct elf_file *f, struct symbol_table *out)
 {
-	struct elf_debug *d = elf_debug_of(f);
+	struct elf_debug *d = elf_debug_file_of(f);
 	Elf_Data *symbols, *strings;
 	GElf_Shdr h = { 0 };
 	Elf_Scn *s = NULL;

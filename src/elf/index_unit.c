@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The functions of one unit, with the names that other entries hold.
+ *
+ *	DW_TAG_subprogram  abstract_origin ──▶ DW_TAG_subprogram (inline)  specification ──▶ declaration
+ *	  low_pc                                 name? line                                   name, scope
+ *
+ * With link-time optimization and dwz, origins are in other units.
+ */
+#include <dwarf.h>
+
+#include "elf/index.h"
+
+/* A longer chain of origins is a damaged file's. */
+#define ORIGINS 8u
+/* Paths and scopes that a worker makes: more is a damaged file's. */
+#define TEXT_LIMIT (256u << 20)
+
+/* ---- units --------------------------------------------------------------------------------- */
+
+static void unit_add(struct index_sources *s, struct scan_worker *w, struct arena *scratch,
+		     struct scan_unit *u, enum index_unit_kind kind)
+{
+	scan_unit_read(w, u, scratch, NULL);
+	vec_push(s->arena, &s->units, *u);
+	vec_push(s->arena, &s->places, (struct index_unit){ u->offset, kind, 0 });
+}
+
+static void units_add(struct index_sources *s, struct scan_worker *w, const struct scan_source *of,
+		      enum index_unit_kind kind)
+{
+	struct scan_unit u;
+
+	for (uint64_t offset = 0; scan_unit_next(of, &offset, &u);)
+		unit_add(s, w, s->arena, &u, kind);
+}
+
+/* The unit of the file that libdw finds for a skeleton takes what its skeleton says. */
+static void split_add(struct index_sources *s, struct elf_debug *d, const struct scan_unit *skeleton)
+{
+	struct scan_source *source;
+	struct scan_unit u;
+	Dwarf_Die die;
+	uint64_t offset = 0;
+
+	if (!elf_debug_unit(d, skeleton->first, &die) || dwarf_cu_getdwarf(die.cu) == d->dwarf)
+		return;
+	source = arena_new(s->arena, struct scan_source);
+	scan_source_load(source, dwarf_getelf(dwarf_cu_getdwarf(die.cu)));
+	while (scan_unit_next(source, &offset, &u)) {
+		if (u.type == DW_UT_type || u.type == DW_UT_split_type)
+			continue;
+		u.skeleton = &s->main;
+		u.low = skeleton->low;
+		u.addresses = skeleton->addresses;
+		u.has_lines = skeleton->has_lines;
+		u.lines = skeleton->lines;
+		u.name = skeleton->name;
+		u.producer = skeleton->producer;
+		u.directory = skeleton->directory;
+		vec_push(s->arena, &s->units, u);
+		vec_push(s->arena, &s->places,
+			 (struct index_unit){ skeleton->first, INDEX_UNIT_SPLIT, 0 });
+		return;
+	}
+}
+
+struct index_sources *elf_index_sources(struct arena *a, struct elf_debug *d)
+{
+	struct index_sources *s = arena_new(a, struct index_sources);
+	struct scan_worker w = { .arena = arena_create() };
+	Dwarf *alternate = dwarf_getalt(d->dwarf);
+	bool any_skeleton = false;
+
+	s->arena = a;
+	scan_source_load(&s->main, dwarf_getelf(d->dwarf));
+	if (alternate) {
+		scan_source_load(&s->alternate, dwarf_getelf(alternate));
+		s->main.alternate = &s->alternate;
+	}
+	units_add(s, &w, &s->main, INDEX_UNIT_MAIN);
+	s->n_main = s->units.n;
+	if (alternate)
+		units_add(s, &w, &s->alternate, INDEX_UNIT_ALTERNATE);
+	s->n_alternate = s->units.n - s->n_main;
+	for (uint32_t i = 0; i < s->n_main; i++)
+		any_skeleton |= s->units.p[i].is_skeleton;
+	for (uint32_t i = 0; any_skeleton && i < s->n_main; i++) {
+		struct scan_unit skeleton = s->units.p[i];
+
+		if (skeleton.is_skeleton)
+			split_add(s, d, &skeleton);
+	}
+	arena_destroy(w.arena);
+	return s;
+}
+
+/* The unit that holds an offset of the main or of the alternate file; its number or -1. */
+static int64_t unit_holding(const struct index_sources *s, struct scan_origin of)
+{
+	uint32_t low = of.alternate ? s->n_main : 0;
+	uint32_t high = of.alternate ? s->n_main + s->n_alternate : s->n_main;
+	uint32_t first = low;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (s->units.p[middle].offset <= of.offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > first && of.offset < s->units.p[low - 1].end ? (int64_t)low - 1 : -1;
+}
+
+/* ---- a unit's functions, in memory ---------------------------------------------------------- */
+
+struct unit_facts {
+	uint32_t number;
+	const struct scan_unit *unit;
+	struct scan_result result;
+	struct scan_files files;
+	const char **scopes; /* of result.scopes, as "a::b"; made when asked for */
+	const char **paths;
+	struct arena *arena;
+};
+
+static void facts_read(struct index_worker *w, uint32_t number, struct arena *a,
+		       struct unit_facts *f)
+{
+	struct scan_unit *u = arena_dup(a, &w->sources->units.p[number], sizeof *u);
+
+	*f = (struct unit_facts){ .number = number, .unit = u, .arena = a };
+	if (u->type == DW_UT_type || u->type == DW_UT_split_type)
+		return;
+	scan_unit_read(&w->scan, u, a, &f->result);
+	if (!f->result.functions.n)
+		return;
+	scan_files_read(u, a, &f->files);
+	f->scopes = arena_array(a, const char *, f->result.scopes.n + 1);
+	f->paths = arena_array(a, const char *, f->files.n + 1);
+}
+
+/* The facts of another unit; kept, since one that is asked for is asked for often. */
+static struct unit_facts *foreign_facts(struct index_worker *w, uint32_t number)
+{
+	struct unit_facts *f = map_find_u64(w->foreign, number);
+
+	if (f)
+		return f;
+	f = arena_new(w->arena, struct unit_facts);
+	facts_read(w, number, w->arena, f);
+	map_put_u64(w->foreign, number, f);
+	return f;
+}
+
+static const char *worker_text(struct index_worker *w, const char *text)
+{
+	size_t n = strlen(text);
+
+	w->text_bytes += n;
+	return w->text_bytes < TEXT_LIMIT ? intern(w->texts, text, n) : "";
+}
+
+/* Scopes of C++ written together; one without a name leaves its place empty. */
+static const char *scope_text(struct index_worker *w, struct unit_facts *f, uint32_t scope)
+{
+	const struct scan_scope *s;
+	const char *outer, *name;
+
+	if (!scope || scope > f->result.scopes.n)
+		return "";
+	if (f->scopes[scope])
+		return f->scopes[scope];
+	s = &f->result.scopes.p[scope - 1];
+	f->scopes[scope] = ""; /* scopes are outside in, so this cannot come round */
+	outer = scope_text(w, f, s->outer);
+	name = s->name ? s->name : "";
+	f->scopes[scope] = worker_text(w, !s->outer ? name :
+		arena_printf(f->arena, "%.4096s::%.4096s", outer, name));
+	return f->scopes[scope];
+}
+
+static const char *path_text(struct index_worker *w, struct unit_facts *f, uint32_t file)
+{
+	if (file >= f->files.n)
+		return "";
+	if (!f->paths[file]) {
+		const char *path = scan_file_path(&f->files, file, f->arena);
+
+		f->paths[file] = path ? worker_text(w, path) : "";
+	}
+	return f->paths[file];
+}
+
+/* ---- names through origins ------------------------------------------------------------------ */
+
+/* DWARF 5 counts files from 0, and says nothing by not having the attribute. */
+static bool says_where(const struct unit_facts *f, const struct scan_function *s)
+{
+	return s->line || s->file || (f->unit->version >= 5 && s->name && !s->origin.offset);
+}
+
+static void merge(struct index_worker *w, struct unit_facts *f, const struct scan_function *s,
+		  struct index_found *to)
+{
+	if (!to->name)
+		to->name = s->name;
+	if (!to->linkage)
+		to->linkage = s->linkage;
+	if (!to->file && says_where(f, s))
+		to->file = path_text(w, f, s->file);
+	if (!to->line)
+		to->line = s->line;
+	if (!to->line && s->scope && !s->origin.offset) {
+		to->line = f->result.scopes.p[s->scope - 1].line;
+		to->file = path_text(w, f, f->result.scopes.p[s->scope - 1].file);
+	}
+	if (s->flags & SCAN_EXTERNAL)
+		to->flags |= INDEX_EXTERNAL;
+	/* a function's scope is where it is declared: the last entry of the chain */
+	if (s->scope || !to->scope)
+		to->scope = scope_text(w, f, s->scope);
+}
+
+static struct unit_facts *origin_unit(struct index_worker *w, struct unit_facts *f,
+				      struct scan_origin of)
+{
+	bool here = !of.alternate && of.offset >= f->unit->offset && of.offset < f->unit->end;
+	int64_t number;
+
+	if (here)
+		return f;
+	if (w->sources->places.p[f->number].kind == INDEX_UNIT_SPLIT)
+		return NULL;
+	if (f->number >= w->sources->n_main)
+		of.alternate |= f->number < w->sources->n_main + w->sources->n_alternate;
+	number = unit_holding(w->sources, of);
+	return number < 0 ? NULL : foreign_facts(w, (uint32_t)number);
+}
+
+static void resolve(struct index_worker *w, struct unit_facts *f, const struct scan_function *s,
+		    struct index_found *to)
+{
+	for (uint32_t i = 0; f && s && i < ORIGINS; i++) {
+		struct scan_origin next = s->origin;
+
+		merge(w, f, s, to);
+		if (!next.offset)
+			return;
+		f = origin_unit(w, f, next);
+		s = f ? scan_function_at(&f->result, next.offset) : NULL;
+	}
+}
+
+/* ---- one unit ------------------------------------------------------------------------------- */
+
+static void *counted(void *old)
+{
+	return (void *)((uintptr_t)old + 1);
+}
+
+/* A copy of a constructor names its complete or base variant; the inline function is behind it. */
+static const struct scan_function *copied_function(const struct scan_result *r,
+						   struct scan_origin of)
+{
+	const struct scan_function *s = NULL;
+
+	for (uint32_t i = 0; i < ORIGINS && of.offset && !of.alternate; i++) {
+		s = scan_function_at(r, of.offset);
+		if (!s || s->flags & SCAN_INLINED)
+			break;
+		of = s->origin;
+	}
+	return s;
+}
+
+/* Copies of functions of this unit by their number; of others in the worker's map. */
+static uint32_t *copies_count(struct index_worker *w, struct unit_facts *f)
+{
+	const struct scan_result *r = &f->result;
+	uint32_t *counts = arena_array(f->arena, uint32_t, r->functions.n + 1);
+
+	vec_each(copy, &r->instances) {
+		const struct scan_function *of = copied_function(r, copy->origin);
+		uint64_t key = copy->origin.offset * 2 + copy->origin.alternate;
+
+		if (of)
+			counts[of - r->functions.p]++;
+		else if (copy->origin.offset)
+			map_put_u64(w->scattered, key, counted(map_find_u64(w->scattered, key)));
+	}
+	return counts;
+}
+
+static void found_add(struct index_worker *w, struct unit_facts *f, const struct scan_function *s,
+		      uint32_t copies)
+{
+	bool inlined = s->flags & SCAN_INLINED;
+	struct index_found one = { .unit = f->number, .entry = s->offset,
+				   .address = inlined ? 0 : s->entry,
+				   .copies = copies, .flags = inlined ? INDEX_INLINED : 0 };
+
+	if (!inlined && !s->entry)
+		return;
+	resolve(w, f, s, &one);
+	if (!one.name)
+		one.name = one.linkage;
+	if (one.name && *one.name)
+		vec_push(w->arena, &w->found, one);
+}
+
+/* "GNU C17 12.2.0 -O2", not "GNU AS 2.40" */
+static bool is_gcc(const struct scan_unit *u)
+{
+	return u->producer && strncmp(u->producer, "GNU ", 4) == 0 &&
+	       strncmp(u->producer, "GNU AS", 6) != 0;
+}
+
+void elf_index_unit(struct index_worker *w, uint32_t number)
+{
+	struct arena_mark mark = arena_mark(w->unit_arena);
+	struct unit_facts f;
+	uint32_t *counts;
+
+	facts_read(w, number, w->unit_arena, &f);
+	if (f.result.functions.n || f.result.instances.n) {
+		counts = copies_count(w, &f);
+		vec_each(s, &f.result.functions)
+			found_add(w, &f, s, counts[s - f.result.functions.p]);
+	}
+	if (f.result.has_lists && is_gcc(f.unit))
+		w->sources->places.p[number].flags |= INDEX_UNIT_EXACT; /* each unit has one worker */
+	arena_reset(w->unit_arena, mark);
+}
+
+void elf_index_worker_init(struct index_worker *w, struct index_sources *s)
+{
+	*w = (struct index_worker){ .sources = s, .arena = arena_create(),
+				    .unit_arena = arena_create() };
+	w->scan.arena = arena_create();
+	w->texts = intern_create(w->arena);
+	w->scattered = map_create(w->arena);
+	w->foreign = map_create(w->arena);
+}
+
+void elf_index_worker_end(struct index_worker *w)
+{
+	arena_destroy(w->scan.arena);
+	arena_destroy(w->unit_arena);
+	arena_destroy(w->arena);
+}
+
+bool elf_index_copies(struct index_worker *w, uint32_t number, struct scan_origin of,
+		      index_copy_fn *hook, void *user)
+{
+	struct arena_mark mark = arena_mark(w->unit_arena);
+	struct unit_facts f;
+	bool go_on = true;
+
+	facts_read(w, number, w->unit_arena, &f);
+	vec_each(copy, &f.result.instances) {
+		const struct scan_function *s = copied_function(&f.result, copy->origin);
+		bool here = s && s->offset == of.offset && !of.alternate;
+
+		if (go_on && copy->entry &&
+		    (here || (copy->origin.offset == of.offset &&
+			      copy->origin.alternate == of.alternate)))
+			go_on = hook(user, number, copy->offset, copy->entry);
+	}
+	arena_reset(w->unit_arena, mark);
+	return go_on;
+}
