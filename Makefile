@@ -25,6 +25,15 @@ asan:            ## unit and script tests with address and undefined-behaviour s
 	[ -f build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
 	ninja -C build-asan
 	tests/run build-asan unit script
+oracle: all      ## what SystemTap says of the cases of tests/oracle is what is recorded there
+	tests/oracle/run $(BUILD)/spile --oracle
+FUZZ_TIME ?= 3600
+FUZZ_TARGETS ?=
+fuzz:            ## coverage-guided fuzzing, each target of tests/fuzz for FUZZ_TIME seconds
+	[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined \
+		-Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link -Doptimization=1
+	ninja -C build-fuzz fuzz
+	tests/fuzz/run build-fuzz $(FUZZ_TIME) $(FUZZ_TARGETS)
 clang:
 	[ -f build-clang/build.ninja ] || CC=clang meson setup build-clang
 	ninja -C build-clang
@@ -53,5 +62,5 @@ format-check:    ## advice: tells files that are not as clang-format would have 
 		clang-format "$$f" | cmp -s - "$$f" || echo "$$f"; \
 	done
 clean:
-	rm -rf build build-asan build-clang
-.PHONY: coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean
+	rm -rf build build-asan build-clang build-fuzz
+.PHONY: coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean oracle fuzz

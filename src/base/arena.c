@@ -1,10 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arenas, growing arrays and growing texts. */
+/*
+ * Arenas, growing arrays and growing texts.
+ *
+ * With the address sanitizer every object has an untouchable gap behind it, so
+ * that a step over its end is seen although its chunk goes on.
+ */
 #include "base/base.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 #include <string.h>
+
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define BASE_GAP ((size_t)16)
+#endif
+#endif
+#if !defined(BASE_GAP) && defined(__SANITIZE_ADDRESS__)
+#define BASE_GAP ((size_t)16)
+#endif
+#ifdef BASE_GAP
+#include <sanitizer/asan_interface.h>
+#else
+#define BASE_GAP ((size_t)0)
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
 
 #define CHUNK_SIZE ((size_t)64 * 1024)
 
@@ -43,7 +64,14 @@ static struct chunk *chunk_create(struct chunk *previous, size_t size)
 		base_oom();
 	c->previous = previous;
 	c->size = size;
+	ASAN_POISON_MEMORY_REGION(c->data, size);
 	return c;
+}
+
+static void chunk_destroy(struct chunk *c)
+{
+	ASAN_UNPOISON_MEMORY_REGION(c->data, c->size);
+	free(c);
 }
 
 struct arena *arena_create(void)
@@ -61,7 +89,7 @@ void arena_destroy(struct arena *a)
 		return;
 	for (struct chunk *c = a->last, *previous; c; c = previous) {
 		previous = c->previous;
-		free(c);
+		chunk_destroy(c);
 	}
 	free(a);
 }
@@ -70,12 +98,15 @@ void *arena_alloc(struct arena *a, size_t size)
 {
 	struct chunk *c = a->last;
 	void *p;
+	size_t whole = base_align(base_max(size, (size_t)1), (size_t)16) + BASE_GAP;
 
-	size = base_align(base_max(size, (size_t)1), (size_t)16);
-	if (!c || c->size - c->used < size)
-		a->last = c = chunk_create(c, base_max(size, CHUNK_SIZE));
+	if (whole < size)
+		base_oom();
+	if (!c || c->size - c->used < whole)
+		a->last = c = chunk_create(c, base_max(whole, CHUNK_SIZE));
 	p = c->data + c->used;
-	c->used += size;
+	c->used += whole;
+	ASAN_UNPOISON_MEMORY_REGION(p, size);
 	return p;
 }
 
@@ -139,11 +170,13 @@ void arena_reset(struct arena *a, struct arena_mark m)
 	while (a->last && a->last != m.chunk) {
 		struct chunk *previous = a->last->previous;
 
-		free(a->last);
+		chunk_destroy(a->last);
 		a->last = previous;
 	}
 	if (a->last && a->last->used > m.used) {
+		ASAN_UNPOISON_MEMORY_REGION(a->last->data + m.used, a->last->used - m.used);
 		memset(a->last->data + m.used, 0, a->last->used - m.used);
+		ASAN_POISON_MEMORY_REGION(a->last->data + m.used, a->last->used - m.used);
 		a->last->used = m.used;
 	}
 }

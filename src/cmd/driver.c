@@ -12,8 +12,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define LANGUAGE_VERSION "5.5"
-
 static struct utsname machine;
 
 static void prepare(struct cmd_session *s)
@@ -24,7 +22,7 @@ static void prepare(struct cmd_session *s)
 	s->conditions = (struct lang_conditions){
 		.kernel_v = machine.release,
 		.kernel_vr = machine.release,
-		.systemtap_v = LANGUAGE_VERSION,
+		.systemtap_v = o->compatible ? o->compatible : CMD_LANGUAGE_VERSION,
 		.arch = "x86_64",
 		.runtime = "dyninst",
 		.privilege = "stapusr",

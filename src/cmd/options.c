@@ -179,6 +179,17 @@ static bool set_colour(struct parse *p, const char *when)
 	return true;
 }
 
+static bool set_compatible(struct parse *p, const char *version)
+{
+	if (!*version || version[strspn(version, "0123456789.")])
+		return complain("Invalid version '%s' for --compatible.", version);
+	if (strverscmp(version, CMD_LANGUAGE_VERSION) > 0)
+		return complain("language version %s cannot be compatible with future version %s", CMD_LANGUAGE_VERSION,
+				version);
+	p->o->compatible = version;
+	return true;
+}
+
 static void raise_verbosity(struct cmd_options *o)
 {
 	for (int i = 0; i < CMD_PASSES; i++)
@@ -273,6 +284,8 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 		return set_action(p, ACTION_DUMP_FUNCTIONS);
 	case OPTION_DUMP_TYPES:
 		return set_action(p, ACTION_DUMP_TYPES);
+	case OPTION_COMPATIBLE:
+		return set_compatible(p, value);
 	case OPTION_RUNTIME:
 		return set_runtime(value);
 	default:

@@ -9,6 +9,9 @@ enum cmd_action { ACTION_RUN, ACTION_LIST, ACTION_HELP, ACTION_VERSION, ACTION_C
 
 #define CMD_PASSES 5
 
+/* The version of SystemTap's language that is spoken. */
+#define CMD_LANGUAGE_VERSION "5.5"
+
 struct cmd_assignment {
 	const char *name, *value; /* value NULL: a bare -D NAME */
 };
@@ -31,6 +34,7 @@ struct cmd_options {
 	bool guru, unoptimized, no_warnings, warnings_fail, timing, suppress_errors, no_global_display,
 		lossless;
 	int verbose[CMD_PASSES]; /* per pass */
+	const char *compatible; /* version of the language, or NULL: the newest */
 	const char *colour; /* never, always, auto */
 	char **script_args;
 	uint32_t n_script_args;

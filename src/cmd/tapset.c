@@ -2,7 +2,7 @@
 /*
  * Finding and reading the library of the script language.
  *
- * Directories, later ones adding to earlier: $SPILE_TAPSET or $SYSTEMTAP_TAPSET
+ * Directories, later ones adding to earlier, each with its folders for this runtime and architecture: $SPILE_TAPSET or $SYSTEMTAP_TAPSET
  * or, from the executable's own place, ../tapset (run from the build folder) or
  * ../share/spile/tapset (installed); then every -I.
  */
@@ -76,6 +76,7 @@ static int is_script_file(const struct dirent *e)
 static struct error *read_one(struct cmd_session *s, const char *path, bool macros)
 {
 	struct lang_options o = s->lang;
+	struct lang_conditions newest = s->conditions;
 	struct source *source;
 	struct error *e = source_from_file(s->sources, path, &source);
 
@@ -83,6 +84,8 @@ static struct error *read_one(struct cmd_session *s, const char *path, bool macr
 		return e;
 	source->is_library = true;
 	o.privileged = true;
+	newest.systemtap_v = CMD_LANGUAGE_VERSION;
+	o.conditions = &newest;
 	if (macros) {
 		lang_parse_macros(&o, source, s->macros);
 		return NULL;
@@ -108,6 +111,8 @@ static struct error *read_directory(struct cmd_session *s, const char *path, boo
 
 struct error *cmd_tapset_load(struct cmd_session *s)
 {
+	/* from the most special, as SystemTap looks */
+	static const char *const below[] = { "/dyninst/x86_64", "/dyninst", "/x86_64", "" };
 	VEC(const char *) directories = { 0 };
 	const char *own = library_directory(s->arena);
 	struct error *e = NULL;
@@ -121,7 +126,7 @@ struct error *cmd_tapset_load(struct cmd_session *s)
 		vec_push(s->arena, &directories, *d);
 	for (int macros = 1; macros >= 0 && !e; macros--)
 		vec_each(d, &directories)
-			if (!e)
-				e = read_directory(s, *d, macros);
+			for (size_t i = 0; i < base_count(below) && !e; i++)
+				e = read_directory(s, arena_printf(s->arena, "%s%s", *d, below[i]), macros);
 	return e;
 }

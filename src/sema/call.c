@@ -104,6 +104,13 @@ static struct sema_function *chain_get(struct sema *s, const sema_function_decls
 	return head;
 }
 
+void sema_chains_cut(struct sema *s)
+{
+	vec_each(f, &s->program->functions)
+		if ((*f)->decl->body && !says_next(*f))
+			(*f)->next_overload = NULL;
+}
+
 /* ---- calls ----------------------------------------------------------------------------- */
 
 static int builtin_arity(const char *name)

@@ -17,6 +17,7 @@
 struct segment {
 	struct stmt *body;
 	const struct lang_file *file;
+	const struct sema_level *level;
 };
 
 typedef VEC(struct segment) segment_list;
@@ -39,11 +40,11 @@ static void collect_segments(struct arena *a, const struct sema_level *l, segmen
 	if (l->outer)
 		collect_segments(a, l->outer, out);
 	if (d->body && d->is_alias && !d->is_epilogue_alias)
-		insert_front(a, out, (struct segment){ d->body, d->file });
+		insert_front(a, out, (struct segment){ d->body, d->file, l });
 	else if (d->body)
-		vec_push(a, out, (struct segment){ d->body, d->file });
+		vec_push(a, out, (struct segment){ d->body, d->file, l });
 	if (d->epilogue)
-		vec_push(a, out, (struct segment){ d->epilogue, d->file });
+		vec_push(a, out, (struct segment){ d->epilogue, d->file, l });
 }
 
 static const struct sema_level *outermost(const struct sema_level *l)
@@ -117,11 +118,19 @@ static struct stmt *compose(struct sema *s, const struct sema_place *place,
 	vec_each(segment, segments) {
 		struct stmt *body = lang_clone_stmt(s->arena, segment->body);
 
+		sema_probewrite_resolve(s, &body, segment->level);
 		sema_targets_resolve(place, &body, segment->file);
 		sema_names_bind(s, &body, segment->file, place->probe);
 		vec_push(s->arena, &block->block.list, body);
 	}
 	return block;
+}
+
+static const char *mark_of(const struct probe_point *p)
+{
+	if (p->sufficient)
+		return "!";
+	return p->optional ? "?" : "";
 }
 
 static void derive_probe(struct sema *s, const struct sema_leaf *leaf, const segment_list *segments,
@@ -136,6 +145,7 @@ static void derive_probe(struct sema *s, const struct sema_leaf *leaf, const seg
 	p->point = leaf->point;
 	p->name = outer->name;
 	p->alias = leaf->level->outer ? outer->name : NULL;
+	p->mark = mark_of(leaf->level->point);
 	p->derivation = derivation_text(s, leaf->level);
 	vec_each(site, sites)
 		vec_push(s->arena, &p->sites, *site);

@@ -69,6 +69,10 @@ static bool is_quiet(const struct expr *e)
 /* Control does not go on behind it. */
 static bool is_leaving(const struct stmt *t)
 {
+	if (t->kind == STMT_BLOCK)
+		return t->block.list.n && is_leaving(t->block.list.p[t->block.list.n - 1]);
+	if (t->kind == STMT_IF)
+		return t->if_.no && is_leaving(t->if_.yes) && is_leaving(t->if_.no);
 	return t->kind == STMT_NEXT || t->kind == STMT_RETURN || t->kind == STMT_BREAK ||
 	       t->kind == STMT_CONTINUE;
 }
@@ -135,7 +139,13 @@ static void simplify_foreach(struct elide *l, struct stmt **t)
 {
 	struct stmt *s = *t;
 	bool quiet = is_quiet(s->foreach.limit);
+	int64_t limit;
 
+	if (l->typed && s->foreach.limit && !s->foreach.sort && sema_is_number(s->foreach.limit, &limit) &&
+	    limit <= 0) {
+		make_empty(l, t);
+		return;
+	}
 	vec_each(k, &s->foreach.keys.list)
 		quiet &= (*k)->symbol.variable->kind != VARIABLE_GLOBAL;
 	vec_each(k, &s->foreach.slice.list)

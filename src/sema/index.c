@@ -17,21 +17,51 @@ static struct sema_entry *entry_get(struct sema *s, const char *name)
 	return e;
 }
 
+static void check_alias_name(struct sema *s, const struct probe_point *name)
+{
+	vec_each(c, &name->components)
+		if (c->has_argument)
+			sema_error(s, DIAG_ALIAS, c->span, "alias component %s contains illegal parameter",
+				   c->name);
+}
+
 static void add_aliases(struct sema *s, struct probe_decl *d)
 {
 	vec_each(name, &d->names) {
 		if (!(*name)->components.n)
 			continue;
+		check_alias_name(s, *name);
 		vec_push(s->arena, &s->aliases, (struct sema_alias){ d, *name });
 		map_put(s->alias_heads, (*name)->components.p[0].name, s);
 	}
 }
 
-/* Two user files may not declare one name; the library gives way to the user. */
-static bool is_conflict(const struct lang_variable *a, const struct lang_variable *b)
+/* In two user files one name is one variable; the library gives way to the user. */
+static bool is_shared(const struct lang_variable *a, const struct lang_variable *b)
 {
 	return a->file != b->file && !a->is_private && !b->is_private &&
 	       !a->file->source->is_library && !b->file->source->is_library;
+}
+
+static bool same_value(const struct expr *a, const struct expr *b)
+{
+	if (!a || !b || a->kind != b->kind)
+		return a == b;
+	if (a->kind == EXPR_NUMBER)
+		return a->number.value == b->number.value;
+	return a->string.length == b->string.length &&
+	       memcmp(a->string.text, b->string.text, a->string.length) == 0;
+}
+
+/* Both declarations say the same of it, or one says more than a name. */
+static void check_shared(struct sema *s, const struct lang_variable *first, const struct lang_variable *v)
+{
+	bool plain = !v->init && !v->size && !v->wraps;
+
+	if (plain || (same_value(first->init, v->init) && first->size == v->size && first->wraps == v->wraps))
+		return;
+	sema_note(s, sema_error(s, DIAG_GLOBAL_CONFLICT, v->span, "conflicting global variables"), first->span,
+		  "declared here first");
 }
 
 static void add_global(struct sema *s, struct lang_variable *v)
@@ -39,11 +69,10 @@ static void add_global(struct sema *s, struct lang_variable *v)
 	struct sema_entry *e = entry_get(s, v->name);
 
 	vec_each(other, &e->globals)
-		if (is_conflict(*other, v))
-			sema_note(s,
-				  sema_error(s, DIAG_GLOBAL_CONFLICT, v->span,
-					     "conflicting global variables"),
-				  (*other)->span, "declared here first");
+		if (is_shared(*other, v)) {
+			check_shared(s, *other, v);
+			break;
+		}
 	vec_push(s->arena, &e->globals, v);
 }
 

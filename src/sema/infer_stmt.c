@@ -106,12 +106,25 @@ static void infer_delete(struct sema_infer *i, struct expr *e)
 	}
 }
 
+static void refuse_empty_return(struct sema_infer *i, const struct stmt *t, const struct sema_function *f)
+{
+	if (f->type == TYPE_UNKNOWN)
+		return;
+	i->failed = true;
+	sema_error(i->sema, DIAG_TYPE_MISMATCH, t->span, "type mismatch: '%s' gives a %s, this return gives nothing",
+		   f->name, lang_type_name(f->type));
+}
+
 static void infer_return(struct sema_infer *i, struct stmt *t)
 {
 	struct sema_function *f = i->function;
 
-	if (!t->expr || !f)
+	if (!f)
 		return;
+	if (!t->expr) {
+		refuse_empty_return(i, t, f);
+		return;
+	}
 	sema_infer_expr(i, t->expr, f->type);
 	if (f->type == TYPE_UNKNOWN && t->expr->type != TYPE_UNKNOWN) {
 		f->type = t->expr->type;

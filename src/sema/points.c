@@ -184,16 +184,19 @@ static bool resolve(struct sema *s, const struct sema_provider *provider, struct
 
 static bool expand_concrete(struct sema *s, struct probe_point *p, const struct sema_level *l)
 {
-	const struct sema_provider *provider;
+	const struct sema_provider *provider = provider_find(s, p->components.p[0].name);
 	int aliased = expand_aliases(s, p, l);
+	bool resolved;
 
-	if (aliased >= 0)
-		return aliased;
-	provider = provider_find(s, p->components.p[0].name);
-	if (provider)
-		return resolve(s, provider, p, l);
-	say_mismatch(s, p, l);
-	return false;
+	if (!provider && aliased < 0)
+		say_mismatch(s, p, l);
+	if (!provider)
+		return aliased > 0;
+	/* an alias may have the name of a point of the tool's own: both are meant */
+	s->quiet += aliased >= 0;
+	resolved = resolve(s, provider, p, l);
+	s->quiet -= aliased >= 0;
+	return resolved || aliased > 0;
 }
 
 static bool expand_wildcards(struct sema *s, struct probe_point *p, const struct sema_level *l)

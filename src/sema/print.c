@@ -16,13 +16,33 @@ static void print_global(FILE *to, const struct lang_variable *v)
 	fputs(v->arity > 0 ? "]\n" : "\n", to);
 }
 
-static void print_function(FILE *to, const struct sema_function *f)
+static int compare_locals(const void *a, const void *b)
+{
+	return strcmp((*(struct lang_variable *const *)a)->name,
+		      (*(struct lang_variable *const *)b)->name);
+}
+
+static void print_locals(FILE *to, struct arena *a, struct lang_variable *const *locals, uint32_t n)
+{
+	struct lang_variable **sorted;
+
+	if (!n)
+		return;
+	sorted = arena_dup(a, locals, n * sizeof *sorted);
+	qsort(sorted, n, sizeof *sorted, compare_locals);
+	fputs("  # locals\n", to);
+	for (uint32_t i = 0; i < n; i++)
+		fprintf(to, "  %s:%s\n", sorted[i]->name, lang_type_name(sorted[i]->type));
+}
+
+static void print_function(FILE *to, struct arena *a, const struct sema_function *f)
 {
 	fprintf(to, "%s:%s (", f->name, lang_type_name(f->type));
 	for (uint32_t i = 0; i < f->n_parameters; i++)
 		fprintf(to, "%s%s:%s", i ? ", " : "", f->parameters[i]->name,
 			lang_type_name(f->parameters[i]->type));
 	fputs(")\n", to);
+	print_locals(to, a, f->locals.p, f->locals.n);
 }
 
 static int compare_functions(const void *a, const void *b)
@@ -34,30 +54,11 @@ static int compare_functions(const void *a, const void *b)
 	return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-static int compare_locals(const void *a, const void *b)
-{
-	return strcmp((*(struct lang_variable *const *)a)->name,
-		      (*(struct lang_variable *const *)b)->name);
-}
-
-static void print_locals(FILE *to, struct arena *a, const struct sema_probe *p)
-{
-	struct lang_variable **sorted;
-
-	if (!p->locals.n)
-		return;
-	sorted = arena_dup(a, p->locals.p, p->locals.n * sizeof *sorted);
-	qsort(sorted, p->locals.n, sizeof *sorted, compare_locals);
-	fputs("  # locals\n", to);
-	for (uint32_t i = 0; i < p->locals.n; i++)
-		fprintf(to, "  %s:%s\n", sorted[i]->name, lang_type_name(sorted[i]->type));
-}
-
 static void print_point(FILE *to, struct arena *a, const struct sema_probe *p, const char *point)
 {
 	struct buf condition;
 
-	fputs(point, to);
+	fprintf(to, "%s%s", point, p->mark ? p->mark : "");
 	if (p->condition) {
 		buf_init(&condition, a);
 		lang_print_expr(&condition, p->condition);
@@ -72,7 +73,7 @@ static void print_probe(FILE *to, struct arena *a, const struct sema_probe *p)
 		print_point(to, a, p, (*site)->point);
 	if (!p->sites.n)
 		print_point(to, a, p, p->point->point);
-	print_locals(to, a, p);
+	print_locals(to, a, p->locals.p, p->locals.n);
 }
 
 void sema_print_program(FILE *to, struct arena *a, const struct sema_program *p)
@@ -88,7 +89,7 @@ void sema_print_program(FILE *to, struct arena *a, const struct sema_program *p)
 		sorted = arena_dup(a, p->functions.p, p->functions.n * sizeof *sorted);
 		qsort(sorted, p->functions.n, sizeof *sorted, compare_functions);
 		for (uint32_t i = 0; i < p->functions.n; i++)
-			print_function(to, sorted[i]);
+			print_function(to, a, sorted[i]);
 	}
 	if (p->probes.n)
 		fputs("# probes\n", to);

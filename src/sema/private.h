@@ -113,6 +113,9 @@ const char *sema_point_similar(struct sema *s, const char *name);
 /* ---- derive.c */
 void sema_leaves_derive(struct sema *s);
 
+/* ---- probewrite.c: @probewrite in the body of the alias at l becomes a number */
+void sema_probewrite_resolve(struct sema *s, struct stmt **body, const struct sema_level *l);
+
 /* ---- target.c */
 /* Where target variables are looked up. */
 struct sema_place {
@@ -151,6 +154,8 @@ void sema_condition_bind(struct sema *s, struct expr **e, const struct lang_file
 void sema_call_resolve(struct sema *s, struct expr *call, const struct lang_file *file,
 		       struct sema_probe *probe);
 void sema_recursion_find(struct sema *s);
+/* Forgets overloads that no `next` leads to. */
+void sema_chains_cut(struct sema *s);
 
 /* ---- effects.c */
 bool sema_expr_has_effects(const struct expr *e);

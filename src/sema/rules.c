@@ -197,6 +197,29 @@ static void check_foreach(struct sema *s, struct stmt *t)
 	}
 }
 
+/* ---- loops ------------------------------------------------------------------------------ */
+
+/* Breaks and continues of t that no loop in it encloses. */
+static void check_jumps(struct sema *s, const struct stmt *t)
+{
+	bool is_break = t && t->kind == STMT_BREAK;
+
+	if (!t)
+		return;
+	if (is_break || t->kind == STMT_CONTINUE) {
+		sema_error(s, DIAG_CONTROL_FLOW, t->span, "cannot '%s' outside loop", is_break ? "break" : "continue");
+	} else if (t->kind == STMT_BLOCK) {
+		vec_each(inner, &t->block.list)
+			check_jumps(s, *inner);
+	} else if (t->kind == STMT_IF) {
+		check_jumps(s, t->if_.yes);
+		check_jumps(s, t->if_.no);
+	} else if (t->kind == STMT_TRY) {
+		check_jumps(s, t->try_.body);
+		check_jumps(s, t->try_.handler);
+	}
+}
+
 /* ---- the walk -------------------------------------------------------------------------- */
 
 static bool rule_expr(struct lang_walker *w, struct expr **e)
@@ -221,8 +244,12 @@ void sema_rules_check(struct sema *s)
 {
 	struct lang_walker w = { .user = s, .expr = rule_expr, .stmt = rule_stmt };
 
-	vec_each(p, &s->program->probes)
+	vec_each(p, &s->program->probes) {
 		lang_walk_stmt(&w, &(*p)->body);
-	vec_each(f, &s->program->functions)
+		check_jumps(s, (*p)->body);
+	}
+	vec_each(f, &s->program->functions) {
 		lang_walk_stmt(&w, &(*f)->body);
+		check_jumps(s, (*f)->body);
+	}
 }

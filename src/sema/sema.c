@@ -181,6 +181,8 @@ static bool shrink(struct sema *s, bool typed)
 {
 	if (!s->options->unoptimized)
 		sema_elide(s, typed);
+	if (!s->options->unoptimized && typed)
+		sema_chains_cut(s);
 	sema_reach(s);
 	if (!s->program->probes.n)
 		sema_error(s, DIAG_NO_PROBES, (struct span){ 0, 0, 0 }, "no probes found");

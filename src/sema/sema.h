@@ -173,6 +173,7 @@ struct sema_probe {
 	uint32_t index;
 	/* the alias, with its suffix, that the script named; NULL: it named the point itself */
 	const char *alias;
+	const char *mark; /* of the point that was resolved: "?", "!" or "" */
 	const char *derivation; /* "a = begin <- a": aliases from inside out, then the script's words */
 };
 

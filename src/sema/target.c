@@ -111,6 +111,9 @@ static void resolve_operator(struct resolve *r, struct expr **e)
 	if (strcmp(name, "@defined") == 0 && (*e)->op.args.list.n == 1) {
 		value = is_defined(r->place, (*e)->op.args.list.p[0]);
 		r->defined++;
+	} else if (strcmp(name, "@probewrite") == 0) {
+		sema_error(s, DIAG_ALIAS, (*e)->token,
+			   "unexpected @probewrite, which belongs into the body of an alias");
 	} else if (!s->options->guru &&
 		   (strcmp(name, "@kderef") == 0 || strcmp(name, "@kregister") == 0 ||
 		    strcmp(name, "@const") == 0)) {

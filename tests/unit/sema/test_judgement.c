@@ -86,6 +86,9 @@ static const struct refused refused[] = {
 	{ DIAG_HISTOGRAM, "multiple histogram types",
 	  "global s; probe begin { s <<< 1; print(@hist_linear(s,0,10,2)) "
 	  "print(@hist_linear(s,0,10,1)) }" },
+	/* loops */
+	{ DIAG_CONTROL_FLOW, "cannot 'break' outside loop", "probe begin { break }" },
+	{ DIAG_CONTROL_FLOW, "cannot 'continue' outside loop", "probe begin { continue println(1) }" },
 	/* places */
 	{ DIAG_LVALUE, "Expecting lvalue", "probe begin { 3 = 4 println(1) }" },
 	{ DIAG_LVALUE, "invalid operand of delete", "probe begin { delete 3 println(1)}" },
@@ -149,8 +152,6 @@ static const char *const accepted[] = {
 	("global a function g() { a[2]++ } function f() { g() } "
 	 "probe begin { a[1]=1 foreach (k in a) f() }"),
 	"probe begin { x = 5 delete x println(1) }",
-	"probe begin { break }",
-	"probe begin { continue println(1) }",
 	"probe begin { next; next } probe end { println(1) }",
 	"probe begin { if (x = 1) println(x) }",
 	"probe begin { y = (x = 3) + 1; println(y) }",
