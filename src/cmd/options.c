@@ -226,7 +226,7 @@ static bool *flag_of(struct cmd_options *o, enum option_id id)
 	return NULL;
 }
 
-/* One case per option that takes more than a flag; the rest is accepted and means nothing here. */
+/* An exhaustive switch: one case per option that takes more than a flag; the rest means nothing here. */
 static bool take(struct parse *p, enum option_id id, const char *value)
 {
 	struct cmd_options *o = p->o;
