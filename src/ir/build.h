@@ -169,6 +169,8 @@ uint32_t ir_lower_statistic(struct build *b, const struct expr *e);
 /* Address of the abi_stat of a name or element, to read; may be 0 at run time. */
 uint32_t ir_statistic_address(struct build *b, const struct expr *of);
 void ir_statistic_add(struct build *b, const struct expr *e);
+/* How many buckets the histogram of a statistic has. */
+uint32_t ir_bucket_count(struct build *b, const struct expr *of);
 uint32_t ir_lower_bucket(struct build *b, const struct expr *e);
 void ir_lower_foreach(struct build *b, const struct stmt *s);
 void ir_lower_delete(struct build *b, const struct expr *e);

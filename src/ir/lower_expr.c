@@ -284,12 +284,25 @@ static uint32_t lower_element(struct build *b, const struct expr *e)
 	return ir_emit_call(b, "rt_map_get", IR_PURE, 2, map, ir_key_array(b, &k));
 }
 
+/* i in @hist_...(x): whether there is such a bucket */
+static uint32_t lower_in_hist(struct build *b, const struct expr *e)
+{
+	uint32_t at = ir_lower_long(b, e->in.keys.list.p[0]);
+	uint32_t count = ir_bucket_count(b, e->in.array->hist.of);
+
+	return ir_emit_binary(b, IR_AND, ir_emit_with(b, IR_GE, at, 0), ir_emit_binary(b, IR_LT, at, count));
+}
+
 static uint32_t lower_in(struct build *b, const struct expr *e)
 {
-	struct keys k = ir_lower_keys(b, &e->in.keys, NULL);
-	uint32_t map = ir_global_read(b, e->in.array->symbol.variable);
-	uint32_t mask = ir_emit_const(b, (int64_t)k.mask);
+	struct keys k;
+	uint32_t map, mask;
 
+	if (e->in.array->kind == EXPR_HIST)
+		return lower_in_hist(b, e);
+	k = ir_lower_keys(b, &e->in.keys, NULL);
+	map = ir_global_read(b, e->in.array->symbol.variable);
+	mask = ir_emit_const(b, (int64_t)k.mask);
 	return ir_emit_call(b, "rt_map_has", IR_PURE, 3, map, ir_key_array(b, &k), mask);
 }
 

@@ -118,7 +118,7 @@ static void foreach_array(struct build *b, const struct stmt *s)
 
 /* ---- buckets -------------------------------------------------------------------- */
 
-static uint32_t bucket_count(struct build *b, const struct expr *of)
+uint32_t ir_bucket_count(struct build *b, const struct expr *of)
 {
 	const struct expr *base = of->kind == EXPR_INDEX ? of->index.base : of;
 	uint32_t desc = ir_emit_number(b, IR_STATDESC, base->symbol.variable->index);
@@ -140,7 +140,7 @@ static uint32_t bucket_limit(struct build *b, const struct stmt *s)
 	ir_block_open(b, there);
 	ir_emit_branch(b, ir_emit_load(b, at, offsetof(struct abi_stat, count), 8), full, end);
 	ir_block_open(b, full);
-	ir_emit_move(b, least, bucket_count(b, hist->hist.of));
+	ir_emit_move(b, least, ir_bucket_count(b, hist->hist.of));
 	ir_emit_branch(b, ir_emit_binary(b, IR_LT, limit, least), smaller, end);
 	ir_block_open(b, smaller);
 	ir_emit_move(b, least, limit);

@@ -170,8 +170,6 @@ static struct expr *parse_membership(struct parser *p, const struct expr_list *k
 	e = expr_start(p, EXPR_IN, NULL);
 	e->span = from;
 	e->in.keys = *keys;
-	if (lang_peek_hist(p))
-		lang_fail(p, "expected identifier");
 	e->in.array = lang_parse_indexable(p);
 	expr_end(p, e);
 	return e;

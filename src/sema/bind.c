@@ -112,7 +112,7 @@ static bool local_expr(struct lang_walker *w, struct expr **e)
 		need_statistic(l, (*e)->assign.left);
 	if ((*e)->kind == EXPR_INDEX)
 		need_array(l, (*e)->index.base, (*e)->index.keys.list.n);
-	else if ((*e)->kind == EXPR_IN)
+	else if ((*e)->kind == EXPR_IN && (*e)->in.array->kind == EXPR_SYMBOL)
 		need_array(l, (*e)->in.array, (*e)->in.keys.list.n);
 	else if ((*e)->kind == EXPR_STAT)
 		need_statistic(l, (*e)->stat.of);
@@ -202,6 +202,9 @@ static bool condition_expr(struct lang_walker *w, struct expr **e)
 	else if ((*e)->kind == EXPR_TARGET || (*e)->kind == EXPR_OPERATOR)
 		sema_error(c->sema, DIAG_PROBE_CONDITION, (*e)->token,
 			   "probe condition must not reference target variable");
+	else if ((*e)->kind == EXPR_PRINT && !(*e)->print.to_string)
+		sema_error(c->sema, DIAG_PROBE_CONDITION, (*e)->token,
+			   "probe condition must not print");
 	if ((*e)->kind != EXPR_SYMBOL)
 		return true;
 	bind_global(c->sema, *e, c->file);

@@ -90,10 +90,52 @@ static bool says_next(const struct sema_function *f)
 	return found;
 }
 
+/* ---- native functions at the end of a chain ---------------------------------------------- */
+
+static struct expr *native_call(struct sema *s, const struct function_decl *d, const struct sema_builtin *b)
+{
+	struct expr *call = lang_expr_new(s->arena, EXPR_CALL, d->span);
+
+	call->call.name = d->name;
+	call->call.builtin = b;
+	vec_each(p, &d->parameters) {
+		struct expr *arg = lang_expr_new(s->arena, EXPR_SYMBOL, d->span);
+
+		arg->symbol.name = (*p)->name;
+		vec_push(s->arena, &call->call.args.list, arg);
+	}
+	return call;
+}
+
+/* function f(p0, p1) { return f(p0, p1) }, the inner f being the native one. */
+static struct function_decl *native_decl(struct sema *s, const struct sema_builtin *b, const struct function_decl *user)
+{
+	struct function_decl *d = map_find_u64(s->natives, (uintptr_t)b);
+
+	if (d)
+		return d;
+	d = arena_new(s->arena, struct function_decl);
+	*d = (struct function_decl){ .name = user->name, .span = user->span, .type = b->type, .priority = -1,
+				     .file = user->file };
+	for (uint32_t i = 0; i < b->n_parameters; i++) {
+		struct lang_variable *v = arena_new(s->arena, struct lang_variable);
+
+		v->name = arena_printf(s->arena, "p%u", i);
+		v->span = user->span;
+		v->type = b->parameters[i];
+		vec_push(s->arena, &d->parameters, v);
+	}
+	d->body = lang_stmt_new(s->arena, b->type == TYPE_UNKNOWN ? STMT_EXPR : STMT_RETURN, d->span);
+	d->body->expr = native_call(s, d, b);
+	map_put_u64(s->natives, (uintptr_t)b, d);
+	return d;
+}
+
 static struct sema_function *chain_get(struct sema *s, const sema_function_decls *l,
 				       struct sema_probe *probe)
 {
 	struct sema_function *head = instance_get(s, l->p[0], probe), *f = head;
+	const struct sema_builtin *b;
 
 	for (uint32_t i = 1; i < l->n; i++) {
 		if (l->p[i]->file->source->is_library && !says_next(f))
@@ -101,6 +143,9 @@ static struct sema_function *chain_get(struct sema *s, const sema_function_decls
 		f->next_overload = instance_get(s, l->p[i], probe);
 		f = f->next_overload;
 	}
+	b = sema_builtin_find(head->name, head->n_parameters);
+	if (b && says_next(f) && !l->p[0]->file->source->is_library)
+		f->next_overload = instance_get(s, native_decl(s, b, l->p[l->n - 1]), probe);
 	return head;
 }
 

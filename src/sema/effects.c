@@ -167,7 +167,8 @@ static void use_expr(const struct expr *e, bool used)
 		use_expr(e->ternary.no, used);
 		return;
 	case EXPR_ASSIGN:
-		use_place(e->assign.left, used && e->assign.op != OP_ASSIGN, true);
+		use_place(e->assign.left, used && e->assign.op != OP_ASSIGN && e->assign.op != OP_AGGREGATE,
+			  true);
 		use_expr(e->assign.right, true);
 		return;
 	case EXPR_STEP:

@@ -26,6 +26,10 @@ static enum lang_type infer_pair(struct sema_infer *i, struct expr *e, struct ex
 			   "type mismatch: left and right sides don't agree (%s vs %s)",
 			   lang_type_name(x->type), lang_type_name(y->type));
 	}
+	if (x->type == TYPE_STATS && !i->failed) {
+		i->failed = true;
+		sema_error(i->sema, DIAG_STATISTIC, x->token, "invalid type stats");
+	}
 	return x->type;
 }
 
@@ -51,15 +55,46 @@ static void infer_hist(struct sema_infer *i, struct expr *e)
 	e->type = TYPE_STATS;
 }
 
+/* The one number that chooses a bucket. */
+static void infer_bucket(struct sema_infer *i, struct expr *hist, struct expr_list *keys)
+{
+	infer_hist(i, hist);
+	if (keys->list.n != 1) {
+		i->failed = true;
+		sema_error(i->sema, DIAG_ARITY, hist->token, "inconsistent arity (%u vs 1)", keys->list.n);
+	}
+	vec_each(k, &keys->list)
+		if (*k)
+			sema_infer_expr(i, *k, TYPE_LONG);
+}
+
+static void refuse_star(struct sema_infer *i, struct span at)
+{
+	i->failed = true;
+	sema_error(i->sema, DIAG_ARRAY_SLICE, at, "wildcard not allowed in array index");
+}
+
+static void infer_in(struct sema_infer *i, struct expr *e)
+{
+	if (e->in.array->kind != EXPR_HIST) {
+		sema_infer_keys(i, e->in.array, &e->in.keys);
+		return;
+	}
+	infer_bucket(i, e->in.array, &e->in.keys);
+	if (!e->in.keys.list.p[0])
+		refuse_star(i, e->in.array->token);
+}
+
 static void infer_index(struct sema_infer *i, struct expr *e, enum lang_type want)
 {
 	struct expr *base = e->index.base;
 
+	vec_each(k, &e->index.keys.list)
+		if (!*k && !i->deleting)
+			refuse_star(i, base->token);
+	i->deleting = false;
 	if (base->kind == EXPR_HIST) {
-		infer_hist(i, base);
-		vec_each(k, &e->index.keys.list)
-			if (*k)
-				sema_infer_expr(i, *k, TYPE_LONG);
+		infer_bucket(i, base, &e->index.keys);
 		settle(i, e, TYPE_LONG, want);
 		return;
 	}
@@ -314,7 +349,7 @@ static void infer(struct sema_infer *i, struct expr *e, enum lang_type want, boo
 		infer_step(i, e, want);
 		return;
 	case EXPR_IN:
-		sema_infer_keys(i, e->in.array, &e->in.keys);
+		infer_in(i, e);
 		settle(i, e, TYPE_LONG, want);
 		return;
 	case EXPR_REGEX:

@@ -99,6 +99,7 @@ static void infer_delete(struct sema_infer *i, struct expr *e)
 		if (e->type == TYPE_UNKNOWN)
 			sema_infer_unresolved(i, e->token);
 	} else if (e->kind == EXPR_INDEX && e->index.base->kind == EXPR_SYMBOL) {
+		i->deleting = true;
 		sema_infer_expr(i, e, TYPE_UNKNOWN);
 	} else {
 		i->failed = true;

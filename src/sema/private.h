@@ -65,6 +65,7 @@ struct sema {
 	struct map *files_used;  /* library files whose probes are in */
 	VEC(struct sema_leaf) leaves;
 	struct map *instances;  /* function_decl and probe, if it matters -> struct sema_function */
+	struct map *natives;    /* sema_builtin -> the declaration that stands for it behind a user's */
 	struct map *contextual; /* function_decl -> yes/no marker */
 	const struct sema_place *place; /* of the probe that is being derived */
 	bool arguments_made;
@@ -175,6 +176,7 @@ struct sema_infer {
 	struct sema *sema;
 	struct sema_function *function; /* NULL: a probe */
 	bool changed, failed, last;     /* last: say what is still unknown */
+	bool deleting;                  /* the element asked for next is deleted: it may be a slice */
 };
 bool sema_types_infer(struct sema *s); /* what can be known; false after contradictions */
 bool sema_types_demand(struct sema *s); /* everything must be known by now; false after errors */

@@ -22,11 +22,12 @@ static void check_variance(struct sema *s, const struct expr *e, struct lang_var
 	if (e->stat.shift < 0 || e->stat.shift > SHIFT_MAX)
 		sema_error(s, DIAG_STATISTIC, e->token, "bit shift (%lld) out of range <0..%d>",
 			   (long long)e->stat.shift, SHIFT_MAX);
-	else if (v->stat_ops & 1u << STAT_VARIANCE && v->variance_shift != e->stat.shift)
+	else if (v->variance_shift && e->stat.shift && v->variance_shift != e->stat.shift)
 		sema_error(s, DIAG_STATISTIC, e->token,
 			   "conflicting bit shifts declared (previously %lld)",
 			   (long long)v->variance_shift);
-	v->variance_shift = e->stat.shift;
+	if (e->stat.shift)
+		v->variance_shift = e->stat.shift;
 }
 
 static void check_stat(struct sema *s, const struct expr *e)

@@ -157,6 +157,7 @@ static void sema_init(struct sema *s, const struct sema_options *o)
 	s->alias_heads = map_create(s->arena);
 	s->files_used = map_create(s->arena);
 	s->instances = map_create(s->arena);
+	s->natives = map_create(s->arena);
 	s->contextual = map_create(s->arena);
 }
 

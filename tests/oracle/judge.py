@@ -66,14 +66,17 @@ def listing(text):
             items[kind][-1] += ' ' + line.strip()
             continue
         elif section == 'probes' and line:
-            items.setdefault('p', []).append(re.sub(r' \([^"]*\)', '', line.strip()))
+            items.setdefault('p', []).append(re.sub(r' if \(.*', ' if', line.strip()))
         kind = {'g': 'g', 'f': 'f', 'p': 'p'}.get(section[:1], 'g')
         items.setdefault(kind, [])
+    # SystemTap tries conditions first in a probe of its own.
+    unseen = ['begin'] if any(' if' in p for p in items.get('p', [])) else []
     out = []
     for kind in 'gfp':
-        for item in sorted(items.get(kind, [])) if kind != 'p' else items.get(kind, []):
+        for item in sorted(items.get(kind, [])):
             head, *locals_ = item.split(' ') if kind == 'p' else (item,)
-            out.append(kind + ' ' + ' '.join([head] + sorted(locals_)))
+            if item not in unseen:
+                out.append(kind + ' ' + ' '.join([head] + sorted(locals_)))
     return '; '.join(out)
 
 
