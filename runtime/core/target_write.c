@@ -44,6 +44,27 @@ void rt_write_number(struct abi_slot *s, int64_t address, int64_t value, int64_t
 		raise_fault(s, (uint64_t)address);
 }
 
+int64_t rt_store(struct abi_slot *s, int64_t address, int64_t value, int64_t size)
+{
+	rt_write_number(s, address, value, size);
+	return value;
+}
+
+int64_t rt_store_register(struct abi_slot *s, int64_t value, int64_t number, int64_t size)
+{
+	uint64_t *reg = &s->registers[number & 15];
+
+	if (size >= 8)
+		*reg = (uint64_t)value;
+	else if (size == 4) /* clears the upper half, as the processor does */
+		*reg = (uint32_t)value;
+	else if (size == 2)
+		*reg = (*reg & ~0xffffull) | (uint16_t)value;
+	else
+		*reg = (*reg & ~0xffull) | (uint8_t)value;
+	return value;
+}
+
 static void write_bytes(struct abi_slot *s, uint64_t address, const char *from, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)

@@ -218,5 +218,6 @@ void elf_each_label(struct elf_file *f, const struct elf_code *in, elf_label_fn 
 typedef bool elf_callee_fn(void *user, const struct elf_function *callee, const struct elf_code *c);
 void elf_each_callee(struct elf_file *f, const struct elf_code *in, elf_callee_fn *hook,
 		     void *user);
+#include "elf/variable.h"
 
 #endif

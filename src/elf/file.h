@@ -59,6 +59,7 @@ struct elf_private {
 	uint64_t eh_frame_hdr; /* link-time address of PT_GNU_EH_FRAME, 0 none */
 	struct symbol_index index;
 	bool debug_looked_for;
+	struct elf_data *data; /* variable.c; NULL: not yet asked for */
 	struct elf_debug *debug; /* or NULL, and then */
 	const char *debug_missing; /* why */
 	VEC(const char *) debug_warnings;
@@ -90,6 +91,10 @@ const uint8_t *elf_section_bytes(const struct elf_file *f, const Elf64_Shdr *s, 
 
 /* headers.c: fills everything but path, image and image_size from the image. */
 struct error *elf_headers_read(struct arena *a, struct elf_file *f) BASE_MUST_CHECK;
+
+/* variable.c: closes what reading variables opened. */
+struct elf_data;
+void elf_data_close(struct elf_data *d);
 
 /* minidebug.c: the symbols of .gnu_debugdata (xz); false if there are none. */
 bool elf_minidebug_read(struct elf_file *f, struct symbol_table *out);

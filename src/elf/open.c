@@ -29,6 +29,7 @@ void elf_cache_destroy(struct elf_cache *c)
 {
 	vec_each(f, &c->files) {
 		elf_index_close(private_of(*f)->functions);
+		elf_data_close(private_of(*f)->data);
 		elf_debug_close(private_of(*f)->debug);
 		private_of(*f)->debug = NULL;
 		munmap((void *)(uintptr_t)(*f)->image, (*f)->image_size);

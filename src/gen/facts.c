@@ -12,6 +12,7 @@
 #define PUBLISHES 2u /* leaves records or locks for the handler's end, or changes the session */
 #define REGISTERS 4u /* may read any register of the target */
 #define PLACE 8u /* looks at slot->site */
+#define CHANGES 16u /* writes registers of the target */
 #define ANYTHING (FAILS | PUBLISHES | REGISTERS | PLACE)
 
 /* What runtime functions need of a handler's edges; one that is not listed may need anything. */
@@ -103,6 +104,9 @@ static const struct runtime_fact {
 	{ "rt_registers_valid", PLACE },
 	{ "rt_user_string_wide", FAILS },
 	{ "rt_write_number", FAILS },
+	{ "rt_store", FAILS },
+	{ "rt_store_register", REGISTERS | CHANGES },
+	{ "rt_widen_float", 0 },
 	{ "rt_write_string", FAILS },
 	{ "rt_write_string_n", FAILS },
 	{ "rt_delay", 0 },
@@ -145,6 +149,7 @@ static void see_call(struct gen_facts *f, const struct runtime_fact *known)
 	f->publishes |= (bits & PUBLISHES) != 0;
 	f->all_registers |= (bits & REGISTERS) != 0;
 	f->site |= (bits & PLACE) != 0;
+	f->changes_registers |= (bits & CHANGES) != 0;
 }
 
 static void see(struct gen_facts *f, const struct map *runtime, const struct ir_ins *ins)
@@ -173,6 +178,7 @@ static bool merge(struct gen_facts *into, const struct gen_facts *from)
 	into->fails |= from->fails;
 	into->publishes |= from->publishes;
 	into->all_registers |= from->all_registers;
+	into->changes_registers |= from->changes_registers;
 	into->site |= from->site;
 	into->budget |= from->budget;
 	into->targets |= from->targets;

@@ -7,6 +7,8 @@
  */
 #include "gen/private.h"
 
+#include <string.h>
+
 static const char *const shapes[] = {
 #define IR(name, text, shape) [IR_##name] = shape,
 #include "ir/ir.def"
@@ -185,11 +187,23 @@ static void count(struct arena *a, struct gen_plan *p)
 
 /* ---- values and fusions ----------------------------------------------------------------- */
 
-static bool is_cheap(const struct ir_ins *ins)
+static bool changes_registers(const struct ir_function *f)
 {
+	vec_each(b, &f->blocks)
+		vec_each(ins, &b->ins)
+			if (ins->op == IR_CALLF ||
+			    (ins->op == IR_CALL && strcmp(ins->name, "rt_store_register") == 0))
+				return true;
+	return false;
+}
+
+static bool is_cheap(const struct gen_plan *p, const struct ir_ins *ins)
+{
+	if (ins->op == IR_TARGET)
+		return !p->changes_registers;
 	return ins->op == IR_CONST || ins->op == IR_STRING || ins->op == IR_FRAME ||
 	       ins->op == IR_GLOBAL || ins->op == IR_SHARD || ins->op == IR_STATDESC ||
-	       ins->op == IR_FORMAT || ins->op == IR_LOCKS || ins->op == IR_TARGET;
+	       ins->op == IR_FORMAT || ins->op == IR_LOCKS;
 }
 
 static bool emits_nothing(const struct gen_plan *p, const struct ir_ins *ins)
@@ -274,8 +288,9 @@ void gen_plan_order(struct arena *a, const struct ir_function *f, struct gen_pla
 	lay_out(a, f, p);
 	find_loops(a, f, p);
 	count(a, p);
+	p->changes_registers = changes_registers(f);
 	for (uint32_t r = f->n_parameters; r < f->n_registers; r++)
-		if (p->writes[r] == 1 && p->reads[r] && is_cheap(p->writer[r]))
+		if (p->writes[r] == 1 && p->reads[r] && is_cheap(p, p->writer[r]))
 			p->places[r] =
 				(struct gen_place){ .kind = PLACE_VALUE, .value = p->writer[r] };
 	for (uint32_t i = 0; i < p->n_order; i++)

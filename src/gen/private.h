@@ -17,6 +17,7 @@ struct gen_facts {
 	bool fails; /* may leave an error: rt_handler_end reports it */
 	bool publishes; /* may print or hold locks: rt_handler_end is always due */
 	bool all_registers; /* calls something that may read any register of the target */
+	bool changes_registers; /* calls something that writes them */
 	bool site; /* needs slot->site */
 	bool budget;
 	bool effects; /* does anything at all */
@@ -64,6 +65,7 @@ struct gen_plan {
 	uint32_t *calls_before; /* per instruction number: calls in front of it */
 	uint32_t n_spills;
 	uint32_t used; /* machine registers given out, a bit each */
+	bool changes_registers; /* TARGET is read where it stands */
 };
 
 /* Calls visit for every register an instruction reads. */

@@ -397,6 +397,19 @@ static void emit_cheap(struct unit *u, const struct ir_ins *ins)
 	unit_defined(u, ins->d, d);
 }
 
+/* pextrq: no vector register of the target is changed before its values are read. */
+static void emit_vector(struct unit *u, const struct ir_ins *ins)
+{
+	uint32_t d = unit_define(u, ins->d), number = (uint32_t)ins->i / 2;
+
+	code_u8(u->c, 0x66);
+	code_u8(u->c, 0x48 | (number >> 3) << 2 | d >> 3);
+	code_bytes(u->c, "\x0f\x3a\x16", 3);
+	code_u8(u->c, 0xc0 | (number & 7) << 3 | (d & 7));
+	code_u8(u->c, ins->i & 1);
+	unit_defined(u, ins->d, d);
+}
+
 /* ---- blocks --------------------------------------------------------------------------------- */
 
 static emitter *const emitters[IR_OP_COUNT] = {
@@ -414,7 +427,7 @@ static emitter *const emitters[IR_OP_COUNT] = {
 	[IR_LOAD] = emit_load,	    [IR_STORE] = emit_store,	[IR_SHARDADD] = emit_shard_add,
 	[IR_CALL] = unit_call,	    [IR_CALLF] = unit_callf,	[IR_CHECK] = emit_check,
 	[IR_BUDGET] = emit_budget,  [IR_JUMP] = emit_jump,	[IR_BRANCH] = emit_branch,
-	[IR_RETURN] = emit_return,
+	[IR_RETURN] = emit_return,   [IR_VECTOR] = emit_vector,
 };
 
 /* Its result is repeated where it is used, or not used. */

@@ -164,17 +164,32 @@ static void switch_stack(struct unit *u)
 	code_rr(c, X_ADD, u->slot, ABI_R15);
 }
 
+/* What the script wrote into rax and rcx goes to where the end takes them from. rcx is lost. */
+static void rewrite_edges(struct unit *u)
+{
+	struct entry_stack s = entry_stack(u);
+
+	code_rm(u->c, X_LOAD, ABI_RCX, code_at(ABI_RAX, REGISTER_AT(ABI_RCX)));
+	code_rm(u->c, X_MOV, ABI_RCX, code_at(ABI_RSP, s.rcx));
+	code_rm(u->c, X_LOAD, ABI_RCX, code_at(ABI_RAX, REGISTER_AT(ABI_RAX)));
+	code_rm(u->c, X_MOV, ABI_RCX, code_at(ABI_RSP, s.rax));
+}
+
 static void leave_slot(struct unit *u)
 {
+	bool changes = u->g->facts[u->function].changes_registers;
+	uint32_t restore = changes ? 0xffff & ~(BIT(ABI_RAX) | BIT(ABI_RCX) | BIT(ABI_RSP)) : clobbered(u);
 	struct code *c = u->c;
 
 	unit_end_handler(u);
 	for (uint32_t r = 0; r < 16; r++)
-		if ((clobbered(u) & BIT(r)) && r != ABI_R14)
+		if ((restore & BIT(r)) && r != ABI_R14)
 			code_rm(c, X_LOAD, r, SAVED_AT(u, r));
 	code_move(c, ABI_RAX, ABI_R14);
 	code_rm(c, X_LOAD, ABI_R14, code_at(ABI_RAX, REGISTER_AT(ABI_R14)));
 	code_rm(c, X_LOAD, ABI_RSP, code_at(ABI_RAX, offsetof(struct abi_slot, saved_sp)));
+	if (changes)
+		rewrite_edges(u);
 	code_store_number(c, 4, code_at(ABI_RAX, offsetof(struct abi_slot, busy)), 0);
 }
 

@@ -187,6 +187,10 @@ uint32_t ir_lower_target(struct build *b, const struct expr *e)
 		return operand_memory(b, e, o);
 	case OPERAND_ADDRESS:
 		return operand_address(b, o);
+	case OPERAND_VECTOR:
+		return ir_emit_number(b, IR_VECTOR, o->base);
+	case OPERAND_THREAD:
+		return ir_emit_unary(b, IR_NOT, ir_emit_member(b, IR_SLOT, offsetof(struct abi_slot, key), 8));
 	case OPERAND_SITE_NAME:
 	case OPERAND_SITE_PROVIDER:
 		break;

@@ -8,6 +8,9 @@
  */
 #include "ir/build.h"
 
+#include <stddef.h>
+#include <string.h>
+
 struct format_build {
 	struct build *build;
 	VEC(struct format_part) parts;
@@ -198,7 +201,7 @@ static void print_histogram(struct build *b, const struct expr *e, const struct 
 }
 
 /* buffer: where s... functions write. */
-void ir_lower_print(struct build *b, const struct expr *e, uint32_t buffer)
+static void lower_plain(struct build *b, const struct expr *e, uint32_t buffer)
 {
 	const struct expr *hist = histogram(e);
 	struct format_build f = { .build = b };
@@ -221,4 +224,39 @@ void ir_lower_print(struct build *b, const struct expr *e, uint32_t buffer)
 		ir_emit_check(b, e->token);
 		b->function.reads_memory = true;
 	}
+}
+
+/* An error on the way there makes it another text, unless it cannot be caught. */
+static void lower_rescued(struct build *b, const struct expr *e, uint32_t buffer)
+{
+	uint32_t caught = ir_block_cold(b), end = ir_block_new(b), on_error = b->on_error;
+	uint32_t number = ir_string_number(b->lower, e->print.rescue, (uint32_t)strlen(e->print.rescue));
+	bool in_try = b->in_try, cold = b->cold;
+	uint32_t take, error;
+
+	b->on_error = caught;
+	b->in_try = true;
+	lower_plain(b, e, buffer);
+	b->on_error = on_error;
+	b->in_try = in_try;
+	ir_emit_jump(b, end);
+	b->cold = true;
+	ir_block_open(b, caught);
+	take = ir_block_cold(b);
+	error = ir_emit_member(b, IR_SLOT, offsetof(struct abi_slot, error), 4);
+	ir_emit_branch(b, ir_emit_with(b, IR_EQ, error, ABI_ERROR_FATAL), b->on_error, take);
+	ir_block_open(b, take);
+	ir_emit_effect(b, "rt_catch", 1, buffer);
+	ir_emit_effect(b, "rt_str_copy", 2, ir_emit_number(b, IR_STRING, number), buffer);
+	b->cold = cold;
+	ir_emit_jump(b, end);
+	ir_block_open(b, end);
+}
+
+void ir_lower_print(struct build *b, const struct expr *e, uint32_t buffer)
+{
+	if (e->print.rescue && e->print.to_string)
+		lower_rescued(b, e, buffer);
+	else
+		lower_plain(b, e, buffer);
 }

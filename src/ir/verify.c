@@ -107,6 +107,13 @@ static const char *check_target(const struct verify *v, const struct ir_ins *ins
 	return ins->i >= 0 && ins->i < ABI_REGISTERS ? NULL : "no such machine register";
 }
 
+static const char *check_vector(const struct verify *v, const struct ir_ins *ins)
+{
+	if (v->function->context != CONTEXT_TARGET)
+		return "no target in the tool";
+	return ins->i >= 0 && ins->i < 32 ? NULL : "no such vector register";
+}
+
 static const char *check_site(const struct verify *v, const struct ir_ins *ins)
 {
 	if (v->function->context != CONTEXT_TARGET)
@@ -168,7 +175,7 @@ static rule *const rules[IR_OP_COUNT] = {
 	[IR_LOAD] = check_size, [IR_STORE] = check_size, [IR_SLOT] = check_slot,
 	[IR_REGION] = check_region, [IR_STRING] = check_string, [IR_FORMAT] = check_format,
 	[IR_GLOBAL] = check_global, [IR_STATDESC] = check_global, [IR_SHARD] = check_shard,
-	[IR_SHARDADD] = check_shard, [IR_FRAME] = check_frame, [IR_TARGET] = check_target,
+	[IR_SHARDADD] = check_shard, [IR_FRAME] = check_frame, [IR_TARGET] = check_target, [IR_VECTOR] = check_vector,
 	[IR_SITE] = check_site, [IR_EXTEND] = check_extend, [IR_LOCKS] = check_locks,
 	[IR_CALL] = check_call, [IR_CALLF] = check_script_call, [IR_CHECK] = check_position,
 	[IR_BUDGET] = check_budget,

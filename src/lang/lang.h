@@ -25,6 +25,8 @@ enum lang_type { TYPE_UNKNOWN, TYPE_LONG, TYPE_STRING, TYPE_STATS };
 
 /* ---- expressions ---------------------------------------------------------- */
 
+struct sema_detail;
+
 enum expr_kind {
 	EXPR_NUMBER,
 	EXPR_STRING,
@@ -90,6 +92,7 @@ struct expr {
 	struct span span; /* of the whole; for messages `token` is nearer */
 	struct span token; /* the token SystemTap would name */
 	enum lang_type type; /* (sema) */
+	const struct sema_detail *detail; /* (sema) its type in the target's terms, a provider's; or NULL */
 	union {
 		struct {
 			int64_t value;
@@ -151,6 +154,7 @@ struct expr {
 			struct format_part *parts; /* printf only */
 			uint32_t n_parts;
 			const char *format; /* printf: as written, escapes resolved */
+			const char *rescue; /* (sema) the result when an argument fails; NULL: an error */
 		} print;
 		struct {
 			enum stat_op op;
@@ -261,6 +265,8 @@ struct lang_variable {
 	int64_t variance_shift;
 	bool is_read, is_written;
 	struct span type_span; /* where the type was first inferred */
+	const struct sema_detail *detail; /* as in struct expr */
+	bool detail_conflict; /* it was given several: it has none */
 	struct span arity_span; /* where the arity was first inferred */
 };
 

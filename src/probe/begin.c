@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* begin, end, error, each with an optional sequence number, and never: they run in the tool. */
-#include "probe/probe.h"
+#include "probe/variable.h"
 
 static bool edge_resolve(struct sema_resolver *r, const struct probe_point *p,
 			 enum probe_event event, const char *const *types)
@@ -30,6 +30,7 @@ static bool edge_resolve(struct sema_resolver *r, const struct probe_point *p,
 		.root = #name,                                                           \
 		.resolve = name##_resolve,                                               \
 		.types = name##_types,                                                   \
+		.variable = probe_variable,                                              \
 	};
 
 EDGE(begin, EVENT_BEGIN, "begin", "begin(number)")

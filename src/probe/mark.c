@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "probe/process.h"
+#include "probe/variable.h"
 
 /* ---- sites ------------------------------------------------------------------------------- */
 
@@ -222,15 +223,25 @@ static const char *refusal(struct arena *a, const struct sema_site *site, const 
 {
 	if (target->target.address_of)
 		return "cannot take address of sdt variable";
-	if (target->target.n_components || target->target.pretty)
-		return arena_printf(
-			a,
-			"the type of '%s' of mark '%s' is needed for that, and debug information "
-			"is not read in this version",
-			target->target.name, site->mark);
 	if (!site->args[i].size)
 		return arena_printf(a, "cannot parse SDT_V3 operand '%s' of '%s' [man error::sdt]",
 				    site->arg_text[i], target->target.name);
+	return NULL;
+}
+
+/* ->m, [i] and $ need the argument's type: that of "<mark>_arg<n>" in the module. */
+static struct expr *typed_argument(struct sema_resolver *r, const struct sema_site *site,
+				   struct expr *target, uint32_t i, bool probing)
+{
+	const struct elf_type *t = probe_mark_type(r, site, i + 1);
+	struct expr *value = operand_expr(r, target, target->target.name, &site->args[i]);
+
+	if (t)
+		return probe_typed_value(r, site, t, value, target, probing);
+	if (!probing)
+		diag_add(r->diags, DIAG_VARIABLE_CONTEXT, target->token,
+			 "the type of '%s' of mark '%s' is not known: the module has no type '%s_arg%u'",
+			 target->target.name, site->mark, site->mark, i + 1);
 	return NULL;
 }
 
@@ -238,13 +249,13 @@ static struct expr *argument_variable(struct sema_resolver *r, const struct sema
 				      struct expr *target, uint32_t i, bool probing)
 {
 	const char *why = refusal(r->arena, site, target, i);
-	bool is_typed = target->target.n_components || target->target.pretty;
 
+	if (!why && (target->target.n_components || target->target.pretty))
+		return typed_argument(r, site, target, i, probing);
 	if (!why)
 		return operand_expr(r, target, target->target.name, &site->args[i]);
 	if (!probing)
-		diag_add(r->diags, is_typed ? DIAG_UNSUPPORTED : DIAG_VARIABLE_CONTEXT,
-			 target->token, "%s", why);
+		diag_add(r->diags, DIAG_VARIABLE_CONTEXT, target->token, "%s", why);
 	return NULL;
 }
 

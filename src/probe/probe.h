@@ -25,6 +25,7 @@
 struct probe_user {
 	struct elf_cache *elf;
 	struct map *warned; /* modules already warned about; made when needed */
+	struct map *headers; /* "<a.h>": struct elf_file with its types; made when needed */
 };
 
 /* All families, NULL-ended. */

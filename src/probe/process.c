@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "probe/process.h"
+#include "probe/variable.h"
 
 #define SIMILAR_LIMIT 5u
 
@@ -298,16 +299,9 @@ static struct expr *process_variable(struct sema_resolver *r, const struct sema_
 				     const struct sema_site *site, struct expr *target,
 				     bool probing)
 {
-	(void)point;
-	if (!site || target->kind != EXPR_TARGET) {
-		if (!probing)
-			diag_add(r->diags, DIAG_UNSUPPORTED, target->token,
-				 "debug information is not read in this version");
-		return NULL;
-	}
-	if (site->flags & SITE_MARK)
+	if (site && site->flags & SITE_MARK && target->kind == EXPR_TARGET)
 		return process_mark_variable(r, site, target, probing);
-	return process_function_variable(r, site, target, probing);
+	return probe_variable(r, point, site, target, probing);
 }
 
 const struct sema_provider probe_process_provider = {

@@ -60,7 +60,7 @@ const char *process_text(const struct process_query *q, uint32_t i);
 /* A variable, wherever it stands; see sema_provider.variable. */
 typedef struct expr *process_variable_fn(struct sema_resolver *r, const struct sema_site *site,
 					 struct expr *target, bool probing);
-process_variable_fn process_mark_variable, process_function_variable;
+process_variable_fn process_mark_variable;
 /* "" as an expression */
 struct expr *process_empty_text(struct sema_resolver *r, struct expr *target);
 

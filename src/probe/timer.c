@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* timer.s(N) to timer.ns(N), with .randomize(M), and timer.hz(N): they run in the tool. */
-#include "probe/probe.h"
+#include "probe/variable.h"
 
 #include <string.h>
 
@@ -98,4 +98,5 @@ const struct sema_provider probe_timer_provider = {
 	.root = "timer",
 	.resolve = timer_resolve,
 	.types = types,
+	.variable = probe_variable,
 };

@@ -80,7 +80,8 @@ static void need_statistic(struct locals *l, const struct expr *e)
 
 static void need_place(struct locals *l, const struct expr *left, struct span operator)
 {
-	if (left->kind != EXPR_SYMBOL && left->kind != EXPR_INDEX && left->kind != EXPR_TARGET)
+	if (left->kind != EXPR_SYMBOL && left->kind != EXPR_INDEX && left->kind != EXPR_TARGET &&
+	    left->kind != EXPR_OPERATOR)
 		sema_error(l->sema, DIAG_LVALUE, operator, "Expecting lvalue for assignment");
 }
 

@@ -55,17 +55,19 @@ static struct sema_function *instance_get(struct sema *s, struct function_decl *
 	struct sema_probe *of = sema_function_is_contextual(s, d) ? probe : NULL;
 	const char *key = arena_printf(s->arena, "%p %p", (void *)d, (void *)of);
 	struct sema_function *f = map_find(s->instances, key);
-	struct sema_place place = of && s->place ? *s->place : nowhere;
+	struct sema_place *place;
 
 	if (f)
 		return f;
+	place = arena_dup(s->arena, of && s->place ? s->place : &nowhere, sizeof *place);
 	f = function_new(s, d);
+	f->place = place;
 	map_put(s->instances, key, f);
 	vec_push(s->arena, &s->program->functions, f);
 	sema_library_use(s, d->file);
-	place.sema = s;
+	place->sema = s;
 	sema_parameters_bind(f);
-	sema_targets_resolve(&place, &f->body, d->file);
+	sema_targets_resolve(place, &f->body, d->file);
 	sema_names_bind(s, &f->body, d->file, of);
 	sema_function_locals_bind(s, f);
 	return f;

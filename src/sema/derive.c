@@ -138,8 +138,8 @@ static void derive_probe(struct sema *s, const struct sema_leaf *leaf, const seg
 {
 	const struct sema_level *outer = outermost(leaf->level);
 	struct sema_probe *p = arena_new(s->arena, struct sema_probe);
-	struct sema_place place = { s, leaf->point, sites->n ? sites->p[0] : NULL, leaf->provider,
-				    p, leaf->provider->variable != NULL };
+	const struct sema_place place = { s, leaf->point, sites->n ? sites->p[0] : NULL, leaf->provider,
+					  p, leaf->point->context == CONTEXT_TARGET };
 
 	p->span = outer->decl->span;
 	p->point = leaf->point;
@@ -149,8 +149,9 @@ static void derive_probe(struct sema *s, const struct sema_leaf *leaf, const seg
 	p->derivation = derivation_text(s, leaf->level);
 	vec_each(site, sites)
 		vec_push(s->arena, &p->sites, *site);
-	s->place = &place;
-	p->body = compose(s, &place, segments);
+	p->place = arena_dup(s->arena, &place, sizeof place);
+	s->place = p->place;
+	p->body = compose(s, p->place, segments);
 	p->condition = conditions(s, leaf->level);
 	sema_locals_bind(s, p);
 	s->place = NULL;

@@ -143,12 +143,14 @@ static void round_of(struct sema_infer *i)
 
 	vec_each(probe, &p->probes) {
 		i->function = NULL;
+		i->place = (*probe)->place;
 		sema_infer_stmt(i, (*probe)->body);
 		if ((*probe)->condition)
 			sema_infer_expr(i, (*probe)->condition, TYPE_LONG);
 	}
 	for (uint32_t f = 0; f < p->functions.n; f++) {
 		i->function = p->functions.p[f];
+		i->place = i->function->place;
 		sema_infer_stmt(i, i->function->body);
 	}
 }

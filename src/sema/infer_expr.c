@@ -2,6 +2,8 @@
 /* Types of expressions. `want` is what the surroundings need, UNKNOWN if they do not care. */
 #include "sema/private.h"
 
+#include <string.h>
+
 /* e is of type `found`, whatever the surroundings want. */
 static void settle(struct sema_infer *i, struct expr *e, enum lang_type found, enum lang_type want)
 {
@@ -9,6 +11,96 @@ static void settle(struct sema_infer *i, struct expr *e, enum lang_type found, e
 	if (want != TYPE_UNKNOWN && found != want)
 		sema_infer_mismatch(i, e, want, found);
 }
+
+/* ---- types of the target ---------------------------------------------------------------- */
+
+/* A variable or result keeps the target's type of what is put into it, unless there are several. */
+static void learn_detail(struct sema_infer *i, const struct sema_detail **to, bool *conflict,
+			 const struct sema_detail *from)
+{
+	if (!from || *conflict || *to == from)
+		return;
+	*conflict = *to != NULL;
+	*to = *conflict ? NULL : from;
+	i->changed = true;
+}
+
+static struct lang_variable *variable_of(const struct expr *e)
+{
+	if (e->kind == EXPR_INDEX)
+		e = e->index.base;
+	return e->kind == EXPR_SYMBOL ? e->symbol.variable : NULL;
+}
+
+static bool is_operator(const struct expr *e, const char *name)
+{
+	return e->kind == EXPR_OPERATOR && strcmp(e->op.name, name) == 0;
+}
+
+/* What `found` is, in the place of e. */
+static void replace(struct sema_infer *i, struct expr *e, struct expr *found)
+{
+	*e = *found;
+	i->changed = true;
+}
+
+/* p->m, @enumname(e): wait for the type of p, of e; store: what is written there, or NULL. */
+static void infer_arrow(struct sema_infer *i, struct expr *e, struct expr *target, struct expr *store,
+			enum lang_type want)
+{
+	struct expr *operand = target->op.args.list.p[0], *found;
+
+	sema_infer_expr(i, operand, TYPE_LONG);
+	for (uint32_t k = 0; k < target->op.n_components; k++)
+		if (target->op.components[k].index)
+			sema_infer_expr(i, target->op.components[k].index, TYPE_LONG);
+	if (operand->detail && i->place) {
+		found = sema_target_look_up(i->place, target, store, false);
+		i->failed |= !found;
+		if (!found)
+			return;
+		replace(i, e, found);
+		sema_infer_expr(i, e, want);
+		return;
+	}
+	e->type = target->op.pretty ? TYPE_STRING : TYPE_LONG;
+	if (!i->last)
+		return;
+	i->failed = true;
+	sema_error(i->sema, DIAG_VARIABLE_UNKNOWN, target->token, "unknown type in dereference");
+}
+
+/* @defined(p->m) */
+static void infer_defined(struct sema_infer *i, struct expr *e)
+{
+	struct expr *what = e->op.args.list.p[0], *operand;
+	struct expr *found = NULL;
+
+	e->type = TYPE_LONG;
+	if (is_operator(what, "->")) {
+		operand = what->op.args.list.p[0];
+		sema_infer_expr(i, operand, TYPE_LONG);
+		if (!operand->detail && !i->last)
+			return;
+		if (operand->detail && i->place)
+			found = sema_target_look_up(i->place, lang_clone_expr(i->sema->arena, what), NULL, true);
+	}
+	e->kind = EXPR_NUMBER;
+	e->number.value = found != NULL;
+	i->changed = true;
+}
+
+static void infer_operator(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	if (is_operator(e, "->") || is_operator(e, "@enumname"))
+		infer_arrow(i, e, e, NULL, want);
+	else if (is_operator(e, "@defined"))
+		infer_defined(i, e);
+	else
+		settle(i, e, TYPE_LONG, want);
+}
+
+/* ---- pairs -------------------------------------------------------------------------------- */
 
 /* Two operands of one type, which may be known from either. */
 static enum lang_type infer_pair(struct sema_infer *i, struct expr *e, struct expr *x,
@@ -45,6 +137,7 @@ static void infer_symbol(struct sema_infer *i, struct expr *e, enum lang_type wa
 {
 	sema_infer_scalar(i, e);
 	e->type = sema_infer_symbol(i, e, want);
+	e->detail = e->symbol.variable->detail;
 	if (e->type == TYPE_UNKNOWN)
 		give_up(i, e);
 }
@@ -100,6 +193,7 @@ static void infer_index(struct sema_infer *i, struct expr *e, enum lang_type wan
 	}
 	sema_infer_keys(i, base, &e->index.keys);
 	e->type = base->type = sema_infer_symbol(i, base, want);
+	e->detail = base->symbol.variable->detail;
 	if (e->type == TYPE_UNKNOWN)
 		give_up(i, base);
 }
@@ -128,6 +222,8 @@ static void infer_ternary(struct sema_infer *i, struct expr *e, enum lang_type w
 {
 	sema_infer_expr(i, e->ternary.condition, TYPE_LONG);
 	e->type = infer_pair(i, e, e->ternary.yes, e->ternary.no, want);
+	if (!e->ternary.yes->detail || !e->ternary.no->detail || e->ternary.yes->detail == e->ternary.no->detail)
+		e->detail = e->ternary.yes->detail ? e->ternary.yes->detail : e->ternary.no->detail;
 }
 
 /* ---- assignments ----------------------------------------------------------------------- */
@@ -150,6 +246,7 @@ static bool need_place(struct sema_infer *i, const struct expr *e, struct span o
 static void infer_plain(struct sema_infer *i, struct expr *e, enum lang_type want)
 {
 	struct expr *left = e->assign.left, *right = e->assign.right;
+	struct lang_variable *v = variable_of(left);
 
 	sema_infer_expr(i, left, want);
 	sema_infer_expr(i, right, TYPE_UNKNOWN);
@@ -161,12 +258,20 @@ static void infer_plain(struct sema_infer *i, struct expr *e, enum lang_type wan
 	else
 		sema_infer_expr(i, left, right->type);
 	e->type = left->type;
+	e->detail = right->detail;
+	if (v && right->type == TYPE_LONG)
+		learn_detail(i, &v->detail, &v->detail_conflict, right->detail);
 }
 
 static void infer_assign(struct sema_infer *i, struct expr *e, enum lang_type want)
 {
 	enum lang_type operand = e->assign.op == OP_CONCAT ? TYPE_STRING : TYPE_LONG;
 
+	if (is_operator(e->assign.left, "->")) {
+		sema_infer_expr(i, e->assign.right, TYPE_LONG);
+		infer_arrow(i, e, e->assign.left, e->assign.right, want);
+		return;
+	}
 	if (!need_place(i, e->assign.left, e->token))
 		return;
 	if (e->assign.op == OP_ASSIGN) {
@@ -196,6 +301,8 @@ static void infer_parameter(struct sema_infer *i, struct lang_variable *v, struc
 				    TYPE_STATS);
 		return;
 	}
+	if (arg->type == TYPE_LONG)
+		learn_detail(i, &v->detail, &v->detail_conflict, arg->detail);
 	if (v->type != TYPE_UNKNOWN || arg->type == TYPE_UNKNOWN)
 		return;
 	v->type = arg->type;
@@ -232,6 +339,7 @@ static void infer_script_call(struct sema_infer *i, struct expr *e, enum lang_ty
 	for (struct sema_function *f = head; f; f = f->next_overload)
 		learn_result(i, f, head->type);
 	e->type = head->type;
+	e->detail = head->detail;
 }
 
 static void infer_call(struct sema_infer *i, struct expr *e, enum lang_type want, bool used)
@@ -376,6 +484,8 @@ static void infer(struct sema_infer *i, struct expr *e, enum lang_type want, boo
 		settle(i, e, e->target.operand ? e->target.operand->type : TYPE_LONG, want);
 		return;
 	case EXPR_OPERATOR:
+		infer_operator(i, e, want);
+		return;
 	case EXPR_EMBEDDED:
 		settle(i, e, TYPE_LONG, want);
 		return;

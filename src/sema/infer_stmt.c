@@ -127,6 +127,13 @@ static void infer_return(struct sema_infer *i, struct stmt *t)
 		return;
 	}
 	sema_infer_expr(i, t->expr, f->type);
+	if (t->expr->detail && !f->detail && !f->detail_conflict) {
+		f->detail = t->expr->detail;
+		i->changed = true;
+	} else if (t->expr->detail && t->expr->detail != f->detail && !f->detail_conflict) {
+		f->detail = NULL;
+		f->detail_conflict = i->changed = true;
+	}
 	if (f->type == TYPE_UNKNOWN && t->expr->type != TYPE_UNKNOWN) {
 		f->type = t->expr->type;
 		i->changed = true;

@@ -130,6 +130,9 @@ struct sema_place {
 /* Folds @defined, constants and dead branches, then replaces target variables. */
 void sema_targets_resolve(const struct sema_place *p, struct stmt **body,
 			  const struct lang_file *file);
+/* Asks the provider about a target variable or operator; store: what to write there, or NULL. */
+struct expr *sema_target_look_up(const struct sema_place *p, struct expr *e, struct expr *store,
+				 bool probing);
 /* Text that is equal for sites where everything in `body`, and what it calls, is found alike. */
 const char *sema_targets_signature(const struct sema_place *p, struct stmt *body,
 				   const struct lang_file *file);
@@ -175,6 +178,7 @@ void sema_reach(struct sema *s);
 struct sema_infer {
 	struct sema *sema;
 	struct sema_function *function; /* NULL: a probe */
+	const struct sema_place *place; /* of the function or probe */
 	bool changed, failed, last;     /* last: say what is still unknown */
 	bool deleting;                  /* the element asked for next is deleted: it may be a slice */
 };

@@ -27,6 +27,8 @@ enum operand_kind {
 	OPERAND_ADDRESS, /* the same sum, not read */
 	OPERAND_SITE_NAME, /* $$name */
 	OPERAND_SITE_PROVIDER, /* $$provider */
+	OPERAND_VECTOR, /* half of a vector register: base = 2 * number, + 1 the upper half */
+	OPERAND_THREAD, /* the thread pointer */
 };
 struct sema_operand {
 	enum operand_kind kind;
@@ -50,6 +52,7 @@ enum probe_event { EVENT_BEGIN, EVENT_END, EVENT_ERROR, EVENT_NEVER, EVENT_TIMER
 
 #define SITE_ENTRY 1u /* a function's first instruction: flags and red zone dead */
 #define SITE_MARK 2u
+#define SITE_RETURN 4u /* fires when the function whose first instruction it is returns */
 
 /* One place in one object file. */
 struct sema_site {
@@ -101,9 +104,10 @@ struct sema_provider {
 	 */
 	const char *const *types;
 	/*
-	 * A target variable in a handler at `site` (NULL if CONTEXT_TOOL). Returns the replacement expression
-	 * (an EXPR_TARGET with operand and type set, or anything else such as a sprintf for $$vars), or NULL after a
-	 * diagnostic; with `probing` set (for @defined) NULL without one.
+	 * A target variable, or an operator on the target's types (@cast, @var, "->" ...), in a handler at `site`
+	 * (NULL if CONTEXT_TOOL). Returns the replacement expression (an EXPR_TARGET with operand and type set, or
+	 * anything else such as a sprintf for $$vars), or NULL after a diagnostic; with `probing` set (for @defined)
+	 * NULL without one. With resolver.store: what writes that there.
 	 */
 	struct expr *(*variable)(struct sema_resolver *r, const struct sema_point *point,
 				 const struct sema_site *site, struct expr *target, bool probing);
@@ -119,6 +123,7 @@ struct sema_resolver {
 	bool quiet; /* optional point: no diagnostics */
 	VEC(struct sema_point *) out;
 	void *user; /* sema_options.provider_user */
+	struct expr *store; /* variable(): the value to write; NULL: read */
 };
 
 /* ---- builtins ------------------------------------------------------------------------- */
@@ -146,6 +151,8 @@ const struct sema_builtin *sema_builtin_at(uint32_t i); /* NULL past the end */
 
 /* ---- the checked program ----------------------------------------------------------------- */
 
+struct sema_place;
+
 struct sema_function {
 	const char *name;
 	struct span span;
@@ -159,9 +166,13 @@ struct sema_function {
 	uint32_t index;
 	bool is_recursive;
 	bool has_effects;
+	const struct sema_place *place; /* (sema) whose target variables it sees; or NULL */
+	const struct sema_detail *detail; /* of its result, as in struct expr */
+	bool detail_conflict;
 };
 
 struct sema_probe {
+	const struct sema_place *place; /* (sema) */
 	struct span span;
 	struct sema_point *point;
 	const char *name; /* pn(): as in the script */

@@ -51,8 +51,8 @@ static struct expr *text(struct sema *s, const struct expr *from, const char *va
 
 /* ---- asking the provider --------------------------------------------------------------- */
 
-/* NULL, and unless `probing` a diagnostic, when there is no such variable here. */
-static struct expr *look_up(const struct sema_place *p, struct expr *e, bool probing)
+/* NULL, and unless `probing` a diagnostic, when there is no such variable here. store: or NULL */
+static struct expr *look_up(const struct sema_place *p, struct expr *e, struct expr *store, bool probing)
 {
 	struct sema *s = p->sema;
 	struct sema_resolver r = {
@@ -63,6 +63,7 @@ static struct expr *look_up(const struct sema_place *p, struct expr *e, bool pro
 		.diags = probing || s->quiet ? &s->muted : s->diags,
 		.quiet = probing || s->quiet > 0,
 		.user = s->options->provider_user,
+		.store = store,
 	};
 	uint32_t errors = s->diags->errors;
 	struct expr *found;
@@ -80,13 +81,54 @@ static struct expr *look_up(const struct sema_place *p, struct expr *e, bool pro
 	return found;
 }
 
+static bool is_named(const struct expr *e, const char *name)
+{
+	return e->kind == EXPR_OPERATOR && strcmp(e->op.name, name) == 0;
+}
+
+struct expr *sema_target_look_up(const struct sema_place *p, struct expr *e, struct expr *store,
+				 bool probing)
+{
+	return look_up(p, e, store, probing);
+}
+
+struct definition {
+	struct lang_walker walker;
+	const struct sema_place *place;
+	bool missing;
+};
+
+/* What stands in the operand of @cast and in indexes must be there as well. */
+static bool define_expr(struct lang_walker *w, struct expr **e)
+{
+	struct definition *d = w->user;
+	bool target = (*e)->kind == EXPR_TARGET;
+	uint32_t n = target ? (*e)->target.n_components : (*e)->op.n_components;
+	struct target_component *c = target ? (*e)->target.components : (*e)->op.components;
+	struct expr *found;
+
+	if (!target && (*e)->kind != EXPR_OPERATOR)
+		return true;
+	if (!target)
+		for (uint32_t i = 0; i < (*e)->op.args.list.n; i++)
+			lang_walk_expr(w, &(*e)->op.args.list.p[i]);
+	for (uint32_t i = 0; i < n; i++)
+		lang_walk_expr(w, &c[i].index);
+	found = d->missing ? NULL : look_up(d->place, *e, NULL, true);
+	d->missing |= !found;
+	if (found)
+		*e = found;
+	return false;
+}
+
 static bool is_defined(const struct sema_place *p, const struct expr *e)
 {
 	struct expr *copy = lang_clone_expr(p->sema->arena, e);
+	struct definition d = { .place = p };
 
-	if (copy->kind != EXPR_TARGET)
-		return false;
-	return look_up(p, copy, true) != NULL;
+	d.walker = (struct lang_walker){ .user = &d, .expr = define_expr };
+	lang_walk_expr(&d.walker, &copy);
+	return !d.missing;
 }
 
 static void resolve_target(struct resolve *r, struct expr **e)
@@ -94,56 +136,184 @@ static void resolve_target(struct resolve *r, struct expr **e)
 	struct expr *found;
 
 	for (uint32_t i = 0; i < (*e)->target.n_components; i++)
-		if ((*e)->target.components[i].index)
-			lang_walk_expr(&r->walker, &(*e)->target.components[i].index);
-	found = look_up(r->place, *e, false);
+		lang_walk_expr(&r->walker, &(*e)->target.components[i].index);
+	found = look_up(r->place, *e, NULL, false);
 	*e = found ? found : number(r->place->sema, *e, 0);
 }
 
 /* ---- operators ------------------------------------------------------------------------- */
 
+static bool find_arrow(struct lang_walker *w, struct expr **e)
+{
+	*(bool *)w->user |= is_named(*e, "->");
+	return true;
+}
+
+/* Only types tell whether p->m is there: sema_infer_expr decides. */
+static bool waits_for_types(struct expr *e)
+{
+	bool found = false;
+	struct lang_walker w = { .user = &found, .expr = find_arrow };
+
+	lang_walk_expr(&w, &e);
+	return found;
+}
+
+static void resolve_defined(struct resolve *r, struct expr **e)
+{
+	struct expr *what = (*e)->op.args.list.p[0];
+
+	if (what->kind != EXPR_NUMBER && waits_for_types(what))
+		return;
+	*e = number(r->place->sema, *e, is_defined(r->place, what));
+	r->defined++;
+}
+
+/* Those that a provider answers; the rest this version does not have. */
+static bool is_typed_operator(const struct expr *e)
+{
+	static const char *const names[] = { "@cast", "@var", "@enum", "@enumname", "@uregister", "@uderef" };
+
+	for (size_t i = 0; i < base_count(names); i++)
+		if (is_named(e, names[i]))
+			return true;
+	return false;
+}
+
+static bool needs_guru(const struct sema *s, const struct expr *e)
+{
+	return !s->options->guru &&
+	       (is_named(e, "@kderef") || is_named(e, "@kregister") || is_named(e, "@const"));
+}
+
+static void walk_operator(struct resolve *r, struct expr *e)
+{
+	for (uint32_t i = 0; i < e->op.args.list.n; i++)
+		lang_walk_expr(&r->walker, &e->op.args.list.p[i]);
+	for (uint32_t i = 0; i < e->op.n_components; i++)
+		lang_walk_expr(&r->walker, &e->op.components[i].index);
+}
+
 static void resolve_operator(struct resolve *r, struct expr **e)
 {
 	struct sema *s = r->place->sema;
-	const char *name = (*e)->op.name;
-	int64_t value = 0;
+	struct expr *found = NULL;
 
-	if (strcmp(name, "@defined") == 0 && (*e)->op.args.list.n == 1) {
-		value = is_defined(r->place, (*e)->op.args.list.p[0]);
-		r->defined++;
-	} else if (strcmp(name, "@probewrite") == 0) {
+	if (is_named(*e, "@defined") && (*e)->op.args.list.n == 1) {
+		resolve_defined(r, e);
+		return;
+	}
+	if (is_named(*e, "@probewrite")) {
 		sema_error(s, DIAG_ALIAS, (*e)->token,
 			   "unexpected @probewrite, which belongs into the body of an alias");
-	} else if (!s->options->guru &&
-		   (strcmp(name, "@kderef") == 0 || strcmp(name, "@kregister") == 0 ||
-		    strcmp(name, "@const") == 0)) {
-		sema_error(s, DIAG_GURU, (*e)->token,
-			   "using %s operator not permitted; need stap -g", name);
-	} else {
-		sema_error(s, DIAG_UNSUPPORTED, (*e)->token, "%s is not supported in this version",
-			   name);
+		*e = number(s, *e, 0);
+		return;
 	}
-	*e = number(s, *e, value);
+	walk_operator(r, *e);
+	if (is_named(*e, "->") || (is_named(*e, "@enumname") && (*e)->op.args.list.n == 1))
+		return; /* when types are known */
+	if (needs_guru(s, *e))
+		sema_error(s, DIAG_GURU, (*e)->token,
+			   "using %s operator not permitted; need stap -g", (*e)->op.name);
+	else if (is_typed_operator(*e))
+		found = look_up(r->place, *e, NULL, false);
+	else
+		sema_error(s, DIAG_UNSUPPORTED, (*e)->token, "%s is not supported in this version",
+			   (*e)->op.name);
+	*e = found ? found : number(s, *e, 0);
 }
+
+/* ---- writes ---------------------------------------------------------------------------- */
 
 static bool is_target(const struct expr *e)
 {
 	return e->kind == EXPR_TARGET || e->kind == EXPR_OPERATOR;
 }
 
-/* What is written is left out, so that one message is all. */
-static void refuse_write(struct resolve *r, struct expr **e, const struct expr *left)
+static struct expr *binary(struct sema *s, const struct expr *like, enum lang_op op, struct expr *x,
+			   struct expr *y)
+{
+	struct expr *e = lang_expr_new(s->arena, EXPR_BINARY, like->span);
+
+	e->token = like->token;
+	e->type = TYPE_LONG;
+	e->binary.op = op;
+	e->binary.left = x;
+	e->binary.right = y;
+	return e;
+}
+
+/* False after a message. */
+static bool may_write(struct resolve *r, const struct expr *left)
 {
 	struct sema *s = r->place->sema;
 
 	if (!s->options->guru)
 		sema_error(s, DIAG_VARIABLE_WRITE, left->token,
 			   "write to target variable not permitted; need stap -g");
+	else if (r->place->site && r->place->site->flags & SITE_RETURN)
+		sema_error(s, DIAG_VARIABLE_WRITE, left->token,
+			   "write to target variable not permitted in .return probes");
 	else
-		sema_error(s, DIAG_UNSUPPORTED, left->token,
-			   "writing target variables is not supported in this version");
-	*e = (*e)->kind == EXPR_ASSIGN ? (*e)->assign.right : number(s, *e, 0);
-	lang_walk_expr(&r->walker, e);
+		return true;
+	return false;
+}
+
+/* What is written is left in when it may not be, so that one message is all. */
+static void resolve_write(struct resolve *r, struct expr **e, struct expr *left, struct expr *value)
+{
+	struct sema *s = r->place->sema;
+	struct expr *found = NULL;
+
+	if (may_write(r, left)) {
+		lang_walk_expr(&r->walker, &value);
+		if (is_named(left, "->"))
+			walk_operator(r, left);
+		if (is_named(left, "->")) { /* when types are known */
+			struct expr *assign = lang_expr_new(s->arena, EXPR_ASSIGN, (*e)->span);
+
+			assign->token = (*e)->token;
+			assign->assign.op = OP_ASSIGN;
+			assign->assign.left = left;
+			assign->assign.right = value;
+			*e = assign;
+			return;
+		}
+		if (left->kind == EXPR_OPERATOR)
+			walk_operator(r, left);
+		else
+			for (uint32_t i = 0; i < left->target.n_components; i++)
+				lang_walk_expr(&r->walker, &left->target.components[i].index);
+		found = look_up(r->place, left, value, false);
+	}
+	*e = found ? found : value;
+}
+
+static void resolve_assign(struct resolve *r, struct expr **e)
+{
+	struct expr *left = (*e)->assign.left, *right = (*e)->assign.right;
+	enum lang_op op = (*e)->assign.op;
+
+	if (op == OP_AGGREGATE) {
+		sema_error(r->place->sema, DIAG_STATISTIC, left->token, "a target variable is no statistic");
+		*e = number(r->place->sema, *e, 0);
+		return;
+	}
+	if (op != OP_ASSIGN)
+		right = binary(r->place->sema, *e, op, lang_clone_expr(r->place->sema->arena, left), right);
+	resolve_write(r, e, left, right);
+}
+
+static void resolve_step(struct resolve *r, struct expr **e)
+{
+	struct sema *s = r->place->sema;
+	struct expr *left = (*e)->step.operand, *whole = *e, *one = number(s, *e, 1);
+	enum lang_op op = (*e)->step.increment ? OP_ADD : OP_SUB;
+	bool prefix = (*e)->step.prefix;
+
+	resolve_write(r, e, left, binary(s, whole, op, lang_clone_expr(s->arena, left), one));
+	if (!prefix)
+		*e = binary(s, whole, op == OP_ADD ? OP_SUB : OP_ADD, *e, number(s, whole, 1));
 }
 
 /* ---- what is constant in a probe ------------------------------------------------------- */
@@ -253,12 +423,12 @@ static bool resolve_expr(struct lang_walker *w, struct expr **e)
 	case EXPR_ASSIGN:
 		if (!is_target((*e)->assign.left))
 			return true;
-		refuse_write(r, e, (*e)->assign.left);
+		resolve_assign(r, e);
 		return false;
 	case EXPR_STEP:
 		if (!is_target((*e)->step.operand))
 			return true;
-		refuse_write(r, e, (*e)->step.operand);
+		resolve_step(r, e);
 		return false;
 	case EXPR_CALL:
 		if (is_constant_call(r->place->sema, *e, r->file))
@@ -403,7 +573,7 @@ static bool write_operand(struct lang_walker *w, struct expr **e)
 
 static void write_target(struct signature *g, const struct expr *e)
 {
-	struct expr *found = look_up(g->place, lang_clone_expr(g->place->sema->arena, e), true);
+	struct expr *found = look_up(g->place, lang_clone_expr(g->place->sema->arena, e), NULL, true);
 	struct lang_walker w = { .user = &g->out, .expr = write_operand };
 
 	buf_addc(&g->out, ';');
@@ -431,7 +601,7 @@ static bool write_expr(struct lang_walker *w, struct expr **e)
 	struct signature *g = w->user;
 	sema_function_decls l;
 
-	if ((*e)->kind == EXPR_TARGET)
+	if ((*e)->kind == EXPR_TARGET || ((*e)->kind == EXPR_OPERATOR && is_typed_operator(*e)))
 		write_target(g, *e);
 	if ((*e)->kind != EXPR_CALL)
 		return true;
