@@ -19,6 +19,7 @@ struct elf_names {
 	struct map *types; /* Dwarf_Die */
 	struct map *enumerators; /* Dwarf_Die */
 	struct map *variables; /* struct named_variable */
+	struct map *declared; /* declarations in classes and namespaces, by address: full name */
 };
 
 struct name_walk {
@@ -92,15 +93,23 @@ static void variable_put(struct name_walk *w, const char *name, Dwarf_Die *die)
 
 static void variable_add(struct name_walk *w, const char *scope, Dwarf_Die *die)
 {
-	const char *name = dwarf_diename(die), *linkage;
+	const char *name = dwarf_diename(die), *linkage, *full = NULL;
 	Dwarf_Attribute attribute;
+	Dwarf_Die of;
 
+	if (dwarf_tag(die) == DW_TAG_member && !dwarf_attr(die, DW_AT_external, &attribute))
+		return;
+	if (name && *scope)
+		map_put_u64(w->names->declared, (uintptr_t)die->addr,
+			    arena_printf(w->data->arena, "%s%s", scope, name));
 	if (!name || (!dwarf_attr_integrate(die, DW_AT_location, &attribute) &&
 		      !dwarf_attr_integrate(die, DW_AT_const_value, &attribute)))
 		return;
 	variable_put(w, name, die);
-	if (*scope)
-		variable_put(w, arena_printf(w->data->arena, "%s%s", scope, name), die);
+	if (dwarf_attr(die, DW_AT_specification, &attribute) && dwarf_formref_die(&attribute, &of))
+		full = map_find_u64(w->names->declared, (uintptr_t)of.addr);
+	if (*scope || full)
+		variable_put(w, full ? full : arena_printf(w->data->arena, "%s%s", scope, name), die);
 	linkage = dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute) ? dwarf_formstring(&attribute) : NULL;
 	if (linkage && strcmp(linkage, name) != 0)
 		variable_put(w, linkage, die);
@@ -139,6 +148,7 @@ static void see(struct name_walk *w, const char *scope, Dwarf_Die *die, uint32_t
 		type_add(w, scope, die);
 		break;
 	case DW_TAG_variable:
+	case DW_TAG_member: /* of a class: a variable when it is declared so */
 		variable_add(w, scope, die);
 		break;
 	default:
@@ -178,6 +188,7 @@ static struct elf_names *names_of(struct elf_data *d)
 	w.names->types = map_create(d->arena);
 	w.names->enumerators = map_create(d->arena);
 	w.names->variables = map_create(d->arena);
+	w.names->declared = map_create(d->arena);
 	walk_file(&w, d->debug->dwarf);
 	if (dwarf_getalt(d->debug->dwarf))
 		walk_file(&w, dwarf_getalt(d->debug->dwarf));

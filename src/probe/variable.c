@@ -535,7 +535,5 @@ struct expr *probe_variable(struct sema_resolver *r, const struct sema_point *po
 		return operator_value(r, site, target, probing);
 	if (site)
 		return context_variable(r, site, target, probing);
-	if (!probing)
-		diag_add(r->diags, DIAG_VARIABLE_CONTEXT, target->token, "unresolved target-symbol expression");
-	return NULL;
+	return NULL; /* sema says so */
 }

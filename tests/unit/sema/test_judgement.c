@@ -140,7 +140,7 @@ static const struct refused refused[] = {
 	{ DIAG_VARIABLE_WRITE, "write to target variable not permitted",
 	  "probe fake.site(\"one\") { $arg1 = 3 }" },
 	/* later */
-	{ DIAG_UNSUPPORTED, "@cast", "probe begin { println(@cast(1,\"int\")) }" },
+	{ DIAG_UNSUPPORTED, "@perf", "probe begin { println(@perf(\"x\")) }" },
 	{ DIAG_UNSUPPORTED, "regular expressions", "probe begin { println(\"a\" =~ \"b\") }" },
 };
 
