@@ -76,7 +76,7 @@ static struct expr *look_up(const struct sema_place *p, struct expr *e, struct e
 	}
 	found = p->provider->variable(&r, p->point, p->site, e, probing);
 	if (!found && !probing && s->diags->errors == errors)
-		sema_error(s, DIAG_VARIABLE_UNKNOWN, e->token,
+		sema_error(s, p->site ? DIAG_VARIABLE_UNKNOWN : DIAG_VARIABLE_CONTEXT, e->token,
 			   "unresolved target-symbol expression");
 	return found;
 }
