@@ -517,6 +517,11 @@ static struct expr *operator_value(struct sema_resolver *r, const struct sema_si
 		return enum_operator(r, site, target, probing);
 	if (is_operator(target, "@enumname"))
 		return enumname_operator(r, site, target, probing);
+	if (!site && (is_operator(target, "@uregister") || is_operator(target, "@uderef"))) {
+		if (!probing)
+			diag_add(r->diags, DIAG_VARIABLE_CONTEXT, target->token, "invalid operator");
+		return NULL;
+	}
 	if (is_operator(target, "@uregister"))
 		return register_operator(r, target, probing);
 	if (is_operator(target, "@uderef"))
