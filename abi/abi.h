@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 1
+#define ABI_VERSION 2
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -205,6 +205,7 @@ struct abi_sigaction {
 	uint64_t handler, flags, restorer, mask;
 };
 #define ABI_SIGNALS 3u /* SIGSEGV, SIGBUS, SIGTRAP, in this order */
+#define ABI_PEERS 4u
 
 struct abi_process {
 	uint64_t magic;
@@ -226,7 +227,9 @@ struct abi_process {
 	uint32_t pid; /* as the process itself sees it: a forked child differs and is not served */
 	uint32_t pad;
 	uint64_t ledger; /* address of struct abi_ledger */
-	uint64_t reserved[6];
+	uint64_t faults, n_faults; /* the runtime's fault table: pairs of i32, relative to themselves */
+	/* struct abi_process of later sessions for whose faults and traps this one's handlers stand; 0 none */
+	uint64_t peers[ABI_PEERS];
 };
 
 /* ---- ledger ----------------------------------------------------------------------------------- */
@@ -252,7 +255,8 @@ struct abi_ledger {
 	uint64_t used; /* bytes, this head included */
 	uint64_t signals_taken; /* the handlers of ABI_SIGNALS are, or may be, ours */
 	uint64_t toggling; /* patches are being armed or disarmed under running threads: see ctl's live.c */
-	uint64_t reserved[3];
+	uint64_t left; /* the session is over; it stands for signals of others still */
+	uint64_t reserved[2];
 	/* records follow, each 8-aligned */
 };
 #define ABI_LEDGER_PATCH 1u
@@ -272,6 +276,13 @@ struct abi_ledger_patch {
 	uint32_t bytes; /* at the address */
 	uint32_t n_moved;
 	uint8_t original[16], patched[16];
+	/*
+	 * Over another session's patch: the word that its trampoline jumps by behind the bodies, and the
+	 * earlier session's trampoline, which that leads to; 0 none (any more).
+	 */
+	uint64_t link, below;
+	uint32_t span; /* bytes there that it relies on, those it wrote included */
+	uint32_t pad;
 	/* n_moved pairs of u64 follow: from, to */
 };
 

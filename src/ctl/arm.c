@@ -11,8 +11,6 @@
  * A patch stays on the list when its library is unloaded; when the same code comes
  * back to the same address, its trampoline is used again.
  */
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,8 +23,6 @@
 #define CODE_MOST (1u << 20)
 #define NEAR_SMALL 32u /* bytes of a function that may need its neighbours */
 #define NEAR_MOST 65536u
-#define JUMP_OPCODE 0xe9 /* of jmp rel32 */
-#define JUMP_SIZE 5u
 #define INT3 0xcc
 
 /* ---- sites and bodies --------------------------------------------------------------------- */
@@ -40,6 +36,7 @@ struct group {
 	uint64_t address;
 	struct patch_body *bodies;
 	uint32_t n_bodies;
+	const struct ctl_foreign *below; /* another session's patch there */
 };
 
 static bool applies(const struct ctl_process *p, const struct bundle_site *site)
@@ -225,6 +222,7 @@ static void read_code(const struct group *g, struct patch_request *r)
 	r->code_address = start;
 	r->code_size = (uint32_t)proc_read(g->p->proc, start, code, end - start);
 	patch_space_original(g->p->space, start, code, r->code_size);
+	ctl_chain_original(g->p, start, code, r->code_size);
 }
 
 /* For tables of jumps. */
@@ -341,7 +339,7 @@ static void plan_patch(struct group *g)
 	remember_code(g, &patch);
 	e = patch_plan_make(p->session->scratch, p->space, &r, &patch.plan);
 	if (!e)
-		e = ctl_patch_conflict(p, &patch.plan);
+		e = ctl_chain_finish(p, g->below, &patch);
 	if (e) {
 		note_unplaced(p, g->n, error_text(e));
 		return;
@@ -387,11 +385,14 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 		ctl_conditions_judge(p->session, dormant);
 		return;
 	}
-	g.bodies = arena_array(p->session->scratch, struct patch_body, g.n + 1);
+	g.bodies = arena_array(p->session->scratch, struct patch_body, g.n + 2);
 	for (uint32_t i = 0; i < g.n; i++)
 		add_body(&g, sites[i]);
 	if (ctl_modules_share_hook(p, m, g.address, &g.bodies[g.n_bodies]))
 		g.n_bodies++;
+	g.below = ctl_chain_at(p, g.address);
+	if (g.n_bodies && g.below)
+		g.bodies[g.n_bodies++] = ctl_chain_body(p->session->scratch, g.below);
 	if (g.n_bodies)
 		plan_patch(&g);
 }
@@ -504,49 +505,15 @@ static bool bytes_are(const struct ctl_process *p, const struct patch_plan *plan
 	       memcmp(now, want, plan->size) == 0;
 }
 
-bool ctl_is_of_other_session(const struct ctl_process *p, uint64_t address)
-{
-	const struct proc_map *map = proc_maps_find(&p->maps, address);
-	pid_t tool;
-
-	if (!map || strncmp(map->path, CTL_CODE_NAME, strlen(CTL_CODE_NAME)) != 0)
-		return false;
-	tool = (pid_t)atoi(map->path + strlen(CTL_CODE_NAME));
-	return tool > 0 && tool != getpid() && (kill(tool, 0) == 0 || errno == EPERM);
-}
-
-static bool is_jump_of_other(const struct ctl_process *p, const struct patch_plan *plan,
-			     const uint8_t *code)
-{
-	int32_t distance;
-
-	memcpy(&distance, code + 1, sizeof distance);
-	return plan->span >= JUMP_SIZE && code[0] == JUMP_OPCODE &&
-	       ctl_is_of_other_session(p, plan->address + JUMP_SIZE + (uint64_t)(int64_t)distance);
-}
-
-/*
- * Sessions that end in any order cannot share a place: who began first may be gone when the
- * other puts its jump back.  What a killed session left stays as it is, and is built upon.
- */
-struct error *ctl_patch_conflict(const struct ctl_process *p, const struct patch_plan *plan)
-{
-	if (!is_jump_of_other(p, plan, plan->original))
-		return NULL;
-	return error_new(ERROR_OTHER, "another session probes 0x%lx",
-			 (unsigned long)plan->address);
-}
-
-/* A breakpoint, or a jump, stands on our patch: who wrote it will put our bytes back. */
+/* A breakpoint stands on our patch: who wrote it will put our bytes back. */
 static bool is_covered(const struct ctl_process *p, const struct patch_plan *plan)
 {
 	uint8_t now[PATCH_MAX];
 
-	if (proc_read(p->proc, plan->address, now, plan->span) != plan->span)
+	if (proc_read(p->proc, plan->address, now, plan->size) != plan->size)
 		return false;
-	return is_jump_of_other(p, plan, now) ||
-	       (now[0] == INT3 && plan->size > 1 &&
-		memcmp(now + 1, plan->patched + 1, plan->size - 1) == 0);
+	return now[0] == INT3 && plan->size > 1 &&
+	       memcmp(now + 1, plan->patched + 1, plan->size - 1) == 0;
 }
 
 static bool is_between(const struct ctl_process *p, const struct patch_plan *plan)
@@ -581,6 +548,8 @@ struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch)
 	if (!patch->armed)
 		return NULL;
 	patch->armed = patch->wanted = false;
+	if (ctl_chain_is_covered(p, patch))
+		return ctl_chain_restore_rest(p, patch);
 	if (p->was_toggling && is_between(p, plan))
 		return proc_write(p->proc, plan->address, plan->original, plan->size);
 	if (!bytes_are(p, plan, plan->patched)) {

@@ -19,7 +19,11 @@
 static struct error *plan(struct ctl_process *p)
 {
 	ctl_modules_look(p);
+	ctl_chain_look(p);
+	vec_each(f, &p->foreign)
+		patch_space_expect(p->space, f->address);
 	ctl_arm_plan(p);
+	ctl_conditions_settle(p);
 	ctl_modules_follow(p);
 	return p->needs_hooks ? ctl_hooks_prepare(p) : NULL;
 }
@@ -122,13 +126,29 @@ static struct error *stay_mapped(struct ctl_process *p)
 	return ctl_target_close_files(p);
 }
 
+/* Later sessions rely on our handlers; the last of them takes them out. */
+static struct error *stay_for_peers(struct ctl_process *p)
+{
+	struct error *e = ctl_ledger_leave(p), *last = ctl_target_close_files(p);
+
+	ctl_verbose(p->session, 1, "process %d: our memory stays for other sessions",
+		    (int)p->proc->pid);
+	p->placed = false;
+	return e ? e : last;
+}
+
 void ctl_take_out(struct ctl_process *p)
 {
 	struct error *e, *last;
 
 	ctl_disarm_bytes(p);
+	ctl_peers_part(p);
 	e = proc_remote_begin(p->proc);
-	if (!e) {
+	if (!e && ctl_peers_rely(p, p->place.process)) {
+		e = stay_for_peers(p);
+		last = proc_remote_end(p->proc);
+		e = e ? e : last;
+	} else if (!e) {
 		e = ctl_hooks_disarm(p);
 		last = p->n_covered ? stay_mapped(p) : ctl_target_remove(p);
 		e = e ? e : last;

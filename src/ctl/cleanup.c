@@ -31,19 +31,22 @@ static bool is_ours_mapping(const struct proc_maps *m, uint64_t start, const cha
 	return map && map->start == start && strncmp(map->path, name, strlen(name)) == 0;
 }
 
-static void add_patch(struct ctl_process *p, const struct abi_ledger_patch *r)
+static void add_patch(struct ctl_process *p, const struct abi_ledger_patch *r, uint64_t at)
 {
 	struct ctl_patch patch = { .address = r->head.address,
 				   .wanted = true,
 				   .armed = true,
-				   .noted = true };
+				   .noted = true,
+				   .ledger_at = at,
+				   .link = r->link,
+				   .below = r->below };
 	struct patch_plan *plan = &patch.plan;
 
 	if (r->bytes > PATCH_MAX || r->n_moved > PATCH_MAX ||
 	    r->head.size != sizeof *r + r->n_moved * sizeof *plan->moved)
 		return;
 	plan->address = r->head.address;
-	plan->size = r->bytes;
+	plan->size = plan->span = r->bytes;
 	plan->trampoline = r->trampoline;
 	plan->trampoline_end = r->trampoline_end;
 	plan->resume = r->resume;
@@ -57,24 +60,13 @@ static void add_patch(struct ctl_process *p, const struct abi_ledger_patch *r)
 		vec_push(p->arena, &p->patches, patch);
 }
 
-static void add_record(struct ctl_process *p, const struct abi_ledger_record *r)
+static void add_record(struct ctl_process *p, const struct abi_ledger_record *r, uint64_t at)
 {
 	if (r->kind == ABI_LEDGER_PATCH && r->size >= sizeof(struct abi_ledger_patch))
-		add_patch(p, (const void *)r);
+		add_patch(p, (const void *)r, at);
 	else if (r->kind == ABI_LEDGER_SEMAPHORE)
 		vec_push(p->arena, &p->semaphores,
 			 (struct ctl_semaphore){ .address = r->address, .raised = true });
-}
-
-/* Later records stand upon earlier ones: the last first. */
-static void turn_round(struct ctl_process *p)
-{
-	for (uint32_t i = 0, j = p->patches.n; i + 1 < j; i++) {
-		struct ctl_patch t = p->patches.p[--j];
-
-		p->patches.p[j] = p->patches.p[i];
-		p->patches.p[i] = t;
-	}
 }
 
 static void read_records(struct ctl_process *p, const struct abi_ledger *l)
@@ -88,10 +80,9 @@ static void read_records(struct ctl_process *p, const struct abi_ledger *l)
 
 		if (r->size < sizeof *r || r->size % 8 || r->size > size - at)
 			break;
-		add_record(p, r);
+		add_record(p, r, at);
 		at += r->size;
 	}
-	turn_round(p);
 }
 
 /* Where its handlers would send a trap that a thread has just taken. */
@@ -222,6 +213,8 @@ static struct error *take_out(const struct ctl_options *o, const struct ctl_proc
 		arena_destroy(p->maps_arena);
 	if (p->lock_fd > 0)
 		close(p->lock_fd);
+	if (p->foreign_arena)
+		arena_destroy(p->foreign_arena);
 	close_session(&s);
 	return e;
 }
@@ -243,6 +236,8 @@ static struct error *take_out_dead(const struct ctl_options *o, struct ctl_proce
 			++*n_alive;
 			continue;
 		}
+		if (found.list.p[i].head.left && ctl_peers_rely(p, found.list.p[i].process))
+			continue;
 		e = take_out(o, p, &found.list.p[i]);
 		++*n_dead;
 		if (!e)
@@ -250,6 +245,15 @@ static struct error *take_out_dead(const struct ctl_options *o, struct ctl_proce
 	}
 	arena_destroy(a);
 	return e && e->code == ERROR_NO_PROCESS ? NULL : e;
+}
+
+void ctl_cleanup_after(struct ctl_process *p)
+{
+	struct error *e = ctl_maps_refresh(p);
+
+	if (!e)
+		e = ctl_cleanup_before(p);
+	(void)e;
 }
 
 struct error *ctl_cleanup_before(struct ctl_process *p)

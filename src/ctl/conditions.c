@@ -58,6 +58,35 @@ void ctl_conditions_judge(const struct ctl_session *s, struct ctl_patch *patch)
 		patch->held_off = !s->holds[s->bundle->sites.p[patch->conditional[i]].probe];
 }
 
+/* The sites from which a patch may reach up to PATCH_MAX bytes, behind an endbr64 at most. */
+#define REACH (PATCH_MAX + 4)
+
+static void settle_under(struct ctl_process *p, const struct patch_plan *plan)
+{
+	uint64_t start = plan->address + plan->size, end = plan->address + plan->span;
+
+	for (uint64_t at = start - REACH; at < end; at++) {
+		uintptr_t index = (uintptr_t)map_find_u64(p->by_address, at);
+		struct ctl_patch *patch = index ? &p->patches.p[index - 1] : NULL;
+
+		if (!patch || &patch->plan == plan || patch->plan.address >= end ||
+		    patch->plan.address + patch->plan.size <= start)
+			continue;
+		patch->conditional = NULL;
+		patch->n_conditional = 0;
+		patch->held_off = false;
+	}
+}
+
+void ctl_conditions_settle(struct ctl_process *p)
+{
+	if (!p->session->holds)
+		return;
+	vec_each(patch, &p->patches)
+		if (patch->wanted && patch->plan.span > patch->plan.size)
+			settle_under(p, &patch->plan);
+}
+
 static void apply(struct ctl_session *s)
 {
 	vec_each(at, &s->processes) {

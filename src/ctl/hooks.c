@@ -36,6 +36,7 @@ struct ctl_hooks {
 	VEC(struct ctl_patch) patches;
 	VEC(uint64_t) scanned; /* starts of mappings already looked through */
 	bool armed;
+	bool by_keeper; /* an earlier session's handlers stand for us: peers.c */
 };
 
 static uint64_t bits_of(uint64_t mask)
@@ -168,8 +169,9 @@ struct error *ctl_hooks_prepare(struct ctl_process *p)
 {
 	struct error *e = NULL;
 
-	hooks_of(p);
-	for (uint32_t i = 0; i < p->maps.n && !e; i++) {
+	if (!hooks_of(p)->armed)
+		p->hooks->by_keeper = ctl_peers_has_keeper(p);
+	for (uint32_t i = 0; i < p->maps.n && !e && !p->hooks->by_keeper; i++) {
 		const struct proc_map *m = &p->maps.p[i];
 		struct elf_file *f;
 		bool seen = false;
@@ -227,14 +229,6 @@ static struct abi_sigaction stand_in(const struct ctl_process *p, const struct a
 	return real;
 }
 
-static struct error *other_session(const struct ctl_process *p)
-{
-	return error_hint(error_new(ERROR_OTHER,
-				    "another session looks after the signals of process %d",
-				    (int)p->proc->pid),
-			  "two sessions that read its memory or use traps cannot probe it at once");
-}
-
 static struct error *take_own(struct ctl_process *p)
 {
 	struct error *e = NULL;
@@ -243,8 +237,6 @@ static struct error *take_own(struct ctl_process *p)
 		struct abi_sigaction old = { 0 }, real;
 
 		e = remote_action(p, ours[i], NULL, &old);
-		if (!e && ctl_is_of_other_session(p, old.handler))
-			e = other_session(p);
 		real = stand_in(p, &old);
 		if (!e)
 			e = ctl_process_write(
@@ -511,6 +503,11 @@ struct error *ctl_hooks_arm(struct ctl_process *p)
 
 	if (!p->hooks)
 		return NULL;
+	if (p->hooks->by_keeper) {
+		e = p->hooks->armed ? NULL : ctl_peers_join(p);
+		p->hooks->armed = !e;
+		return e;
+	}
 	if (!p->hooks->armed) {
 		e = ctl_ledger_note_signals(p);
 		p->hooks->armed = !e;
@@ -538,7 +535,7 @@ struct error *ctl_hooks_disarm(struct ctl_process *p)
 {
 	struct error *e = NULL, *first = NULL;
 
-	if (!p->hooks || !p->hooks->armed)
+	if (!p->hooks || !p->hooks->armed || p->hooks->by_keeper)
 		return NULL;
 	for (uint32_t i = p->hooks->patches.n; i-- > 0;) { /* those relied on last */
 		struct ctl_patch *patch = &p->hooks->patches.p[i];
@@ -553,6 +550,11 @@ struct error *ctl_hooks_disarm(struct ctl_process *p)
 	e = give_threads_back(p);
 	p->hooks->armed = false;
 	return first ? first : e;
+}
+
+bool ctl_hooks_by_keeper(const struct ctl_process *p)
+{
+	return p->hooks && p->hooks->by_keeper;
 }
 
 struct ctl_patch *ctl_hooks_patches(const struct ctl_process *p, uint32_t *n)
@@ -587,5 +589,6 @@ struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent)
 		h->patches.p[i].armed = true;
 	}
 	h->armed = true;
+	h->by_keeper = parent->hooks->by_keeper;
 	return h;
 }

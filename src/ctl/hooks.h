@@ -24,6 +24,8 @@ struct error *ctl_hooks_disarm(struct ctl_process *p) BASE_MUST_CHECK;
 /* The hooks as a forked child has inherited them; NULL if there are none. */
 struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent);
 
+/* An earlier session's handlers stand for us. */
+bool ctl_hooks_by_keeper(const struct ctl_process *p);
 /* The hooks' own patches; n 0 and NULL if there are none. */
 struct ctl_patch *ctl_hooks_patches(const struct ctl_process *p, uint32_t *n);
 /* From a ledger: one of their patches; and that dispositions and masks were taken. */

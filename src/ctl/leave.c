@@ -96,6 +96,7 @@ static void look_at_threads(struct look *l)
 
 		if (!t->held || proc_registers_get(l->p->proc, t, &r))
 			continue;
+		l->busy += ctl_hooks_by_keeper(l->p) && ctl_peers_is_in_keeper(l->p, r.user.rip);
 		if (ctl_target_owns(l->p, r.user.rip) || is_in_region(l->p, r.user.rsp) ||
 		    is_behind_trap(l->p, r.user.rip))
 			l->inside++;
@@ -147,11 +148,13 @@ static bool try_to_leave(struct ctl_process *p, uint32_t round)
 	struct look l = { .p = p };
 	struct error *e;
 
-	if (round == 0)
+	e = ctl_maps_refresh(p);
+	if (!e && round == 0) {
+		e = ctl_chain_unlink(p);
 		ctl_disarm_bytes(p);
-	e = p->session->region_is_copy ? ctl_region_copy(p) : NULL;
-	if (!e)
-		e = ctl_maps_refresh(p);
+	}
+	if (!e && p->session->region_is_copy)
+		e = ctl_region_copy(p);
 	if (!e)
 		e = ctl_pcs_move(p, ctl_pc_disarmed);
 	if (!e) {
@@ -199,6 +202,8 @@ struct error *ctl_leave(struct ctl_process *p)
 	if (!p->placed || proc_has_ended(p->proc))
 		return NULL;
 	e = leave_in_rounds(p);
+	if (!e && !p->session->region_is_copy)
+		ctl_cleanup_after(p);
 	return e && e->code == ERROR_NO_PROCESS ? NULL : e;
 }
 

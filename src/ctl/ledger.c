@@ -84,7 +84,10 @@ static void note_patch(struct writer *w, struct ctl_patch *patch, uint16_t role)
 				      .trampoline = plan->trampoline,
 				      .trampoline_end = plan->trampoline_end,
 				      .resume = plan->resume,
+				      .link = patch->link,
+				      .below = patch->below,
 				      .bytes = plan->size,
+				      .span = plan->span,
 				      .n_moved = plan->n_moved };
 
 	if (patch->noted || !patch->wanted)
@@ -95,6 +98,7 @@ static void note_patch(struct writer *w, struct ctl_patch *patch, uint16_t role)
 	}
 	memcpy(r.original, plan->original, sizeof r.original);
 	memcpy(r.patched, plan->patched, sizeof r.patched);
+	patch->ledger_at = w->p->ledger_used + w->out.n;
 	buf_add(&w->out, &r, sizeof r);
 	buf_add(&w->out, plan->moved, moved);
 	patch->noted = true;
@@ -159,6 +163,36 @@ struct error *ctl_ledger_note_signals(struct ctl_process *p)
 			  &yes, sizeof yes);
 }
 
+static void refresh(struct ctl_patch *patch, const uint8_t *ledger, uint64_t size)
+{
+	const struct abi_ledger_patch *r = (const void *)(ledger + patch->ledger_at);
+
+	if (!patch->noted || !patch->ledger_at || patch->ledger_at + sizeof *r > size)
+		return;
+	memcpy(patch->plan.original, r->original, sizeof patch->plan.original);
+	patch->below = r->below;
+}
+
+void ctl_ledger_refresh(struct ctl_process *p)
+{
+	struct arena *a = arena_create();
+	uint8_t *bytes = arena_alloc(a, p->ledger_used);
+	uint64_t size = proc_read(p->proc, p->place.ledger, bytes, p->ledger_used);
+
+	vec_each(patch, &p->patches)
+		refresh(patch, bytes, size);
+	refresh(&p->follow, bytes, size);
+	arena_destroy(a);
+}
+
+struct error *ctl_ledger_leave(struct ctl_process *p)
+{
+	const uint64_t yes = 1;
+
+	return proc_write(p->proc, p->place.ledger + offsetof(struct abi_ledger, left), &yes,
+			  sizeof yes);
+}
+
 /* ---- finding those of others -------------------------------------------------------------------- */
 
 /* Numbers of processes come back, and mean something only in their namespace. */
@@ -203,10 +237,9 @@ void ctl_traces_find(const struct ctl_process *p, struct arena *a, struct ctl_tr
 
 		if (!read_trace(p, &p->maps.p[i], &t))
 			continue;
-		if (t.head.tool_pid == (uint32_t)getpid() &&
-		    t.head.tool_start == proc_start_ticks(getpid()))
+		if (t.process == p->place.process)
 			continue;
-		t.alive = is_alive(&t.head);
+		t.alive = is_alive(&t.head) && !t.head.left;
 		vec_push(a, &out->list, t);
 	}
 	if (out->list.n)

@@ -235,10 +235,20 @@ static struct error *toggle_stopped(struct ctl_process *p, struct changes *c)
 	return e ? e : last;
 }
 
+/* Each boundary traps by one byte. */
+static bool is_simple(const struct patch_plan *plan)
+{
+	for (uint32_t i = 1; i < plan->size; i++)
+		if (is_pinned(plan, i) && plan->patched[i] != INT3 &&
+		    !patch_pin_is_fault(plan->patched[i]))
+			return false;
+	return true;
+}
+
 static bool can_live(const struct ctl_process *p, const struct changes *c)
 {
 	vec_each(change, &c->list)
-		if (!change->patch->trapped)
+		if (!change->patch->trapped || !is_simple(&change->patch->plan))
 			return false;
 	return p->live;
 }

@@ -372,18 +372,22 @@ bool ctl_modules_share_hook(struct ctl_process *p, const struct ctl_module *m, u
 static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 {
 	uint8_t code[64];
-	struct patch_body body = { .handler = ctl_runtime_address(p, "rt_module_event"),
-				   .site_number = NO_SITE };
+	const struct ctl_foreign *below = ctl_chain_at(p, at);
+	struct patch_body bodies[2] = { { .handler = ctl_runtime_address(p, "rt_module_event"),
+					  .site_number = NO_SITE } };
 	struct patch_request r = { .address = at,
 				   .code = code,
 				   .code_address = at,
 				   .code_size = (uint32_t)proc_read(p->proc, at, code, sizeof code),
 				   .function_start = at,
-				   .bodies = &body,
+				   .bodies = bodies,
 				   .n_bodies = 1 };
 	struct error *e;
 
-	if (!body.handler)
+	ctl_chain_original(p, at, code, r.code_size);
+	if (below)
+		bodies[r.n_bodies++] = ctl_chain_body(p->arena, below);
+	if (!bodies[0].handler)
 		return error_new(ERROR_UNSUPPORTED, "the runtime does not follow libraries");
 	/* It is an empty function: what follows the return is filler up to the next one. */
 	for (uint32_t i = 0; i < r.code_size && !r.function_end; i++)
@@ -393,7 +397,7 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 	e = patch_plan_make(p->arena, p->space, &r, &p->follow.plan);
 	if (!e)
 		ctl_helpers_add(p, &p->follow.plan);
-	return e ? e : ctl_patch_conflict(p, &p->follow.plan);
+	return e ? e : ctl_chain_finish(p, below, &p->follow);
 }
 
 void ctl_modules_follow(struct ctl_process *p)

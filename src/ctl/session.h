@@ -173,6 +173,18 @@ struct ctl_patch {
 	uint32_t n_conditional;
 	bool is_helper; /* no sites of its own: made room for the patch behind it in the list */
 	uint32_t n_helpers; /* right before it in the list */
+	uint64_t ledger_at; /* offset of its record in the ledger; 0 none yet */
+	uint64_t link, below; /* as in struct abi_ledger_patch */
+	const struct ctl_foreign *covered_by; /* while leaving: the patch of a session above */
+};
+
+/* A patch of another session, by its ledger. */
+struct ctl_foreign {
+	uint64_t address, trampoline, resume, link, below;
+	uint64_t record; /* address of its record */
+	uint64_t order; /* of its session */
+	uint32_t size, span; /* as of struct patch_plan */
+	uint8_t original[PATCH_MAX], patched[PATCH_MAX];
 };
 
 struct ctl_semaphore {
@@ -197,6 +209,8 @@ struct ctl_process {
 	uint64_t code_size; /* of the memfd so far */
 	uint64_t ledger_used; /* bytes of the ledger in the process */
 	uint64_t ledger_order; /* as in its head */
+	VEC(struct ctl_foreign) foreign; /* patches of other sessions, as of ctl_chain_look() */
+	struct arena *foreign_arena;
 	struct patch_space *space;
 	VEC(struct ctl_module) modules;
 	VEC(struct ctl_patch) patches;
@@ -331,11 +345,6 @@ void ctl_helpers_add(struct ctl_process *p, struct patch_plan *plan);
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
 /* Puts the original bytes back where they are still ours. */
 struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
-/* The address is in code of another session whose tool is alive. */
-bool ctl_is_of_other_session(const struct ctl_process *p, uint64_t address);
-/* An error: the patch would stand upon that of another session. */
-struct error *ctl_patch_conflict(const struct ctl_process *p,
-				 const struct patch_plan *plan) BASE_MUST_CHECK;
 /* All patches, and the hook of the loader, restored; semaphores down. Tells what it cannot do. */
 void ctl_disarm_bytes(struct ctl_process *p);
 /* Where a thread must go on when the patches at hand are armed (or, leaving, taken out). */
@@ -368,10 +377,52 @@ struct ctl_traces {
 };
 void ctl_traces_find(const struct ctl_process *p, struct arena *a, struct ctl_traces *out);
 
+/* Reads back the original bytes: sessions below that have left changed them. */
+void ctl_ledger_refresh(struct ctl_process *p);
+/* The session is over, its memory stays for its peers. */
+struct error *ctl_ledger_leave(struct ctl_process *p) BASE_MUST_CHECK;
+
+/* ---- chain.c --------------------------------------------------------------- */
+
+/* Reads the ledgers of other sessions, by p->maps. */
+void ctl_chain_look(struct ctl_process *p);
+/* Bytes read from the process become as they are without other sessions' patches. */
+void ctl_chain_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint32_t n);
+/* The uppermost patch of another session for a site at the address; NULL none. */
+const struct ctl_foreign *ctl_chain_at(const struct ctl_process *p, uint64_t address);
+/* The last body of a patch over it. */
+struct patch_body ctl_chain_body(struct arena *a, const struct ctl_foreign *f);
+/* Makes a plan stand on what is there; f may be NULL. An error: patches would overlap. */
+struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *f,
+			       struct ctl_patch *patch) BASE_MUST_CHECK;
+/* Brings the links in the bytes of a page up to date, before it is written again. */
+void ctl_chain_keep(const struct ctl_process *p, const struct patch_page *page);
+/* In the window, leaving, before bytes are restored: sessions above go round us. */
+struct error *ctl_chain_unlink(struct ctl_process *p) BASE_MUST_CHECK;
+bool ctl_chain_is_covered(const struct ctl_process *p, const struct ctl_patch *patch);
+struct error *ctl_chain_restore_rest(const struct ctl_process *p,
+				     const struct ctl_patch *patch) BASE_MUST_CHECK;
+
+/* ---- peers.c --------------------------------------------------------------- */
+
+/* Fills in what an earlier session's handlers need of us. */
+void ctl_peers_fill(const struct ctl_process *p, struct abi_process *page);
+/* Another session has taken the signals of the process. */
+bool ctl_peers_has_keeper(const struct ctl_process *p);
+/* In the window: it stands for us too, from now on; and no longer. */
+struct error *ctl_peers_join(struct ctl_process *p) BASE_MUST_CHECK;
+void ctl_peers_part(struct ctl_process *p);
+/* Others rely on the handlers of the session whose struct abi_process is given. */
+bool ctl_peers_rely(const struct ctl_process *p, uint64_t process);
+/* The address is in code of another session. */
+bool ctl_peers_is_in_keeper(const struct ctl_process *p, uint64_t pc);
+
 /* ---- cleanup.c ------------------------------------------------------------- */
 
 /* Takes out what sessions without a tool left in the process, before we come; tells what it did. */
 struct error *ctl_cleanup_before(struct ctl_process *p) BASE_MUST_CHECK;
+/* The same after we have left: sessions that stayed for us. */
+void ctl_cleanup_after(struct ctl_process *p);
 
 /* ---- live.c ---------------------------------------------------------------- */
 
@@ -399,6 +450,8 @@ void ctl_conditions_start(struct ctl_session *s);
 void ctl_conditions_serve(struct ctl_session *s);
 /* Sets held_off of a patch. */
 void ctl_conditions_judge(const struct ctl_session *s, struct ctl_patch *patch);
+/* After planning: patches whose bytes another's jump needs stay armed whatever their conditions say. */
+void ctl_conditions_settle(struct ctl_process *p);
 /* When ctl_conditions_serve() wants to be called; INT64_MAX: when the event word is raised. */
 int64_t ctl_conditions_next(const struct ctl_session *s);
 

@@ -360,6 +360,10 @@ void ctl_process_close(struct ctl_process *p)
 	if (p->lock_fd > 0)
 		close(p->lock_fd);
 	p->lock_fd = 0;
+	if (p->foreign_arena)
+		arena_destroy(p->foreign_arena);
+	p->foreign_arena = NULL;
+	memset(&p->foreign, 0, sizeof p->foreign);
 	if (p->maps_arena)
 		arena_destroy(p->maps_arena);
 	p->maps_arena = NULL;
@@ -398,6 +402,7 @@ static struct error *init_process_page(struct ctl_process *p)
 
 	if (e)
 		return e;
+	ctl_peers_fill(p, &page);
 	page.pid = (uint32_t)pid;
 	return proc_write(p->proc, at->process, &page, sizeof page);
 }
@@ -458,6 +463,8 @@ static struct error *write_page(const struct ctl_process *p, const struct patch_
 {
 	off_t at = (off_t)(uintptr_t)page->user;
 
+	if (!page->fresh)
+		ctl_chain_keep(p, page);
 	if (pwrite(p->code_fd, page->bytes, ABI_PAGE, at) != ABI_PAGE)
 		return error_errno(errno, "cannot write code");
 	return NULL;

@@ -81,6 +81,17 @@ static void make_process(struct ctl_session *s)
 					    .text_end = t->place.sites };
 }
 
+static void fill_faults(struct ctl_session *s)
+{
+	uint64_t start, end;
+
+	if (!ctl_runtime_find(&s->runtime, "rt_fault_start", &start) ||
+	    !ctl_runtime_find(&s->runtime, "rt_fault_end", &end))
+		return;
+	s->tool.process->faults = s->tool.place.image + start;
+	s->tool.process->n_faults = (end - start) / 8;
+}
+
 /* ---- slot --------------------------------------------------------------------------------- */
 
 static struct ctl_session *draining; /* the one session of this tool, for the callback */
@@ -143,6 +154,7 @@ struct error *ctl_tool_place(struct ctl_session *s)
 		return e;
 	make_sites(s);
 	make_process(s);
+	fill_faults(s);
 	e = ctl_image_build(&s->runtime, s->bundle, &s->tool.place, s->tool.view);
 	if (e)
 		return e;

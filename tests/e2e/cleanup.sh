@@ -27,7 +27,7 @@ end_target() {
 }
 COUNT='global n probe process.function("work") { n++ } probe timer.ms(10) { if (n) println(n) }'
 # reads memory, so that the signals are taken as well
-READS='global n probe process.function("work") { n++; try { x = user_int8(int_arg(1)) } catch { } } probe timer.ms(10) { if (n) println(n) }'
+READS='global n, b probe process.function("work") { n++; try { b += user_int8(int_arg(1)) } catch { b++ } } probe timer.ms(10) { if (n) println(n + b) }'
 
 for kind in COUNT READS; do
 	t "cleanup $kind"

@@ -63,8 +63,6 @@ _Static_assert(__builtin_offsetof(struct context, mask) == 296, "struct ucontext
 struct fault_entry {
 	int32_t from, to; /* relative to themselves */
 };
-extern const struct fault_entry rt_fault_start[] __attribute__((visibility("hidden")));
-extern const struct fault_entry rt_fault_end[] __attribute__((visibility("hidden")));
 
 struct abi_process *rt_process(void)
 {
@@ -109,9 +107,11 @@ static uint64_t key_of_thread(void)
 
 /* ---- which signals are ours ------------------------------------------------- */
 
-static bool fix_fault(struct context *c)
+static bool fix_fault(const struct abi_process *p, struct context *c)
 {
-	for (const struct fault_entry *e = rt_fault_start; e < rt_fault_end; e++) {
+	const struct fault_entry *start = (const void *)p->faults, *end = start + p->n_faults;
+
+	for (const struct fault_entry *e = start; e < end; e++) {
 		if ((uint64_t)&e->from + (int64_t)e->from != c->registers[CONTEXT_RIP])
 			continue;
 		c->registers[CONTEXT_RIP] = (uint64_t)&e->to + (int64_t)e->to;
@@ -146,9 +146,24 @@ static bool is_settled(const struct abi_process *p, int64_t sig, const struct si
 {
 	if (sig == SIGNAL_TRAP)
 		return info->code == CODE_KERNEL && fix_trap(p, c, 1);
-	if (fix_fault(c))
+	if (fix_fault(p, c))
 		return true;
 	return sig == SIGNAL_SEGV && info->code == CODE_KERNEL && fix_trap(p, c, 0);
+}
+
+/* Ours, or of a later session that relies on us. */
+static bool is_of_sessions(const struct abi_process *p, int64_t sig, const struct siginfo_head *info,
+			   struct context *c)
+{
+	if (is_settled(p, sig, info, c))
+		return true;
+	for (uint32_t i = 0; i < ABI_PEERS; i++) {
+		uint64_t peer = __atomic_load_n(&p->peers[i], __ATOMIC_ACQUIRE);
+
+		if (peer && is_settled((const void *)peer, sig, info, c))
+			return true;
+	}
+	return false;
 }
 
 /* ---- signals that are the program's ------------------------------------------ */
@@ -217,7 +232,7 @@ uint64_t rt_signal_decide(int64_t sig, const void *information, void *context)
 	struct abi_sigaction *a = &p->virtual_action[number];
 	uint64_t handler = a->handler;
 
-	if (is_settled(p, sig, info, context))
+	if (is_of_sessions(p, sig, info, context))
 		return 0;
 	if (hold_back(number, info))
 		return 0;

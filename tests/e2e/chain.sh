@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+# Several sessions on one process, at the same sites, ended in any order, by Ctrl-C or killed.
+. "$ROOT/tests/lib/e2e.sh"
+
+target count-pie count.c gcc -O2 -pthread -fPIE -pie || exit 1
+LIBC=$(ldd "$T/count-pie" | awk '/libc\.so/ {print $3}')
+
+# session NAME SCRIPT: in the background; its output in $W/out-NAME, its tool in $TOOL_NAME
+session() {
+	local i
+	: >"$W/out-$1"; chmod 666 "$W/out-$1"
+	"${RUN_AS[@]}" env --default-signal=INT "$SPILE" -o "$W/out-$1" -x "$PID" -e "$2" >/dev/null 2>"$W/err-$1" </dev/null &
+	eval "TOOL_$1=\$!"
+	PIDS="$PIDS $!"
+	for i in $(seq 100); do grep -q . "$W/out-$1" && break; sleep 0.1; done
+	grep -q . "$W/out-$1" || bad "session $1 did not begin: $(cat "$W/err-$1")"
+}
+# quit NAME...: orderly ends; each must have counted and said nothing
+quit() {
+	local name tool
+	for name in "$@"; do
+		tool=TOOL_$name
+		kill -INT "${!tool}"
+		wait "${!tool}"
+		is "status of $name" $? 0
+		[ -s "$W/err-$name" ] && bad "$name says: $(cat "$W/err-$name")"
+		has "$W/out-$name" '^end [1-9]'
+	done
+}
+# counts NAME...: their counters go on
+counts() {
+	local name before
+	for name in "$@"; do
+		before=$(tail -1 "$W/out-$name")
+		sleep 0.3
+		[ "$(tail -1 "$W/out-$name")" = "$before" ] && bad "$name does not count any more"
+	done
+}
+end_target() {
+	attached_clean
+	kill -TERM "$PID"
+	wait "$PID"
+	is "the program's status" $? 0
+	has "$W/bg" 'wrong=0'
+}
+COUNT='global n probe process.function("work") { n++ } probe timer.ms(50) { if (n) println(n) } probe end { printf("end %d\n", n) }'
+READS='global n, b probe process.function("work") { n++; try { b += user_int8(int_arg(1)) } catch { b++ } } probe timer.ms(50) { if (n) println(n) } probe end { printf("end %d %d\n", n, b) }'
+LIBRARY='global n, b probe process("'$LIBC'").function("clock_nanosleep") { n++; try { b += user_int8(4) } catch { b++ } } probe timer.ms(50) { if (n) println(n) } probe end { printf("end %d %d\n", n, b) }'
+
+for scripts in "COUNT COUNT COUNT" "READS READS READS" "COUNT READS LIBRARY"; do
+	# shellcheck disable=SC2086 # words
+	set -- $scripts
+	orders="A B C|C B A|B A C|C A B|A C B"
+	[ "$scripts" = "COUNT COUNT COUNT" ] && orders="A B C|B A C"
+	IFS='|'
+	for order in $orders; do
+		unset IFS
+		t "$scripts ended as $order"
+		start "$T/count-pie" 4 0
+		snapshot "$PID" >"$W/before"
+		session A "${!1}"
+		session B "${!2}"
+		session C "${!3}"
+		counts A B C
+		set -- $scripts $order
+		quit $4
+		counts $5 $6
+		quit $5
+		counts $6
+		quit $6
+		end_target
+		set -- $scripts
+		done_t
+	done
+done
+
+t rolling
+start "$T/count-pie" 4 0
+snapshot "$PID" >"$W/before"
+session A "$READS"
+for _ in 1 2 3; do
+	session B "$READS"
+	quit A
+	counts B
+	session A "$READS"
+	quit B
+	counts A
+done
+quit A
+end_target
+done_t
+
+t killed-below
+start "$T/count-pie" 4 0
+snapshot "$PID" >"$W/before"
+session A "$READS"
+session B "$READS"
+kill -KILL "$TOOL_A"
+wait "$TOOL_A" 2>/dev/null
+counts B
+session C "$COUNT"
+counts B C
+quit B C
+end_target
+done_t
+
+t killed-above
+start "$T/count-pie" 4 0
+snapshot "$PID" >"$W/before"
+session A "$READS"
+session B "$READS"
+kill -KILL "$TOOL_B"
+wait "$TOOL_B" 2>/dev/null
+counts A
+as_user timeout 60 "$SPILE" --cleanup "$PID" >"$W/clean" 2>&1 || bad "cleanup: $(cat "$W/clean")"
+counts A
+quit A
+end_target
+done_t
