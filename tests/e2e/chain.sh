@@ -47,32 +47,31 @@ COUNT='global n probe process.function("work") { n++ } probe timer.ms(50) { if (
 READS='global n, b probe process.function("work") { n++; try { b += user_int8(int_arg(1)) } catch { b++ } } probe timer.ms(50) { if (n) println(n) } probe end { printf("end %d %d\n", n, b) }'
 LIBRARY='global n, b probe process("'$LIBC'").function("clock_nanosleep") { n++; try { b += user_int8(4) } catch { b++ } } probe timer.ms(50) { if (n) println(n) } probe end { printf("end %d %d\n", n, b) }'
 
-for scripts in "COUNT COUNT COUNT" "READS READS READS" "COUNT READS LIBRARY"; do
-	# shellcheck disable=SC2086 # words
-	set -- $scripts
-	orders="A B C|C B A|B A C|C A B|A C B"
-	[ "$scripts" = "COUNT COUNT COUNT" ] && orders="A B C|B A C"
-	IFS='|'
-	for order in $orders; do
-		unset IFS
+every() {
+	local scripts=$1 order s1 s2 s3 first second third
+	shift
+	read -r s1 s2 s3 <<<"$scripts"
+	for order in "$@"; do
+		read -r first second third <<<"$order"
 		t "$scripts ended as $order"
 		start "$T/count-pie" 4 0
 		snapshot "$PID" >"$W/before"
-		session A "${!1}"
-		session B "${!2}"
-		session C "${!3}"
+		session A "${!s1}"
+		session B "${!s2}"
+		session C "${!s3}"
 		counts A B C
-		set -- $scripts $order
-		quit $4
-		counts $5 $6
-		quit $5
-		counts $6
-		quit $6
+		quit "$first"
+		counts "$second" "$third"
+		quit "$second"
+		counts "$third"
+		quit "$third"
 		end_target
-		set -- $scripts
 		done_t
 	done
-done
+}
+every "COUNT COUNT COUNT" "A B C" "B A C"
+every "READS READS READS" "A B C" "C B A" "B A C" "C A B" "A C B"
+every "COUNT READS LIBRARY" "A B C" "C B A" "B A C" "C A B"
 
 t rolling
 start "$T/count-pie" 4 0
