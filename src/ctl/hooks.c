@@ -358,6 +358,15 @@ static struct error *thread_mask_change(struct ctl_process *p, struct proc_threa
 	return proc_mask_set(p->proc, t, mask);
 }
 
+static struct error *thread_registers(const struct ctl_process *p, const struct proc_thread *t,
+				      struct proc_registers *out)
+{
+	if (t != p->proc->caller)
+		return proc_registers_get(p->proc, t, out);
+	*out = p->proc->caller_registers;
+	return NULL;
+}
+
 /* Address of the first free entry for a key in the target's slot table. */
 static uint64_t free_entry(const struct ctl_process *p, uint64_t key)
 {
@@ -408,24 +417,68 @@ static struct error *register_thread(struct ctl_process *p, const struct proc_th
 	return proc_write(p->proc, entry, &e, sizeof e);
 }
 
+/* What lies on the stack of a thread that blocks some of ours. */
+struct blocking {
+	struct ctl_process *p;
+	uint64_t to_set; /* into the masks of all its frames */
+	uint64_t saved; /* the innermost frame's mask */
+	bool in_handler;
+};
+
+/* The masks that sigreturn brings back must not block ours either. */
+static void free_frame(void *user, const struct ctl_frame *f)
+{
+	struct blocking *b = user;
+	uint64_t mask = f->mask & ~ours_mask;
+	struct error *ignored;
+
+	if (!b->in_handler)
+		b->saved = f->mask;
+	b->in_handler = true;
+	if (mask == f->mask)
+		return;
+	ignored = proc_write(b->p->proc, f->mask_at, &mask, sizeof mask);
+	(void)ignored;
+}
+
+static void block_frame(void *user, const struct ctl_frame *f)
+{
+	struct blocking *b = user;
+	uint64_t mask = f->mask | b->to_set;
+	struct error *ignored = proc_write(b->p->proc, f->mask_at, &mask, sizeof mask);
+
+	(void)ignored;
+}
+
+/*
+ * A thread in a handler of one of ours blocks that until it returns: this is
+ * what the marker says. What was blocked before the handler is kept beside.
+ */
 static struct error *take_thread(struct ctl_process *p, struct proc_thread *t)
 {
 	struct proc_registers registers;
-	uint64_t mask, bits;
+	struct blocking b = { .p = p };
+	uint64_t mask, bits, real;
 	struct error *e = thread_mask(p, t, &mask);
 
 	if (e || !(mask & ours_mask))
 		return e;
-	bits = bits_of(mask);
-	e = proc_registers_get(p->proc, t, &registers);
+	e = thread_registers(p, t, &registers);
 	if (e)
 		return e;
+	ctl_frames_each(p, registers.user.rsp, free_frame, &b);
+	bits = bits_of(b.in_handler ? mask & b.saved : mask);
+	real = mask & ~ours_mask;
+	if (bits != bits_of(mask))
+		real |= MARKER;
+	if (!bits)
+		return thread_mask_change(p, t, real);
 	if (registers.user.fs_base)
 		e = register_thread(p, t, registers.user.fs_base, bits);
 	else
 		e = ctl_process_write(p, offsetof(struct abi_process, initial_virtual_mask), &bits,
 				      sizeof bits);
-	return e ? e : thread_mask_change(p, t, mask & ~ours_mask);
+	return e ? e : thread_mask_change(p, t, real);
 }
 
 static struct proc_thread *thread_of(struct ctl_process *p, const struct abi_slot *s)
@@ -442,11 +495,15 @@ static struct proc_thread *thread_of(struct ctl_process *p, const struct abi_slo
 static struct error *give_thread_back(struct ctl_process *p, const struct abi_slot *s)
 {
 	struct proc_thread *t = thread_of(p, s);
+	struct blocking b = { .p = p, .to_set = mask_of(s->virtual_mask) };
+	struct proc_registers registers;
 	struct error *e;
 	uint64_t mask;
 
 	if (!t || t->gone)
 		return NULL;
+	if (s->virtual_mask && !thread_registers(p, t, &registers))
+		ctl_frames_each(p, registers.user.rsp, block_frame, &b);
 	e = thread_mask(p, t, &mask);
 	if (!e)
 		e = thread_mask_change(p, t, mask | mask_of(s->virtual_mask));

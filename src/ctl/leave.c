@@ -10,10 +10,6 @@
  * Between windows the threads run, so that those inside a handler come out
  * of it by themselves.  If one does not (it sleeps in a signal handler that
  * interrupted our code, say), the memory stays and a warning is given.
- *
- * Signal frames are found by the word with the segment selectors that the kernel stores
- * two words behind the program counter: unlike addresses, it does not lie
- * around on stacks by accident.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -33,8 +29,6 @@
 	50 /* a busy slot is believed this long: its thread may have left it by a jump */
 #define TRACER_PATIENCE 2000000000ll /* ns to wait for another tracer to go */
 #define CHILD_PASSES 4
-#define FRAME_DEPTH (256u << 10) /* bytes of stack searched for signal frames */
-#define USER_SELECTORS 0x002b000000000033ull /* ss, fs, gs, cs in a signal frame */
 
 /* ---- who is inside ------------------------------------------------------------------------ */
 
@@ -59,34 +53,17 @@ static bool is_in_region(const struct ctl_process *p, uint64_t address)
 	return address >= p->place.process && address < p->place.region + p->session->region_size;
 }
 
-/* Words of a stack from sp on; saved program counters of ours are sent back or counted. */
-static void look_at_frames(struct look *l, uint64_t sp, uint64_t *words, size_t n)
+/* Saved program counters of ours are sent back or counted. */
+static void look_at_frame(void *user, const struct ctl_frame *f)
 {
-	for (size_t i = 2; i < n; i++) {
-		uint64_t pc = words[i - 2], to;
+	struct look *l = user;
+	uint64_t to;
 
-		if (words[i] != USER_SELECTORS || !ctl_target_owns(l->p, pc))
-			continue;
-		to = ctl_pc_disarmed(l->p, pc);
-		if (to == pc || proc_write(l->p->proc, sp + (i - 2) * 8, &to, sizeof to))
-			l->inside++;
-	}
-}
-
-static void look_at_stack(struct look *l, uint64_t sp)
-{
-	const struct proc_map *stack = proc_maps_find(&l->p->maps, sp);
-	struct arena *scratch = l->p->session->scratch;
-	struct arena_mark mark = arena_mark(scratch);
-	uint64_t size, *words;
-
-	sp &= ~(uint64_t)7;
-	if (!stack)
+	if (!ctl_target_owns(l->p, f->pc))
 		return;
-	size = base_min(stack->end - sp, (uint64_t)FRAME_DEPTH);
-	words = arena_alloc(scratch, size);
-	look_at_frames(l, sp, words, proc_read(l->p->proc, sp, words, size) / 8);
-	arena_reset(scratch, mark);
+	to = ctl_pc_disarmed(l->p, f->pc);
+	if (to == f->pc || proc_write(l->p->proc, f->pc_at, &to, sizeof to))
+		l->inside++;
 }
 
 static void look_at_threads(struct look *l)
@@ -101,7 +78,7 @@ static void look_at_threads(struct look *l)
 		    is_behind_trap(l->p, r.user.rip))
 			l->inside++;
 		else
-			look_at_stack(l, r.user.rsp);
+			ctl_frames_each(l->p, r.user.rsp, look_at_frame, l);
 	}
 }
 

@@ -489,6 +489,17 @@ bool ctl_is_between(const struct ctl_process *p);
 /* Bytes, semaphores, hooks and mappings out, in the window; for failures while arming. */
 void ctl_take_out(struct ctl_process *p);
 
+/* ---- frames.c -------------------------------------------------------------- */
+
+/* A signal frame on a stack. */
+struct ctl_frame {
+	uint64_t pc, pc_at; /* of the interrupted code; where it is kept */
+	uint64_t mask, mask_at; /* that comes back with sigreturn */
+};
+/* Those from sp on, the innermost first. Stopped. */
+void ctl_frames_each(struct ctl_process *p, uint64_t sp,
+		     void (*visit)(void *user, const struct ctl_frame *f), void *user);
+
 /* ---- leave.c --------------------------------------------------------------- */
 
 /* Takes everything out of the process and lets it run. */

@@ -67,6 +67,35 @@ struct error *proc_explain(pid_t pid, int saved_errno)
 	return error_errno(saved_errno, "cannot trace process %d", (int)pid);
 }
 
+static bool any_thread_is_free(pid_t pid)
+{
+	struct arena *a = arena_create();
+	bool any = false;
+	uint32_t n = 0;
+	pid_t *list;
+	struct error *e = proc_threads_list(a, pid, &list, &n);
+
+	for (uint32_t i = 0; !e && i < n; i++)
+		any |= proc_status_number(list[i], "Seccomp", 0) == 0;
+	arena_destroy(a);
+	return any;
+}
+
+bool proc_calls_may_kill(pid_t pid)
+{
+	return geteuid() != 0 && proc_status_number(pid, "Seccomp", 0) != 0 &&
+	       proc_status_number(pid, "NoNewPrivs", 0) != 0 && !any_thread_is_free(pid);
+}
+
+struct error *proc_confined(pid_t pid)
+{
+	return error_hint(error_new(ERROR_UNSUPPORTED,
+				    "process %d confines itself by a seccomp filter, which may kill it "
+				    "for the system calls made in its name",
+				    (int)pid),
+			  "run as root, which can suspend the filter");
+}
+
 /* ---- files of a process ------------------------------------------------------------ */
 
 static struct error *check_word_size(pid_t pid)
@@ -147,7 +176,7 @@ struct error *proc_open(struct arena *a, pid_t pid, struct proc **out)
 		return error_new(ERROR_UNSUPPORTED,
 				 "process %d runs under strict seccomp, system calls would kill it",
 				 (int)pid);
-	e = proc_attach_files(p);
+	e = proc_calls_may_kill(pid) ? proc_confined(pid) : proc_attach_files(p);
 	if (e) {
 		proc_close(p);
 		return e;

@@ -59,6 +59,7 @@ struct proc {
 	uint64_t gadget; /* address of a syscall instruction */
 	uint8_t gadget_saved[2];
 	bool gadget_written;
+	bool filter_suspended; /* the caller's seccomp filter, while remote calls are made */
 	uint64_t scratch; /* a page in the target while remote calls are made */
 };
 
@@ -117,6 +118,13 @@ struct error *proc_mask_get(const struct proc *p, const struct proc_thread *t,
 			    uint64_t *out) BASE_MUST_CHECK;
 struct error *proc_mask_set(const struct proc *p, const struct proc_thread *t,
 			    uint64_t mask) BASE_MUST_CHECK;
+
+/*
+ * The program has put a seccomp filter on itself, and on every thread: a system call in its name may be its
+ * end. The superuser can suspend filters; those of containers, put on by the superuser, let
+ * what we need through or refuse it.
+ */
+bool proc_calls_may_kill(pid_t pid);
 
 /* ---- remote calls (the process is stopped) --------------------------------------- */
 

@@ -100,18 +100,23 @@ static struct error *prepare_gadget(struct proc *p)
 	return p->gadget ? NULL : write_gadget(p);
 }
 
+static bool is_filtered(const struct proc_thread *t)
+{
+	return proc_status_number(t->tid, "Seccomp", 0) != 0;
+}
+
 /*
  * A thread inside a system call is preferred: one that was stopped in a restartable
  * sequence (rseq) would lose the kernel's note of it by leaving it for the gadget.
  */
-static struct error *choose_caller(struct proc *p)
+static struct error *choose_among(struct proc *p, bool filtered)
 {
 	struct proc_registers r;
 	uint32_t looked = 0;
 
 	p->caller = NULL;
 	vec_each(t, &p->threads) {
-		if (!t->held || proc_registers_get(p, t, &r))
+		if (!t->held || (filtered && is_filtered(t)) || proc_registers_get(p, t, &r))
 			continue;
 		if (!p->caller || proc_registers_in_call(&r)) {
 			p->caller = t;
@@ -121,6 +126,27 @@ static struct error *choose_caller(struct proc *p)
 			break;
 	}
 	return p->caller ? NULL : error_new(ERROR_NO_PROCESS, "process %d has ended", (int)p->pid);
+}
+
+/* Filters belong to threads: one without is taken if there is any, else the filter is suspended. */
+static struct error *choose_caller(struct proc *p)
+{
+	struct error *e;
+
+	if (proc_status_number(p->pid, "Seccomp", 0) == 0)
+		return choose_among(p, false);
+	e = choose_among(p, true);
+	if (!e)
+		return NULL;
+	e = choose_among(p, false);
+	if (e)
+		return e;
+	p->filter_suspended =
+		ptrace(PTRACE_SETOPTIONS, p->caller->tid, NULL,
+		       (void *)(long)(PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP)) == 0;
+	if (p->filter_suspended)
+		return NULL;
+	return proc_calls_may_kill(p->pid) ? proc_confined(p->pid) : NULL;
 }
 
 /* ---- one call ---------------------------------------------------------------------- */
@@ -181,6 +207,8 @@ struct error *proc_remote_begin(struct proc *p)
 	struct error *e = choose_caller(p);
 
 	p->scratch = 0;
+	if (e)
+		p->caller = NULL;
 	if (!e)
 		e = prepare_gadget(p);
 	if (!e)
@@ -225,6 +253,9 @@ struct error *proc_remote_end(struct proc *p)
 	p->caller = NULL;
 	if (t->gone)
 		return error_new(ERROR_NO_PROCESS, "process %d has ended", (int)p->pid);
+	if (p->filter_suspended)
+		ptrace(PTRACE_SETOPTIONS, t->tid, NULL, (void *)(long)PTRACE_O_TRACESYSGOOD);
+	p->filter_suspended = false;
 	last = proc_settle(p, t, t->kept_signal);
 	t->kept_signal = 0;
 	if (!last)

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signal frames on the stacks of stopped threads.
+ *
+ * They are found by the word with the segment selectors that the kernel stores two words behind the
+ * program counter: unlike addresses, it does not lie around on stacks by accident.
+ *
+ *	struct ucontext, in words:  0 flags, link, stack   5 r8 ... 21 rip  22 eflags
+ *	                            23 selectors           37 the mask that sigreturn restores
+ */
+#include "ctl/session.h"
+
+#define FRAME_DEPTH (256u << 10) /* bytes of stack searched */
+#define USER_SELECTORS 0x002b000000000033ull /* ss, fs, gs, cs */
+#define PC_BEFORE 2 /* words in front of the selectors */
+#define MASK_BEHIND 14
+
+void ctl_frames_each(struct ctl_process *p, uint64_t sp,
+		     void (*visit)(void *user, const struct ctl_frame *f), void *user)
+{
+	const struct proc_map *stack = proc_maps_find(&p->maps, sp);
+	struct arena *scratch = p->session->scratch;
+	struct arena_mark mark = arena_mark(scratch);
+	uint64_t size, *words;
+	size_t n;
+
+	sp &= ~(uint64_t)7;
+	if (!stack)
+		return;
+	size = base_min(stack->end - sp, (uint64_t)FRAME_DEPTH);
+	words = arena_alloc(scratch, size);
+	n = proc_read(p->proc, sp, words, size) / 8;
+	for (size_t i = PC_BEFORE; i + MASK_BEHIND < n; i++) {
+		struct ctl_frame f = { .pc_at = sp + (i - PC_BEFORE) * 8,
+				       .pc = words[i - PC_BEFORE],
+				       .mask_at = sp + (i + MASK_BEHIND) * 8,
+				       .mask = words[i + MASK_BEHIND] };
+
+		if (words[i] == USER_SELECTORS)
+			visit(user, &f);
+	}
+	arena_reset(scratch, mark);
+}

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+# Targets in awkward states: signals blocked or handled, confined, private, with code that is not from files.
+. "$ROOT/tests/lib/e2e.sh"
+
+target hostile hostile.c gcc -O2 -pthread || exit 1
+target count-pie count.c gcc -O2 -pthread -fPIE -pie || exit 1
+
+HITS='global n, b probe process.function("work") { n++; b += user_int8(8) } probe timer.ms(700) { exit() } probe end { printf("hits=%d %d\n", n > 0, b) }'
+COUNT='global n probe process.function("work") { n++ } probe timer.ms(700) { exit() } probe end { printf("hits=%d\n", n > 0) }'
+end_target() {
+	kill -TERM "$PID"
+	wait "$PID"
+	is "the program's status" $? 0
+	is "what the program saw" "$(tail -1 "$W/bg")" "$1"
+}
+
+for kind in blocked handlers overflow tiny memfd patcher checksum; do
+	t $kind
+	start "$T/hostile" $kind
+	[ $kind = tiny ] && RESTLESS=1
+	for script in "$COUNT" "$HITS" "$HITS"; do
+		attach_run -e "$script"
+		ok_rc
+		has "$W/out" '^hits=1'
+		kill -0 "$PID" 2>/dev/null || { bad "the target is dead"; break; }
+	done
+	RESTLESS=
+	seen=0
+	case $kind in handlers | overflow | checksum) seen=1 ;; esac
+	end_target "rounds=1 seen=$seen wrong=0"
+	done_t
+done
+
+# What the filter does not allow would kill: no call is made at all.
+for kind in kill refuse; do
+	t "seccomp $kind"
+	start "$T/hostile" $kind
+	snapshot "$PID" >"$W/before"
+	spile -x "$PID" -e "$COUNT"
+	is "refused" $RC 1
+	has "$W/err" 'confines itself by a seccomp filter'
+	has "$W/err" 'run as root'
+	attached_clean
+	end_target "rounds=1 seen=0 wrong=0"
+	done_t
+	if [ "$(id -u)" != 0 ]; then
+		skip_t "seccomp $kind as root" "not root"
+		continue
+	fi
+	t "seccomp $kind as root"
+	start "$T/hostile" $kind
+	snapshot "$PID" >"$W/before"
+	timeout 60 "$SPILE" -x "$PID" -e "$COUNT" >"$W/out" 2>"$W/err" </dev/null
+	is "status" $? 0
+	has "$W/out" '^hits=1'
+	attached_clean
+	end_target "rounds=1 seen=0 wrong=0"
+	done_t
+done
+
+t not-dumpable
+start "$T/hostile" private
+spile -x "$PID" -e "$COUNT"
+is "refused" $RC 1
+has "$W/err" 'may not be probed'
+has "$W/err" 'has protected itself'
+end_target "rounds=1 seen=0 wrong=0"
+done_t
+
+if [ "$(id -u)" = 0 ]; then
+	t set-user-id
+	cp /bin/sleep "$W/setuid" && chmod 4755 "$W/setuid"
+	chmod 755 "$W"
+	: >"$W/number"
+	chmod 666 "$W/number"
+	as_user sh -c "$W/setuid 30 >/dev/null 2>&1 & echo \$! >$W/number"
+	sleep 0.3
+	OTHER=$(cat "$W/number")
+	PIDS="$PIDS $OTHER"
+	chmod 1777 "$W"
+	spile -x "$OTHER" -e 'probe process.function("main") { } probe timer.s(1) { exit() }'
+	is "refused" $RC 1
+	has "$W/err" 'may not be probed'
+	has "$W/err" 'belongs to user 0'
+	kill -9 "$OTHER"
+	done_t
+else
+	skip_t set-user-id "not root"
+fi
+
+# Another mount and pid namespace: the tool sees other numbers and other paths than the target.
+if [ "$(id -u)" = 0 ] && unshare -m -p -f --mount-proc true 2>/dev/null; then
+	t namespaces
+	mkdir -p "$W/hidden"
+	cp "$T/count-pie" "$W/hidden/inside"
+	: >"$W/bg"
+	unshare -m -p -f --mount-proc sh -c "mount --bind '$W/hidden' /mnt && exec /mnt/inside 4 0" >"$W/bg" 2>&1 </dev/null &
+	OUTER=$!
+	PIDS="$PIDS $OUTER"
+	for _ in $(seq 50); do PID=$(pgrep -P $OUTER); [ -n "$PID" ] && [ "$(readlink "/proc/$PID/exe")" = /mnt/inside ] && break; sleep 0.1; done
+	PIDS="$PIDS $PID"
+	settle "$PID"
+	snapshot "$PID" >"$W/before"
+	timeout 60 "$SPILE" -x "$PID" -e 'global n, p probe process("'"$W/hidden/inside"'").function("work") { n++; p = pid() } probe timer.ms(700) { exit() } probe end { printf("hits=%d pid=%d\n", n > 0, p) }' >"$W/out" 2>"$W/err" </dev/null
+	is "status" $? 0
+	has "$W/out" '^hits=1 pid='
+	snapshot "$PID" >"$W/after"
+	cmp -s "$W/before" "$W/after" || bad "left behind: $(diff "$W/before" "$W/after" | head -6 | tr '\n' '~')"
+	kill -TERM "$PID"
+	wait $OUTER
+	has "$W/bg" 'wrong=0'
+	done_t
+else
+	skip_t namespaces "not root, or no namespaces"
+fi
