@@ -142,6 +142,14 @@ static bool is_local_place(const struct expr *e)
 	       e->symbol.variable->kind != VARIABLE_GLOBAL;
 }
 
+/* A local that is added to needs the type, and the value, that its assignments give it. */
+static bool is_read_by(const struct expr *assign, bool used)
+{
+	if (assign->assign.op == OP_ASSIGN || assign->assign.op == OP_AGGREGATE)
+		return false;
+	return used || is_local_place(assign->assign.left);
+}
+
 /* An exhaustive switch over the kinds of expressions. used: somebody wants the value. */
 static void use_expr(const struct expr *e, bool used)
 {
@@ -167,12 +175,11 @@ static void use_expr(const struct expr *e, bool used)
 		use_expr(e->ternary.no, used);
 		return;
 	case EXPR_ASSIGN:
-		use_place(e->assign.left, used && e->assign.op != OP_ASSIGN && e->assign.op != OP_AGGREGATE,
-			  true);
+		use_place(e->assign.left, is_read_by(e, used), true);
 		use_expr(e->assign.right, true);
 		return;
 	case EXPR_STEP:
-		use_place(e->step.operand, used, true);
+		use_place(e->step.operand, used || is_local_place(e->step.operand), true);
 		return;
 	case EXPR_IN:
 		use_list(&e->in.keys);
@@ -248,8 +255,8 @@ static void use_stmt(const struct stmt *t)
 			use_expr(t->expr, true);
 		return;
 	case STMT_DELETE:
-		/* a local that is deleted needs the type that its assignments tell */
-		use_place(t->expr, is_local_place(t->expr), true);
+		/* needs the type that assignments tell; and what is deleted is not for the end's display */
+		use_place(t->expr, true, true);
 		return;
 	case STMT_BLOCK:
 		vec_each(i, &t->block.list)
