@@ -112,15 +112,38 @@ static bool is_name(int c)
 	return is_letter(c) || is_digit(c) || c == '_' || c == '$';
 }
 
+/* The text that is left when nothing is pasted in front of it: it may be read in one go. */
+static inline const char *plain_text(const struct lexer *lx, size_t *left)
+{
+	*left = lx->length - lx->offset;
+	return lx->paste_left ? NULL : lx->source->text + lx->offset;
+}
+
 static void skip_line(struct lexer *lx)
 {
+	size_t left;
+	const char *text = plain_text(lx, &left), *end = text ? memchr(text, '\n', left) : NULL;
+
+	if (text) {
+		lx->offset += end ? (size_t)(end - text) : left;
+		return;
+	}
 	while (look(lx, 0) >= 0 && look(lx, 0) != '\n')
 		skip(lx, 1);
 }
 
 static void skip_comment(struct lexer *lx)
 {
+	size_t left;
+	const char *text, *end;
+
 	skip(lx, 2);
+	text = plain_text(lx, &left);
+	if (text) {
+		end = memmem(text, left, "*/", 2);
+		lx->offset += end ? (size_t)(end - text) + 2 : left;
+		return;
+	}
 	while (look(lx, 0) >= 0 && !(look(lx, 0) == '*' && look(lx, 1) == '/'))
 		skip(lx, 1);
 	if (look(lx, 0) >= 0)
@@ -159,10 +182,15 @@ static void make_junk(struct token *t, enum diag_tag tag, const char *message)
 static void lex_name(struct lexer *lx, struct token *t)
 {
 	uint32_t n = 1;
-	const char *text;
+	size_t left;
+	const char *text = plain_text(lx, &left);
 
-	while (is_name(look(lx, n)))
-		n++;
+	if (text)
+		while (n < left && is_name((unsigned char)text[n]))
+			n++;
+	else
+		while (is_name(look(lx, n)))
+			n++;
 	text = take(lx, n);
 	t->kind = text[0] == '@' ? TOKEN_AT : TOKEN_IDENTIFIER;
 	t->text = intern(lx->options->names, text, n);
