@@ -127,6 +127,7 @@ bool base_has_glob(const char *pattern);
 struct span {
 	uint32_t source; /* index in the set; 0 is "no place" */
 	uint32_t offset, length; /* bytes */
+	uint32_t expansion; /* the use of a macro that it came out of; 0: it stands there as written */
 };
 struct source {
 	uint32_t id; /* 1.. */
@@ -150,6 +151,14 @@ void source_position(const struct source_set *set, struct span at, const char **
 		     uint32_t *line, uint32_t *column);
 /* "file:line:col" */
 const char *source_place(struct arena *a, const struct source_set *set, struct span at);
+/* One use of a macro: where, and what was used. Its span tells the use around it. */
+struct source_expansion {
+	struct span span;
+	const char *name; /* with its @ */
+};
+uint32_t source_expansion_add(struct source_set *set, struct span at, const char *name);
+/* NULL for 0 */
+const struct source_expansion *source_expansion(const struct source_set *set, uint32_t number);
 struct span span_join(struct span a, struct span b);
 
 /* ---- diag: what is wrong with a script ------------------------------------ */

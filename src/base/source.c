@@ -8,6 +8,7 @@
 struct source_set {
 	struct arena *arena;
 	VEC(struct source *) list;
+	VEC(struct source_expansion) expansions;
 };
 
 struct source_set *source_set_create(struct arena *a)
@@ -114,12 +115,26 @@ const char *source_place(struct arena *a, const struct source_set *set, struct s
 	return arena_printf(a, "%s:%u:%u", name, line, column);
 }
 
+uint32_t source_expansion_add(struct source_set *set, struct span at, const char *name)
+{
+	vec_push(set->arena, &set->expansions, (struct source_expansion){ at, name });
+	return set->expansions.n;
+}
+
+const struct source_expansion *source_expansion(const struct source_set *set, uint32_t number)
+{
+	return number && number <= set->expansions.n ? &set->expansions.p[number - 1] : NULL;
+}
+
 struct span span_join(struct span a, struct span b)
 {
 	uint32_t end;
 
 	if (!a.source || a.source != b.source)
 		return a.source ? a : b;
+	/* a macro's body and what stands around its use have no text in between */
+	if (a.expansion != b.expansion)
+		return a.expansion ? b : a;
 	end = base_max(a.offset + a.length, b.offset + b.length);
 	a.offset = base_min(a.offset, b.offset);
 	a.length = end - a.offset;

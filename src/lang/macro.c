@@ -92,7 +92,7 @@ static void abandon(struct preprocessor *pp, struct token *t, const char *why)
 static void frame_take(struct preprocessor *pp, struct frame *f, struct token *t)
 {
 	*t = f->tokens->list.p[f->at++];
-	t->from = f->from;
+	t->span.expansion = f->expansion;
 	if (++pp->n_expanded > MACRO_TOKENS_MAX)
 		abandon(pp, t, "macros expand to too many tokens");
 }
@@ -117,21 +117,21 @@ static void next_in_frame(struct preprocessor *pp, struct token *t)
 	else if (f->at < f->tokens->list.n)
 		frame_take(pp, f, t);
 	else
-		*t = (struct token){ .span = f->from->span };
+		*t = (struct token){ .span = source_expansion(pp->options->sources, f->expansion)->span };
 }
 
 static void push(struct preprocessor *pp, struct token *t, const struct token_list *tokens,
 		 const struct scope *scope)
 {
 	struct arena *a = pp->options->arena;
-	struct expansion *e = arena_new(a, struct expansion);
+	uint32_t expansion;
 
 	if (pp->frames.n >= MACRO_DEPTH_MAX) {
 		abandon(pp, t, "macros are nested too deeply");
 		return;
 	}
-	*e = (struct expansion){ t->span, t->text, t->from };
-	vec_push(a, &pp->frames, (struct frame){ tokens, 0, scope, e });
+	expansion = source_expansion_add(pp->options->sources, t->span, t->text);
+	vec_push(a, &pp->frames, (struct frame){ tokens, 0, scope, expansion });
 }
 
 /* ---- @define --------------------------------------------------------------------- */

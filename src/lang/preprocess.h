@@ -37,7 +37,7 @@ struct frame {
 	const struct token_list *tokens;
 	uint32_t at;
 	const struct scope *scope;
-	const struct expansion *from;
+	uint32_t expansion; /* of the tokens' spans */
 };
 
 /* A %( whose %) has not come. */

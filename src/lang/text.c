@@ -155,21 +155,8 @@ const char *lang_token_text(const struct lang_options *o, const struct token *t)
 	return buf_str(&b);
 }
 
-#define EXPANSIONS_SHOWN 8
-
 struct diag *lang_token_diag(const struct lang_options *o, enum diag_tag tag, const char *how,
 			     const struct token *t, const char *message)
 {
-	struct diag *d = diag_add(o->diags, tag, t->span, "%s\n%11s: %s", message, how,
-				  lang_token_text(o, t));
-	unsigned n = 0;
-
-	for (const struct expansion *e = t->from; e; e = e->outer) {
-		if (++n > EXPANSIONS_SHOWN) {
-			diag_note(o->diags, d, (struct span){ 0 }, "in expansion of further macros");
-			break;
-		}
-		diag_note(o->diags, d, e->span, "in expansion of macro '%s'", e->name);
-	}
-	return d;
+	return diag_add(o->diags, tag, t->span, "%s\n%11s: %s", message, how, lang_token_text(o, t));
 }

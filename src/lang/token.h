@@ -34,13 +34,6 @@ enum keyword {
 #define PUNCT2(a, b) ((uint32_t)(a) | (uint32_t)(b) << 8)
 #define PUNCT3(a, b, c) (PUNCT2(a, b) | (uint32_t)(c) << 16)
 
-/* Which macro a token came out of, innermost first. */
-struct expansion {
-	struct span span; /* of the invocation */
-	const char *name; /* with its @ */
-	const struct expansion *outer;
-};
-
 struct token {
 	enum token_kind kind;
 	uint32_t code; /* OPERATOR: PUNCT; KEYWORD: enum keyword; JUNK: enum diag_tag */
@@ -53,7 +46,6 @@ struct token {
 	const char *text;
 	uint32_t length;
 	bool glued; /* nothing between it and the token before */
-	const struct expansion *from; /* or NULL */
 };
 
 static inline bool token_is(const struct token *t, uint32_t punct)
@@ -68,7 +60,7 @@ static inline bool token_is_keyword(const struct token *t, enum keyword k)
 
 /* "operator ','", as messages show it. */
 const char *lang_token_text(const struct lang_options *o, const struct token *t);
-/* A diagnostic "message / how: token at place", with the macros it came out of. */
+/* A diagnostic "message / how: token at place". */
 struct diag *lang_token_diag(const struct lang_options *o, enum diag_tag tag, const char *how,
 			     const struct token *t, const char *message);
 
