@@ -195,7 +195,8 @@ struct abi_region {
 	uint32_t max_map_entries;
 	uint32_t condition_holds; /* said by the condition that the tool just ran: rt_condition_holds */
 	uint32_t conditions_dirty; /* a variable of a probe's condition was written: rt_condition_changed */
-	uint64_t reserved[7];
+	uint64_t match_offset; /* inside a slot: struct abi_match; 0: no script function asks for it */
+	uint64_t reserved[6];
 };
 
 /* ---- process ------------------------------------------------------------------------------- */
@@ -408,6 +409,57 @@ struct abi_format_part {
 	uint16_t bits; /* ABI_FORMAT_ */
 	int32_t width, precision;
 	uint32_t pad;
+};
+
+/* ---- regular expressions: constant, in the bundle's code ------------------------------------------ */
+
+#define ABI_REGEX_GROUPS 100u /* most capturing groups of one */
+#define ABI_REGEX_REGISTERS 256u
+#define ABI_REGEX_SPARE 255u /* the register for circles */
+#define ABI_REGEX_CELLS 65536u /* most cells of a table: numbers of cells are 16 bits wide */
+#define ABI_REGEX_EXTRA_CELLS 2u /* of a row, behind those of the classes */
+#define ABI_REGEX_LISTS 0x7fffu
+#define ABI_REGEX_UNSET 0xffffu /* of an operation: no position */
+#define ABI_REGEX_POSITION 0xfffeu /* the current one */
+#define ABI_REGEX_STOP 0xffffu /* ends a list */
+#define ABI_REGEX_ACCEPTS 0x8000u /* in abi_regex_edge.ops: the state that is entered accepts */
+
+/*
+ * An automaton. A row is one state: a cell per class of bytes, one that holds for the end of the
+ * text, one spare (tagged: for acceptance). States are known by the number of their row's first cell; 0 is
+ * the state that nothing leads out of.
+ *
+ * Without groups: u16 cells, the state that follows; the second row is the accepting state;
+ *	the end's cell is 1 if the text is accepted there.
+ * With groups: abi_regex_edge cells; the last two hold in `ops` the list that fills in the slots of
+ *	the match, 0 none. Slot 0 is the start of the match, 2g - 1 and 2g are start and end of group g.
+ */
+struct abi_regex {
+	uint32_t size; /* bytes of all */
+	uint32_t n_groups; /* the whole match counted; 0: without groups */
+	uint32_t n_classes, stride; /* cells of a row */
+	uint32_t start; /* state */
+	uint32_t start_ops; /* with groups: as abi_regex_edge.ops */
+	uint32_t cells; /* offset */
+	uint32_t lists; /* offset of u32 offsets of abi_regex_op lists; 0 is empty */
+	uint8_t class_of[256];
+};
+struct abi_regex_edge {
+	uint16_t next, ops;
+};
+struct abi_regex_op {
+	uint16_t to; /* register or slot */
+	uint16_t from; /* register, UNSET or POSITION */
+};
+
+/* The last match of a handler, in the slot. */
+struct abi_match {
+	uint32_t valid; /* it succeeded */
+	uint32_t n_groups; /* the whole match counted */
+	uint32_t registers[ABI_REGEX_REGISTERS];
+	uint32_t slots[2 * ABI_REGEX_GROUPS + 2]; /* start and end of group g in text, at 2g; or UINT32_MAX */
+	/* what matched, whole: abi_string of max_string bytes */
+	struct abi_string text;
 };
 
 #endif

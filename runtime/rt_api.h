@@ -192,6 +192,14 @@ RT_API void rt_flag_names(struct abi_slot *s, int64_t value, int64_t table,
 RT_API void rt_name_of(struct abi_slot *s, int64_t value, int64_t table, struct abi_string *out); /* "" if none */
 RT_API int64_t rt_name_value(struct abi_slot *s, rt_str name, int64_t table); /* -1 if none */
 
+/* ---- regular expressions. Both take time in the length of the string alone */
+RT_API int64_t rt_regex_test(struct abi_slot *s, rt_str a, const struct abi_regex *x); /* 1 or 0; without groups */
+/* With groups: also keeps what matched where; region.match_offset must be set. */
+RT_API int64_t rt_regex_match(struct abi_slot *s, rt_str a, const struct abi_regex *x);
+RT_API void rt_match_forget(struct abi_slot *s); /* before the first match of a handler */
+RT_API void rt_matched(struct abi_slot *s, int64_t group, struct abi_string *out); /* fails; "" if left out */
+RT_API int64_t rt_ngroups(struct abi_slot *s); /* fails; the whole match counted */
+
 /* ---- handler edges, called by gen's prologues only */
 /* Reports slot->error (if uncaught) as a record, counts it; publishes records; drops locks. */
 RT_API void rt_handler_end(struct abi_slot *s);

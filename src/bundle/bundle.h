@@ -146,6 +146,7 @@ struct bundle {
 	uint64_t globals_offset, globals_size; /* abi_globals, bases, merged copies */
 	uint64_t shards_size; /* per slot, behind ABI_SLOT_HEAD */
 	uint64_t frame_size; /* per slot */
+	uint64_t match_offset; /* in a slot, among the shards: struct abi_match, or 0 */
 	uint32_t max_string, max_map_entries, max_nesting;
 	int64_t max_action;
 	uint32_t max_errors, max_skipped;

@@ -180,6 +180,11 @@ static const char *check_globals(const struct bundle *b)
 	    b->shards_size > REGION_MOST || b->frame_size > REGION_MOST ||
 	    b->stack_size > REGION_MOST || b->max_string < 1 || b->max_string > STRING_MOST)
 		return "bad sizes";
+	if (b->match_offset &&
+	    (b->match_offset < ABI_SLOT_HEAD || b->match_offset % 8 ||
+	     !inside(b->match_offset - ABI_SLOT_HEAD,
+		     sizeof(struct abi_match) + (uint64_t)b->max_string, b->shards_size)))
+		return "bad place of matches";
 	if ((uint64_t)b->globals.n * sizeof(struct abi_global) > b->globals_size)
 		return "bad table of globals";
 	vec_each(g, &b->globals)

@@ -184,6 +184,7 @@ static void move_numbers(struct transfer *t, struct bundle *b)
 	MOVE(t, b->globals_size);
 	MOVE(t, b->shards_size);
 	MOVE(t, b->frame_size);
+	MOVE(t, b->match_offset);
 	MOVE(t, b->max_string);
 	MOVE(t, b->max_map_entries);
 	MOVE(t, b->max_nesting);

@@ -28,6 +28,7 @@ static void lay_out_slots(const struct ctl_session *s, struct abi_region *r)
 	r->slots_offset = base_max(r->slots_offset, (uint64_t)ABI_PAGE);
 	r->frame_offset = PAGES(ABI_SLOT_HEAD + b->shards_size);
 	r->frame_size = b->frame_size;
+	r->match_offset = b->match_offset;
 	r->stack_offset = PAGES(r->frame_offset + r->frame_size);
 	r->stack_size = PAGES(base_max((uint64_t)STACK_SIZE, b->stack_size));
 	r->ring_offset = r->stack_offset + r->stack_size;

@@ -127,6 +127,9 @@ void gen_constants(struct gen *g)
 		g->formats[i] = add_format(g, &m->formats[i]);
 		vec_push(g->arena, &g->b->formats, g->formats[i]);
 	}
+	g->regexes = arena_array(g->arena, uint32_t, m->regexes.n + 1);
+	for (uint32_t i = 0; i < m->regexes.n; i++)
+		g->regexes[i] = add_bytes(g, m->regexes.p[i].head, m->regexes.p[i].head->size);
 	add_statdescs(g);
 	add_locks(g);
 	gen_probes(g);

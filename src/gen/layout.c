@@ -136,6 +136,8 @@ static void place_shards(struct gen *g)
 			if (l->share == ABI_SHARE_SHARDED && (l->size > LINE) == large)
 				l->shard_offset = take(&at, l->size, large ? LINE : 8);
 		}
+	if (g->m->asks_match)
+		g->b->match_offset = take(&at, sizeof(struct abi_match) + g->limits->max_string, LINE);
 	g->b->shards_size = base_align(at, (uint64_t)LINE) - ABI_SLOT_HEAD;
 }
 

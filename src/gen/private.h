@@ -115,7 +115,7 @@ struct gen {
 	struct code *code; /* what becomes bundle.code */
 	struct gen_facts *facts; /* per function */
 	/* offsets in code; 0: none */
-	uint32_t *strings, *formats, *statdescs, *locks;
+	uint32_t *strings, *formats, *regexes, *statdescs, *locks;
 	uint32_t table_literal; /* 8 bytes: address of the slot table */
 	uint32_t *functions; /* script functions, once emitted */
 	uint32_t raise; /* helper: rt_raise that keeps caller-saved registers */

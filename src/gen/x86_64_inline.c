@@ -28,7 +28,7 @@ static bool is_simple(const struct ir_ins *ins)
 		return ins->i < 16;
 	return ins->op != IR_DIV && ins->op != IR_MOD && ins->op != IR_FRAME &&
 	       ins->op != IR_SITE && ins->op != IR_LOCKS && ins->op != IR_STRING &&
-	       ins->op != IR_STATDESC && ins->op != IR_FORMAT && ins->op != IR_CHECK;
+	       ins->op != IR_STATDESC && ins->op != IR_FORMAT && ins->op != IR_REGEX && ins->op != IR_CHECK;
 }
 
 static bool is_candidate(const struct gen_facts *facts, const struct gen_plan *p)

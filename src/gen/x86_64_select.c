@@ -424,6 +424,7 @@ static emitter *const emitters[IR_OP_COUNT] = {
 	[IR_TARGET] = emit_cheap,   [IR_SITE] = emit_site,	[IR_SLOT] = emit_slot,
 	[IR_REGION] = emit_region,  [IR_GLOBAL] = emit_cheap,	[IR_SHARD] = emit_cheap,
 	[IR_STATDESC] = emit_cheap, [IR_FORMAT] = emit_cheap,	[IR_LOCKS] = emit_cheap,
+	[IR_REGEX] = emit_cheap,
 	[IR_LOAD] = emit_load,	    [IR_STORE] = emit_store,	[IR_SHARDADD] = emit_shard_add,
 	[IR_CALL] = unit_call,	    [IR_CALLF] = unit_callf,	[IR_CHECK] = emit_check,
 	[IR_BUDGET] = emit_budget,  [IR_JUMP] = emit_jump,	[IR_BRANCH] = emit_branch,

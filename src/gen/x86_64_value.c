@@ -93,6 +93,8 @@ void unit_materialize(struct unit *u, const struct ir_ins *ins, uint32_t to)
 		load_code_address(u, g->statdescs[ins->i], to);
 	else if (ins->op == IR_FORMAT)
 		load_code_address(u, g->formats[ins->i], to);
+	else if (ins->op == IR_REGEX)
+		load_code_address(u, g->regexes[ins->i], to);
 	else if (ins->op == IR_LOCKS)
 		load_code_address(u, g->locks[u->function], to);
 	else

@@ -109,6 +109,8 @@ static void scan_assign(struct scan *s, const struct expr *e, bool used)
 static void scan_call(struct scan *s, const struct expr *e)
 {
 	scan_list(s, &e->call.args);
+	if (e->call.builtin && e->call.builtin->flags & BUILTIN_MATCH)
+		s->uses->asks_match = true;
 	for (const struct sema_function *f = e->call.function; f; f = f->next_overload)
 		vec_push(s->arena, &s->uses->calls, f->index);
 }
@@ -257,13 +259,15 @@ static void scan_stmt(struct scan *s, const struct stmt *t)
 static bool absorb(struct scan *s, struct ir_uses *u)
 {
 	uint32_t n = u->list.n;
-	bool changed = false;
+	bool changed = false, asked = u->asks_match;
 
 	s->uses = u;
 	vec_each(i, &u->list) {
 		s->how[i->global] = i->how;
 		s->place[i->global] = (uint32_t)(i - u->list.p);
 	}
+	vec_each(c, &u->calls)
+		u->asks_match |= s->effects->functions[*c].asks_match;
 	vec_each(c, &u->calls)
 		vec_each(i, &s->effects->functions[*c].list) {
 			struct ir_use use = *i; /* the list may be our own, and move */
@@ -272,7 +276,7 @@ static bool absorb(struct scan *s, struct ir_uses *u)
 			note(s, use.global, use.how);
 		}
 	scan_end(s);
-	return changed || u->list.n != n;
+	return changed || u->list.n != n || asked != u->asks_match;
 }
 
 static void scan_functions(struct scan *s, const struct sema_program *p)

@@ -20,6 +20,7 @@ struct ir_use {
 struct ir_uses {
 	VEC(struct ir_use) list; /* every global once */
 	VEC(uint32_t) calls; /* indices of functions, repetitions possible */
+	bool asks_match; /* what the handler's last match was */
 };
 
 struct ir_effects {

@@ -124,6 +124,7 @@ static int64_t fixed_value(struct run *run, const struct frame *f, const struct 
 	case IR_GLOBAL: return (intptr_t)m->global(m->user, i);
 	case IR_SHARD: return (intptr_t)m->shard(m->user, i);
 	case IR_STATDESC: return (intptr_t)m->statdesc(m->user, i);
+	case IR_REGEX: return (intptr_t)run->module->regexes.p[i].head;
 	case IR_FORMAT: return (intptr_t)m->format(m->user, i);
 	case IR_LOCKS: return (intptr_t)f->function->locks.p;
 	default: base_unreachable();

@@ -104,6 +104,8 @@ struct ir_module {
 		uint64_t string_args;
 	} *formats;
 	uint32_t n_formats, cap_formats;
+	VEC(struct sema_regex) regexes;
+	bool asks_match; /* slots need room for an abi_match */
 	/* where errors happen: "identifier 'x' at file:line:col" */
 	VEC(const char *) positions;
 	VEC(struct ir_probe) probes;

@@ -214,6 +214,8 @@ static void build_handler(struct build *b, const struct sema_probe *p)
 		ir_place_add(b, *v);
 	b->temporaries = b->function.n_registers;
 	take_locks(b);
+	if (uses->asks_match)
+		ir_emit_effect(b, "rt_match_forget", 0);
 	if (p->condition)
 		test_condition(b, p->condition);
 	vec_each(v, &p->locals)
@@ -410,6 +412,9 @@ static void lower_init(struct lower *l, struct arena *a, const struct sema_progr
 	l->string_size = base_align(limits->max_string + ABI_STRING_HEAD, 8u);
 	vec_push(a, &l->module->positions, "");
 	ir_effects_compute(a, p, &l->effects);
+	vec_each(r, &p->regexes)
+		vec_push(a, &l->module->regexes, *r);
+	l->module->asks_match = p->asks_match;
 }
 
 struct ir_module *ir_lower(struct arena *a, const struct sema_program *p,

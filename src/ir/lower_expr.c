@@ -79,12 +79,12 @@ bool ir_may_fail(const struct expr *e)
 	case EXPR_TERNARY:
 	case EXPR_IN:
 	case EXPR_PRINT:
+	case EXPR_REGEX:
 		return any_below(e, ir_may_fail);
 	case EXPR_INDEX:
 		return e->index.base->kind != EXPR_SYMBOL || any_below(e, ir_may_fail);
 	case EXPR_ASSIGN:
 	case EXPR_STEP:
-	case EXPR_REGEX:
 	case EXPR_STAT:
 	case EXPR_HIST:
 	case EXPR_TARGET:
@@ -306,6 +306,17 @@ static uint32_t lower_in(struct build *b, const struct expr *e)
 	return ir_emit_call(b, "rt_map_has", IR_PURE, 3, map, ir_key_array(b, &k), mask);
 }
 
+static uint32_t lower_regex(struct build *b, const struct expr *e)
+{
+	bool asked = e->regex.is_asked;
+	uint32_t subject = ir_lower_string(b, e->regex.subject);
+	uint32_t regex = ir_emit_number(b, IR_REGEX, e->regex.regex);
+	uint32_t d = ir_emit_call(b, asked ? "rt_regex_match" : "rt_regex_test", asked ? 0 : IR_PURE,
+				  2, subject, regex);
+
+	return e->regex.negate ? ir_emit_with(b, IR_EQ, d, 0) : d;
+}
+
 uint32_t ir_lower_unsupported(struct build *b, const struct expr *e)
 {
 	static const char text[] = "expression not supported";
@@ -347,8 +358,9 @@ uint32_t ir_lower_long(struct build *b, const struct expr *e)
 		return ir_lower_statistic(b, e);
 	case EXPR_TARGET:
 		return ir_lower_target(b, e);
-	case EXPR_STRING:
 	case EXPR_REGEX:
+		return lower_regex(b, e);
+	case EXPR_STRING:
 	case EXPR_HIST:
 	case EXPR_OPERATOR:
 	case EXPR_EMBEDDED:

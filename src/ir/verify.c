@@ -80,6 +80,11 @@ static const char *check_format(const struct verify *v, const struct ir_ins *ins
 	return ins->i >= 0 && ins->i < v->module->n_formats ? NULL : "no such format";
 }
 
+static const char *check_regex(const struct verify *v, const struct ir_ins *ins)
+{
+	return ins->i >= 0 && ins->i < v->module->regexes.n ? NULL : "no such regular expression";
+}
+
 static const char *check_global(const struct verify *v, const struct ir_ins *ins)
 {
 	return ins->i >= 0 && ins->i < v->module->globals.n ? NULL : "no such global";
@@ -174,6 +179,7 @@ static const char *check_budget(const struct verify *v, const struct ir_ins *ins
 static rule *const rules[IR_OP_COUNT] = {
 	[IR_LOAD] = check_size, [IR_STORE] = check_size, [IR_SLOT] = check_slot,
 	[IR_REGION] = check_region, [IR_STRING] = check_string, [IR_FORMAT] = check_format,
+	[IR_REGEX] = check_regex,
 	[IR_GLOBAL] = check_global, [IR_STATDESC] = check_global, [IR_SHARD] = check_shard,
 	[IR_SHARDADD] = check_shard, [IR_FRAME] = check_frame, [IR_TARGET] = check_target, [IR_VECTOR] = check_vector,
 	[IR_SITE] = check_site, [IR_EXTEND] = check_extend, [IR_LOCKS] = check_locks,

@@ -136,8 +136,10 @@ struct expr {
 			struct expr *subject;
 			const char *pattern;
 			uint32_t pattern_length;
+			struct span literal; /* its first string */
 			bool negate;
 			uint32_t regex; /* (sema) index in sema_program.regexes */
+			bool is_asked; /* (sema) what it matched is looked at: it has an effect */
 		} regex;
 		struct {
 			const char *name;
@@ -371,6 +373,11 @@ const char *lang_point_text(struct arena *a, const struct probe_point *p, bool w
 const char *lang_type_name(enum lang_type t); /* "long", "string", "stats", "unknown" */
 const char *lang_stat_name(enum stat_op op); /* "@count" */
 /* "text" with SystemTap's escapes and quotes */
+/*
+ * Where byte `at` of the text of string literals that follow each other stands, the first of which is at
+ * `literal`; all of `literal` if that is no string, but a macro or an argument. Behind the last byte: the closing quote.
+ */
+struct span lang_text_place(const struct source *s, struct span literal, uint32_t at);
 const char *lang_quote(struct arena *a, const char *text, uint32_t length);
 
 struct expr *lang_expr_new(struct arena *a, enum expr_kind kind, struct span at);

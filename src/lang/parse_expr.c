@@ -118,6 +118,7 @@ static struct expr *parse_regex(struct parser *p, struct expr *subject)
 	e = expr_start(p, EXPR_REGEX, subject);
 	e->regex.negate = p->last.code == PUNCT2('!', '~');
 	e->regex.subject = subject;
+	e->regex.literal = lang_peek(p)->span;
 	e->regex.pattern = lang_parse_text(p, "expected literal string",
 					   &e->regex.pattern_length);
 	expr_end(p, e);

@@ -2,6 +2,7 @@
 /* Literals and their escapes, and how tokens are named in messages. */
 #include "lang/token.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,56 @@ const char *lang_unescape(struct arena *a, const char *raw, uint32_t n, uint32_t
 	}
 	*length = (uint32_t)b.n;
 	return buf_str(&b);
+}
+
+/* The bytes that one character of a literal, or its escape, takes in the script. */
+static uint32_t written_length(const char *p, const char *end)
+{
+	char value[8];
+	struct buf to = { .p = value, .cap = sizeof value };
+
+	if (*p != '\\' || p + 1 == end)
+		return 1;
+	return (uint32_t)(unescape_one(p + 1, end, &to) - p);
+}
+
+/* Behind blanks and comments; the text ends with a NUL. */
+static const char *skip_to_literal(const char *p)
+{
+	for (;;) {
+		if (isspace((unsigned char)*p))
+			p++;
+		else if (*p == '#' || (p[0] == '/' && p[1] == '/'))
+			p += strcspn(p, "\n");
+		else if (p[0] == '/' && p[1] == '*' && strstr(p + 2, "*/"))
+			p = strstr(p + 2, "*/") + 2;
+		else
+			return p;
+	}
+}
+
+struct span lang_text_place(const struct source *s, struct span literal, uint32_t at)
+{
+	const char *p = s->text + base_min((size_t)literal.offset, s->length);
+	const char *end = s->text + s->length, *next;
+	uint32_t n;
+
+	if (*p != '"')
+		return literal;
+	for (p++; p < end; p += n) {
+		n = 1;
+		if (*p == '"') {
+			next = skip_to_literal(p + 1);
+			if (*next != '"')
+				break;
+			p = next;
+			continue;
+		}
+		n = written_length(p, end);
+		if (!at--)
+			return (struct span){ literal.source, (uint32_t)(p - s->text), n };
+	}
+	return p < end ? (struct span){ literal.source, (uint32_t)(p - s->text), 1 } : literal;
 }
 
 static void quote_one(struct buf *b, const char *p)

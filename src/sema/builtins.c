@@ -13,6 +13,7 @@
 #define TARGET BUILTIN_TARGET
 #define GURU BUILTIN_GURU
 #define READS_MEMORY BUILTIN_READS_MEMORY
+#define MATCH BUILTIN_MATCH
 #define NONE .n_parameters = 0
 #define P1(a) .n_parameters = 1, .parameters = { a }
 #define P2(a, b) .n_parameters = 2, .parameters = { a, b }

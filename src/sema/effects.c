@@ -41,6 +41,8 @@ static bool effects_expr(struct lang_walker *w, struct expr **e)
 		f->found |= call_has_effects(*e);
 	else if ((*e)->kind == EXPR_PRINT)
 		f->found |= !(*e)->print.to_string;
+	else if ((*e)->kind == EXPR_REGEX)
+		f->found |= (*e)->regex.is_asked;
 	else if ((*e)->kind == EXPR_EMBEDDED)
 		f->found = true;
 	return !f->found;

@@ -76,6 +76,9 @@ struct sema {
 struct diag *sema_error(struct sema *s, enum diag_tag tag, struct span at, const char *fmt, ...)
 	BASE_PRINTF(4, 5);
 /* Only about user files. */
+/* With a description of the token that is not what stands at `at`. */
+void sema_error_named(struct sema *s, enum diag_tag tag, struct span at, const char *token,
+		      const char *fmt, ...) BASE_PRINTF(5, 6);
 void sema_warn(struct sema *s, enum diag_tag tag, struct span at, const char *fmt, ...)
 	BASE_PRINTF(4, 5);
 void sema_note(struct sema *s, struct diag *d, struct span at, const char *fmt, ...)
@@ -173,6 +176,12 @@ void sema_elide(struct sema *s, bool typed); /* typed: sema_types_infer has been
 void sema_warn_never_assigned(struct sema *s);
 /* Keeps only functions and globals that probes reach; numbers everything. */
 void sema_reach(struct sema *s);
+
+/* ---- regular expressions */
+/* Before code is dropped: tells whether a match has an effect. */
+void sema_regexes_mark(struct sema *s);
+/* Compiles those that are left. */
+void sema_regexes_compile(struct sema *s);
 
 /* ---- infer.c, infer_expr.c, infer_stmt.c */
 struct sema_infer {

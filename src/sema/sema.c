@@ -65,15 +65,32 @@ static bool said_before(struct sema *s, enum diag_tag tag, struct span at, const
 	return false;
 }
 
-static struct diag *say(struct sema *s, enum diag_tag tag, struct span at, const char *fmt,
-			va_list ap)
+static struct diag *say_named(struct sema *s, enum diag_tag tag, struct span at, const char *token,
+			      const char *fmt, va_list ap)
 {
 	const char *text = arena_vprintf(s->arena, fmt, ap);
-	const char *token = sema_token_text(s->arena, s->options->sources, at);
 
 	if (said_before(s, tag, at, text))
 		return NULL;
 	return diag_add(s->diags, tag, at, "%s%s%s", text, *token ? ": " : "", token);
+}
+
+static struct diag *say(struct sema *s, enum diag_tag tag, struct span at, const char *fmt,
+			va_list ap)
+{
+	return say_named(s, tag, at, sema_token_text(s->arena, s->options->sources, at), fmt, ap);
+}
+
+void sema_error_named(struct sema *s, enum diag_tag tag, struct span at, const char *token,
+		      const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->quiet)
+		return;
+	va_start(ap, fmt);
+	say_named(s, tag, at, token, fmt, ap);
+	va_end(ap);
 }
 
 struct diag *sema_error(struct sema *s, enum diag_tag tag, struct span at, const char *fmt, ...)
@@ -200,12 +217,14 @@ static void check_bodies(struct sema *s)
 {
 	sema_recursion_find(s);
 	sema_warn_never_assigned(s);
+	sema_regexes_mark(s);
 	if (!shrink(s, false) || !sema_types_infer(s))
 		return;
 	fold_bodies(s);
 	if (!shrink(s, true) || !sema_types_demand(s))
 		return;
 	sema_rules_check(s);
+	sema_regexes_compile(s);
 	if (s->options->global_display && !s->diags->errors)
 		sema_display_add(s);
 }

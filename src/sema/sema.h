@@ -132,6 +132,7 @@ struct sema_resolver {
 #define BUILTIN_FAILS 2u /* slot->error must be tested */
 #define BUILTIN_TARGET 4u /* only means something in a target */
 #define BUILTIN_GURU 8u
+#define BUILTIN_MATCH 32u /* asks about the last match of the handler */
 #define BUILTIN_READS_MEMORY 16u /* may fault: the fault table is needed */
 
 /* A row of sema/builtins.def: script name, result, parameter types, runtime function. */
@@ -188,10 +189,19 @@ struct sema_probe {
 	const char *derivation; /* "a = begin <- a": aliases from inside out, then the script's words */
 };
 
+/* A compiled pattern; equal ones are one. */
+struct sema_regex {
+	const char *pattern;
+	uint32_t length;
+	const struct abi_regex *head; /* head->size bytes */
+};
+
 struct sema_program {
 	VEC(struct lang_variable *) globals; /* only those used */
 	VEC(struct sema_function *) functions; /* only those reached */
 	VEC(struct sema_probe *) probes;
+	VEC(struct sema_regex) regexes;
+	bool asks_match; /* matched() and the like are called: regexes are with groups */
 	VEC(struct lang_variable *) unread; /* written, never read: shown at the end */
 };
 

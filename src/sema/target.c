@@ -434,9 +434,6 @@ static bool resolve_expr(struct lang_walker *w, struct expr **e)
 		if (is_constant_call(r->place->sema, *e, r->file))
 			resolve_constant_call(r, e);
 		return true;
-	case EXPR_REGEX:
-		unsupported(r, e, DIAG_UNSUPPORTED, "regular expressions are");
-		return false;
 	case EXPR_EMBEDDED:
 		unsupported(r, e, DIAG_EMBEDDED, "embedded C is");
 		return false;
@@ -448,6 +445,7 @@ static bool resolve_expr(struct lang_walker *w, struct expr **e)
 	case EXPR_PRINT:
 	case EXPR_STAT:
 	case EXPR_HIST:
+	case EXPR_REGEX:
 		return true;
 	}
 	return true;

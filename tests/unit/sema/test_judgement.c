@@ -141,7 +141,7 @@ static const struct refused refused[] = {
 	  "probe fake.site(\"one\") { $arg1 = 3 }" },
 	/* later */
 	{ DIAG_UNSUPPORTED, "@perf", "probe begin { println(@perf(\"x\")) }" },
-	{ DIAG_UNSUPPORTED, "regular expressions", "probe begin { println(\"a\" =~ \"b\") }" },
+	{ DIAG_REGEX, "missing ')'", "probe begin { println(\"a\" =~ \"(b\") }" },
 };
 
 static const char *const accepted[] = {
