@@ -97,6 +97,7 @@ static void lay_out(struct process *p, struct abi_region *r)
 	r->slots_offset = base_align(b->globals_offset + b->globals_size, (uint64_t)ABI_PAGE);
 	r->frame_offset = base_align(ABI_SLOT_HEAD + b->shards_size, (uint64_t)ABI_PAGE);
 	r->frame_size = b->frame_size;
+	r->match_offset = b->match_offset;
 	r->stack_offset = r->frame_offset + r->frame_size;
 	r->stack_size = b->stack_size;
 	r->ring_offset = r->stack_offset + r->stack_size;

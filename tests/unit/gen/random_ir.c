@@ -16,6 +16,7 @@
 #define FUNCTIONS 3u
 #define STRINGS 4u
 #define FORMATS 3u
+#define REGEXES 2u
 enum { GLOBAL_DUMP, GLOBAL_LONG, GLOBAL_SHARD_A, GLOBAL_SHARD_B, GLOBAL_STAT, GLOBALS };
 
 struct maker {
@@ -309,8 +310,11 @@ static void say_constant_data(struct maker *k)
 
 	if (k->o->small)
 		return;
-	a = below(k, 2) ? put_number(k, IR_FORMAT, below(k, FORMATS)) :
-			  put_number(k, IR_STATDESC, GLOBAL_STAT);
+	if (below(k, 3) == 0)
+		a = put_number(k, IR_REGEX, below(k, REGEXES));
+	else
+		a = below(k, 2) ? put_number(k, IR_FORMAT, below(k, FORMATS)) :
+				  put_number(k, IR_STATDESC, GLOBAL_STAT);
 	put_load(k, pool(k), a, 4 * below(k, 4), 4);
 }
 
@@ -566,6 +570,12 @@ static void add_constants(struct maker *k)
 		vec_push(k->arena, &k->m->strings,
 			 (struct ir_string){ text, (uint32_t)strlen(text) });
 		vec_push(k->arena, &k->m->positions, "somewhere");
+	}
+	for (uint32_t i = 0; i < REGEXES; i++) {
+		struct abi_regex *head = arena_alloc(k->arena, sizeof *head + 4 * i);
+
+		*head = (struct abi_regex){ .size = (uint32_t)sizeof *head + 4 * i, .start = 7 + i };
+		vec_push(k->arena, &k->m->regexes, (struct sema_regex){ .head = head });
 	}
 	k->m->formats = arena_array(k->arena, struct ir_format, FORMATS);
 	k->m->n_formats = k->m->cap_formats = FORMATS;

@@ -166,7 +166,7 @@ struct case_ {
 
 static void set_up(struct case_ *c, bool small, enum bundle_variant v)
 {
-	struct random_options o = { .seed = 3, .target = true };
+	struct random_options o = { .seed = 5, .target = true }; /* calls what may ask for any register */
 
 	c->a = arena_create();
 	prepare_registers(5);

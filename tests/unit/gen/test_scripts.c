@@ -273,6 +273,12 @@ static const struct {
 	{ "function sum(a, b, c, d, e, f, g, h) { return a + 2*b + 3*c + 4*d + 5*e + 6*f + 7*g + "
 	  "8*h } " SITE "{ println(sum($arg1, 1, 2, 3, $arg1, 5, 6, $arg3)) }",
 	  "0", "458\n" },
+	{ SITE "{ s = sprintf(\"<%d>\", $arg1); println(s =~ \"^<[0-9]+>$\", s !~ \"[5x]\") }", "00",
+	  "10\n11\n" },
+	{ "function g:string(n) { return matched(n) } " SITE
+	  "{ if (sprintf(\"a%db\", $arg1) =~ \"(a)([0-9]*)|(x)\") println(g(2), g(1), g(3), ngroups(), "
+	  "matched_str()) } " SITE "{ try { println(matched(0)) } catch (e) { println(e) } }",
+	  "010", "5a4a5\nno match of a regular expression to ask about\n7a4a7\n" },
 	{ "probe begin { print(substr(\"abcdef\", 1, 3), isinstr(\"hay\", \"a\"), strtol(\"-42\", "
 	  "10)) }",
 	  "0", "bcd1-42" },

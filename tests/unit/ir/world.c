@@ -164,6 +164,7 @@ static void init_region(struct world *w)
 	at = ABI_PAGE + r->n_globals * sizeof(struct abi_global);
 	for (uint32_t i = 0; i < r->n_globals; i++)
 		init_global(w, i, &at, &shard);
+	r->match_offset = base_align(shard, (uint64_t)64);
 	init_slot(w, true);
 	init_slot(w, false);
 }
