@@ -186,6 +186,23 @@ RT_API void rt_write_string_n(struct abi_slot *s, int64_t address, int64_t n, rt
 RT_API void rt_delay(struct abi_slot *s, int64_t amount, int64_t unit); /* unit ns each; 10 s at most */
 RT_API void rt_raise_signal(struct abi_slot *s, int64_t number); /* fails; by the tool, soon */
 
+/* ---- floating point: IEEE 754 doubles as bits; to nearest, as the processor's SSE2 */
+RT_API int64_t rt_fp_add(struct abi_slot *s, int64_t a, int64_t b);
+RT_API int64_t rt_fp_sub(struct abi_slot *s, int64_t a, int64_t b);
+RT_API int64_t rt_fp_mul(struct abi_slot *s, int64_t a, int64_t b);
+RT_API int64_t rt_fp_div(struct abi_slot *s, int64_t a, int64_t b);
+RT_API int64_t rt_fp_rem(struct abi_slot *s, int64_t a, int64_t b); /* IEEE remainder: n to nearest */
+RT_API int64_t rt_fp_sqrt(struct abi_slot *s, int64_t a);
+RT_API int64_t rt_fp_eq(struct abi_slot *s, int64_t a, int64_t b);
+RT_API int64_t rt_fp_le(struct abi_slot *s, int64_t a, int64_t b);
+RT_API int64_t rt_fp_lt(struct abi_slot *s, int64_t a, int64_t b);
+RT_API int64_t rt_fp_from_long(struct abi_slot *s, int64_t value);
+/* mode: 0 nearest even, 1 to zero, 2 down, 3 up, 4 nearest away, 6 odd; INT64_MIN for what fits no long */
+RT_API int64_t rt_fp_to_long(struct abi_slot *s, int64_t value, int64_t mode, int64_t exact);
+RT_API int64_t rt_fp_widen(struct abi_slot *s, int64_t value); /* 32 bits to 64 */
+RT_API void rt_fp_to_string(struct abi_slot *s, int64_t value, int64_t precision, struct abi_string *out);
+RT_API int64_t rt_string_to_fp(struct abi_slot *s, rt_str text);
+
 /* ---- names of numbers. table: a number of core/names.def */
 RT_API void rt_flag_names(struct abi_slot *s, int64_t value, int64_t table,
 			  struct abi_string *out); /* "A|B|0x40" */

@@ -9,6 +9,7 @@ int main(void)
 #define RUN(group)                                                                                 \
 	failed += _cmocka_run_group_tests(#group, group##_tests, n_##group##_tests, NULL, NULL)
 	RUN(string);
+	RUN(fp);
 	RUN(map);
 	RUN(each);
 	RUN(stat);

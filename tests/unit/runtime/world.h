@@ -73,10 +73,10 @@ void sink_write(void *to, const char *bytes, uint64_t length);
 /* Takes the next published record out of a slot's ring into a copy; NULL: none. */
 struct abi_record *take_record(struct abi_slot *s);
 
-extern const struct CMUnitTest string_tests[], map_tests[], each_tests[], stat_tests[],
+extern const struct CMUnitTest fp_tests[], string_tests[], map_tests[], each_tests[], stat_tests[],
 	format_tests[], histogram_tests[], print_tests[], control_tests[], lock_tests[],
 	share_tests[];
-extern const size_t n_string_tests, n_map_tests, n_each_tests, n_stat_tests, n_format_tests,
+extern const size_t n_fp_tests, n_string_tests, n_map_tests, n_each_tests, n_stat_tests, n_format_tests,
 	n_histogram_tests, n_print_tests, n_control_tests, n_lock_tests, n_share_tests;
 
 /* Defines a file's list. */
