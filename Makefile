@@ -53,6 +53,8 @@ relocation: all  ## every instruction form of the system, displaced and in place
 	SPILE_LONG=1 nice $(BUILD)/tests/unit/x86/relocate_differential
 sweep: all       ## every function of real programs counted; long
 	SWEEP=long E2E_LIMIT=7200 tests/run $(BUILD) e2e -k sweep
+values: all         ## what scripts read of variables against gdb, over 75 programs; long
+	tests/values/compare $(BUILD)
 bench: all
 	bench/run $(BUILD)/spile
 format:
@@ -63,4 +65,4 @@ format-check:    ## advice: tells files that are not as clang-format would have 
 	done
 clean:
 	rm -rf build build-asan build-clang build-fuzz
-.PHONY: coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean oracle fuzz
+.PHONY: values coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean oracle fuzz

@@ -178,8 +178,8 @@ RT_API void rt_user_string_wide(struct abi_slot *s, int64_t address, int64_t wid
 RT_API int64_t rt_store(struct abi_slot *s, int64_t address, int64_t value, int64_t size);
 /* The low `size` bytes of the target's register (as mov to it would); gives the value back. */
 RT_API int64_t rt_store_register(struct abi_slot *s, int64_t value, int64_t number, int64_t size);
-/* The bits of a 32-bit float as those of a 64-bit one. */
-RT_API int64_t rt_widen_float(struct abi_slot *s, int64_t bits);
+/* The bits of a 64-bit float as those of the nearest 32-bit one. */
+RT_API int64_t rt_narrow_float(struct abi_slot *s, int64_t bits);
 RT_API void rt_write_number(struct abi_slot *s, int64_t address, int64_t value, int64_t size); /* fails; 1 2 4 8 */
 RT_API void rt_write_string(struct abi_slot *s, int64_t address, rt_str text); /* fails; with its NUL */
 RT_API void rt_write_string_n(struct abi_slot *s, int64_t address, int64_t n, rt_str text); /* fails */

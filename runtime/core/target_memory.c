@@ -68,29 +68,6 @@ int64_t rt_read_signed(struct abi_slot *s, int64_t address, int64_t size)
 	return (int64_t)((uint64_t)rt_read(s, address, size) << unused) >> unused;
 }
 
-/*
- * 1 + 8 + 23 bits to 1 + 11 + 52 by integers, for the runtime has no vector registers. What is
- * too small for the one's exponent is not for the other's.
- */
-int64_t rt_widen_float(struct abi_slot *s, int64_t bits)
-{
-	uint64_t sign = (uint64_t)bits >> 31 & 1, exponent = (uint64_t)bits >> 23 & 0xff;
-	uint64_t fraction = (uint64_t)bits & 0x7fffff;
-
-	(void)s;
-	if (exponent == 0xff) {
-		exponent = 0x7ff;
-		fraction |= fraction ? 0x400000 : 0; /* a signalling NaN becomes a quiet one */
-	} else if (exponent) {
-		exponent += 1023 - 127;
-	} else if (fraction) {
-		for (exponent = 1023 - 126; !(fraction & 0x800000); exponent--)
-			fraction <<= 1;
-		fraction &= 0x7fffff;
-	}
-	return (int64_t)(sign << 63 | exponent << 52 | fraction << 29);
-}
-
 #define LOW_BITS 0x0101010101010101ull
 #define HIGH_BITS 0x8080808080808080ull
 

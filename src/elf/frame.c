@@ -69,8 +69,12 @@ static const struct elf_node *caller_register(struct elf_frame *f, unsigned numb
 
 	if (!rules || dwarf_frame_register(rules, (int)number, room, &ops, &n) != 0)
 		return NULL;
-	if (!n && ops == room)
-		return NULL; /* not saved */
+	/*
+	 * No rule is said to be "undefined" for registers that calls may change. GCC still describes
+	 * what it passed by such a register, when it knows that the callee leaves it alone.
+	 */
+	if (!n && ops == room && number == DWARF_RETURN_ADDRESS)
+		return NULL;
 	if (!n)
 		return number == DWARF_RSP ? elf_frame_cfa(f) : elf_frame_register(f, number);
 	l = elf_location_run(f, NULL, ops, n);
@@ -90,10 +94,10 @@ const struct elf_node *elf_frame_register(struct elf_frame *f, unsigned number)
 	return elf_node_leaf(f->data->arena, ELF_NODE_REGISTER, reg);
 }
 
-/* No vector register is kept across calls. */
+/* As for other registers that have no rule: a caller's are the callee's. */
 const struct elf_node *elf_frame_vector(struct elf_frame *f, unsigned number, bool upper)
 {
-	if (f->callee || number < DWARF_XMM0 || number > DWARF_XMM15)
+	if (number < DWARF_XMM0 || number > DWARF_XMM15)
 		return NULL;
 	return elf_node_leaf(f->data->arena, ELF_NODE_VECTOR, 2 * (number - DWARF_XMM0) + upper);
 }

@@ -139,15 +139,38 @@ static void push_typed(struct machine *m, struct value type, const struct elf_no
 	push_value(m, type);
 }
 
+static const struct elf_node *node_of(struct machine *m, enum elf_node_kind kind, const struct elf_node *x)
+{
+	return elf_node_unary(m->arena, kind, x);
+}
+
+/* As 64-bit bits, whatever its size. */
+static const struct elf_node *widened(struct machine *m, struct value v)
+{
+	return v.bits == 32 ? node_of(m, ELF_NODE_FLOAT_WIDEN, v.node) : v.node;
+}
+
+/*
+ * What was computed with 53 bits of two numbers of 24 rounds to 24 as if it had been computed so:
+ * 53 is more than twice 24 (Figueroa, "When is double rounding innocuous?").
+ */
+static void push_float(struct machine *m, struct value type, const struct elf_node *wide)
+{
+	push_typed(m, type, type.bits == 32 ? node_of(m, ELF_NODE_FLOAT_NARROW, wide) : wide);
+}
+
 static void convert(struct machine *m, struct value type, bool reinterpret)
 {
 	struct value v = pop(m);
 
-	if (!reinterpret && v.is_float != type.is_float)
-		give_up(m, "its expression needs floating-point arithmetic");
-	if (!reinterpret && v.is_float && v.bits != type.bits)
-		give_up(m, "its expression needs floating-point arithmetic");
-	push_typed(m, type, v.node);
+	if (reinterpret || (!v.is_float && !type.is_float))
+		push_typed(m, type, v.node);
+	else if (v.is_float && type.is_float)
+		push_float(m, type, widened(m, v));
+	else if (v.is_float)
+		push_typed(m, type, node_of(m, ELF_NODE_FLOAT_TO_LONG, widened(m, v)));
+	else
+		push_float(m, type, node_of(m, ELF_NODE_FLOAT_FROM_LONG, v.node));
 }
 
 /* ---- arithmetic ---------------------------------------------------------------------------- */
@@ -183,6 +206,41 @@ static const struct elf_node *turned(struct machine *m, struct value v)
 	return elf_node_binary(m->arena, ELF_NODE_XOR, v.node, elf_node_number(m->arena, INT64_MIN));
 }
 
+/* op, on floating-point numbers; false: there is none. */
+static bool run_float(struct machine *m, uint8_t op, struct value x, struct value y)
+{
+	static const struct {
+		uint8_t op, kind;
+		bool compares, swaps, negates;
+	} ways[] = {
+		{ DW_OP_plus, ELF_NODE_FLOAT_ADD, false, false, false },
+		{ DW_OP_minus, ELF_NODE_FLOAT_SUBTRACT, false, false, false },
+		{ DW_OP_mul, ELF_NODE_FLOAT_MULTIPLY, false, false, false },
+		{ DW_OP_div, ELF_NODE_FLOAT_DIVIDE, false, false, false },
+		{ DW_OP_lt, ELF_NODE_FLOAT_LESS, true, false, false },
+		{ DW_OP_gt, ELF_NODE_FLOAT_LESS, true, true, false },
+		{ DW_OP_le, ELF_NODE_FLOAT_LESS_EQUAL, true, false, false },
+		{ DW_OP_ge, ELF_NODE_FLOAT_LESS_EQUAL, true, true, false },
+		{ DW_OP_eq, ELF_NODE_FLOAT_EQUAL, true, false, false },
+		{ DW_OP_ne, ELF_NODE_FLOAT_EQUAL, true, false, true },
+	};
+	const struct elf_node *a = widened(m, x), *b = widened(m, y), *n;
+
+	for (uint32_t i = 0; i < base_count(ways); i++) {
+		if (ways[i].op != op)
+			continue;
+		n = elf_node_binary(m->arena, ways[i].kind, ways[i].swaps ? b : a, ways[i].swaps ? a : b);
+		if (ways[i].negates)
+			n = elf_node_binary(m->arena, ELF_NODE_XOR, n, elf_node_number(m->arena, 1));
+		if (ways[i].compares)
+			push(m, n);
+		else
+			push_float(m, x, n);
+		return true;
+	}
+	return false;
+}
+
 static bool run_arithmetic(struct machine *m, uint8_t op)
 {
 	struct value x, y;
@@ -192,8 +250,11 @@ static bool run_arithmetic(struct machine *m, uint8_t op)
 			continue;
 		y = pop(m);
 		x = pop(m);
-		if (x.is_float || y.is_float)
-			give_up(m, "its expression needs floating-point arithmetic");
+		if (x.is_float || y.is_float) {
+			if (x.bits != y.bits || !run_float(m, op, x, y))
+				give_up(m, "its expression does with floating-point numbers what is not supported");
+			return true;
+		}
 		if (arithmetics[i].compares)
 			push(m, elf_node_binary(m->arena, arithmetics[i].kind, turned(m, x), turned(m, y)));
 		else
@@ -208,6 +269,11 @@ static void run_absolute(struct machine *m)
 	struct value v = pop(m);
 	const struct elf_node *zero = elf_node_number(m->arena, 0);
 
+	if (v.is_float) {
+		push_typed(m, v, elf_node_binary(m->arena, ELF_NODE_AND, v.node,
+						 elf_node_number(m->arena, (int64_t)((1ull << (v.bits - 1)) - 1))));
+		return;
+	}
 	push_typed(m, v,
 		   elf_node_select(m->arena, elf_node_binary(m->arena, ELF_NODE_LESS, v.node, zero),
 				   elf_node_unary(m->arena, ELF_NODE_NEGATE, v.node), v.node));
@@ -224,6 +290,11 @@ static bool run_unary(struct machine *m, const Dwarf_Op *op)
 	case DW_OP_neg:
 	case DW_OP_not:
 		v = pop(m);
+		if (v.is_float) {
+			push_typed(m, v, elf_node_binary(m->arena, ELF_NODE_XOR, v.node,
+							 elf_node_number(m->arena, (int64_t)(1ull << (v.bits - 1)))));
+			return true;
+		}
 		push_typed(m, v, elf_node_unary(m->arena, op->atom == DW_OP_neg ? ELF_NODE_NEGATE : ELF_NODE_INVERT, v.node));
 		return true;
 	case DW_OP_plus_uconst:

@@ -39,7 +39,7 @@ const struct elf_node *elf_node_unary(struct arena *a, enum elf_node_kind kind,
 {
 	struct elf_node *n;
 
-	if (x->kind == ELF_NODE_NUMBER)
+	if (x->kind == ELF_NODE_NUMBER && (kind == ELF_NODE_NEGATE || kind == ELF_NODE_INVERT))
 		return elf_node_number(a, kind == ELF_NODE_NEGATE ?
 						  (int64_t)-(uint64_t)x->number : ~x->number);
 	n = node_new(a, kind);
@@ -270,7 +270,7 @@ static const struct elf_node *read_pieces(struct arena *a, const struct elf_loca
 		covered += to - from;
 	}
 	if (covered < bits) {
-		*why = "optimized out";
+		*why = "optimized out: no part of its location covers it";
 		return NULL;
 	}
 	return is_signed ? elf_node_extend(a, sum, bits, true) : sum;
@@ -290,6 +290,8 @@ const struct elf_node *elf_location_read(struct arena *a, const struct elf_locat
 	case ELF_PLACE_PIECES:
 		return read_pieces(a, l, bit_offset, bit_size, is_signed, why);
 	case ELF_PLACE_POINTER:
+		if (l->pointed->place == ELF_PLACE_MEMORY && !bit_offset && bit_size == 64)
+			return elf_node_plus(a, l->pointed->node, l->pointed_offset);
 		*why = "it is an implicit pointer, whose value was optimized out";
 		return NULL;
 	case ELF_PLACE_ABSENT:

@@ -53,6 +53,18 @@ enum elf_node_kind {
 	ELF_NODE_LESS_EQUAL,
 	ELF_NODE_GREATER,
 	ELF_NODE_GREATER_EQUAL,
+	/* on the bits of 64-bit floating-point numbers */
+	ELF_NODE_FLOAT_ADD,
+	ELF_NODE_FLOAT_SUBTRACT,
+	ELF_NODE_FLOAT_MULTIPLY,
+	ELF_NODE_FLOAT_DIVIDE,
+	ELF_NODE_FLOAT_LESS,
+	ELF_NODE_FLOAT_LESS_EQUAL,
+	ELF_NODE_FLOAT_EQUAL,
+	ELF_NODE_FLOAT_FROM_LONG,
+	ELF_NODE_FLOAT_TO_LONG, /* cuts the fraction off */
+	ELF_NODE_FLOAT_WIDEN, /* from the bits of a 32-bit one */
+	ELF_NODE_FLOAT_NARROW, /* to them */
 	ELF_NODE_SELECT, /* a ? b : c; only the chosen one is computed */
 	ELF_NODE_FAIL, /* has no value at run time: `text` says why */
 };

@@ -268,6 +268,10 @@ static bool add_index(struct access *a, struct expr *index, uint64_t size)
 	struct sema_resolver *r = a->resolver;
 	struct expr *address;
 
+	if (index->kind == EXPR_UNARY && index->unary.op == OP_NEG && index->unary.operand->kind == EXPR_NUMBER) {
+		a->bit -= 8 * (uint64_t)index->unary.operand->number.value * size;
+		return true;
+	}
 	if (index->kind == EXPR_NUMBER) {
 		a->bit += 8 * (uint64_t)index->number.value * size;
 		return true;
@@ -365,7 +369,7 @@ static struct expr *float_value(struct access *a)
 	if (a->type->size != 4)
 		return integer_value(a);
 	e = probe_access_read(a, 32, false);
-	return e ? probe_expr_call(a->resolver, a->written, "__widen_float", 1, e) : NULL;
+	return e ? probe_expr_call(a->resolver, a->written, "fp32_to_fp64", 1, e) : NULL;
 }
 
 struct expr *probe_access_value(struct access *a)

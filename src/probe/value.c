@@ -175,9 +175,31 @@ static struct expr *select(struct sema_resolver *r, const struct expr *like, con
 	return e;
 }
 
+/* Native functions of the library do floating point, by integers. */
+static struct expr *floating(struct sema_resolver *r, const struct expr *like, const struct elf_node *n)
+{
+	static const char *const names[] = {
+		[ELF_NODE_FLOAT_ADD] = "fp_add",	  [ELF_NODE_FLOAT_SUBTRACT] = "fp_sub",
+		[ELF_NODE_FLOAT_MULTIPLY] = "fp_mul",	  [ELF_NODE_FLOAT_DIVIDE] = "fp_div",
+		[ELF_NODE_FLOAT_LESS] = "fp_lt",	  [ELF_NODE_FLOAT_LESS_EQUAL] = "fp_le",
+		[ELF_NODE_FLOAT_EQUAL] = "fp_eq",	  [ELF_NODE_FLOAT_FROM_LONG] = "long_to_fp",
+		[ELF_NODE_FLOAT_WIDEN] = "fp32_to_fp64", [ELF_NODE_FLOAT_NARROW] = "__narrow_float",
+	};
+	struct expr *a = probe_expr_node(r, like, n->a);
+
+	if (n->kind == ELF_NODE_FLOAT_TO_LONG) /* 1: towards zero */
+		return probe_expr_call(r, like, "fp_to_long", 3, a, probe_expr_number(r, like, 1),
+				       probe_expr_number(r, like, 0));
+	if (!n->b)
+		return probe_expr_call(r, like, names[n->kind], 1, a);
+	return probe_expr_call(r, like, names[n->kind], 2, a, probe_expr_node(r, like, n->b));
+}
+
 struct expr *probe_expr_node(struct sema_resolver *r, const struct expr *like,
 			     const struct elf_node *n)
 {
+	if (n->kind >= ELF_NODE_FLOAT_ADD && n->kind <= ELF_NODE_FLOAT_NARROW)
+		return floating(r, like, n);
 	switch ((int)n->kind) {
 	case ELF_NODE_NUMBER:
 		return probe_expr_number(r, like, n->number);
