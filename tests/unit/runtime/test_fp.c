@@ -170,6 +170,9 @@ static void conversions(void **s)
 		memcpy(&f, &narrow, sizeof f);
 		CHECK("widen", narrow, 0, rt_fp_widen(w->slot, narrow),
 		      bits_of(_mm_cvtsd_f64(_mm_cvtss_sd(_mm_setzero_pd(), _mm_set_ss(f)))));
+		_mm_store_ss(&f, _mm_cvtsd_ss(_mm_setzero_ps(), _mm_set_sd(double_of(a))));
+		memcpy(&narrow, &f, sizeof narrow);
+		CHECK("narrow", a, 0, rt_narrow_float(w->slot, (int64_t)a), narrow);
 		if (fabs(double_of(a)) < 1e15)
 			CHECK("round away", a, 4, rt_fp_to_long(w->slot, (int64_t)a, 4, 0), (uint64_t)llround(double_of(a)));
 	}
