@@ -112,13 +112,15 @@ bool evict_successor(struct planner *p)
 
 /* ---- short jumps ------------------------------------------------------------------------------ */
 
-/* Whether the site can reach an island by two bytes. */
+/* Whether the site can reach an island by two bytes, none of them also the island's. */
 static bool can_reach(const struct planner *p, const struct spot *s, uint64_t island)
 {
 	int64_t distance = (int64_t)(island - (s->at + SHORT_JUMP));
 	uint8_t given = INT3;
 
 	if (distance < -REACH_BACK || distance > REACH_ON)
+		return false;
+	if (island + JUMP > s->at && island < s->at + base_max(s->own, SHORT_JUMP))
 		return false;
 	if (s->own >= SHORT_JUMP && !(jump_pins(s->at, s->ins, s->n) & 2))
 		return true;
