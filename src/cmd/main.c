@@ -3,13 +3,17 @@
 #include "cmd/driver.h"
 #include "probe/probe.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* auto: on a terminal that can, unless the user wants none at all (no-color.org). */
 static bool use_colour(const struct cmd_options *o)
 {
+	const char *term = getenv("TERM"), *none = getenv("NO_COLOR");
+
 	if (strcmp(o->colour, "auto") == 0)
-		return isatty(STDERR_FILENO);
+		return isatty(STDERR_FILENO) && (!term || strcmp(term, "dumb") != 0) && (!none || !*none);
 	return strcmp(o->colour, "always") == 0;
 }
 

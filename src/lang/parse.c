@@ -428,6 +428,24 @@ static void parse_embedded(struct parser *p)
 		 (struct embedded_decl){ t->span, t->text, t->length });
 }
 
+const char *lang_did_you_mean(struct parser *p, const char *text, const char *const *names, uint32_t n)
+{
+	const char *near = base_near(text, names, n);
+
+	return near ? arena_printf(p->o->arena, " (did you mean '%s'?)", near) : "";
+}
+
+static void refuse_declaration(struct parser *p)
+{
+	static const char *const words[] = { "probe", "global", "private", "function" };
+	const struct token *t = lang_peek(p);
+	const char *meant = "";
+
+	if (t->kind == TOKEN_IDENTIFIER)
+		meant = lang_did_you_mean(p, t->text, words, base_count(words));
+	lang_fail(p, "expected 'probe', 'global', 'private', 'function', or '%%{'%s", meant);
+}
+
 static void parse_declaration(struct parser *p)
 {
 	if (lang_accept_keyword(p, KEYWORD_PROBE))
@@ -441,7 +459,7 @@ static void parse_declaration(struct parser *p)
 	else if (lang_peek(p)->kind == TOKEN_EMBEDDED)
 		parse_embedded(p);
 	else
-		lang_fail(p, "expected 'probe', 'global', 'private', 'function', or '%%{'");
+		refuse_declaration(p);
 }
 
 static bool begins_declaration(const struct token *t)

@@ -52,6 +52,8 @@ const struct token *lang_expect_name(struct parser *p);
 /* "saw:" the token ahead, or the last one */
 _Noreturn void lang_fail(struct parser *p, const char *fmt, ...) BASE_PRINTF(2, 3);
 _Noreturn void lang_fail_tag(struct parser *p, enum diag_tag tag, const char *message);
+/* " (did you mean 'x'?)" when one of the names is near, else "". */
+const char *lang_did_you_mean(struct parser *p, const char *text, const char *const *names, uint32_t n);
 /* "at:" this token */
 _Noreturn void lang_fail_at(struct parser *p, const struct token *at, const char *message);
 

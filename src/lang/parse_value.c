@@ -306,6 +306,30 @@ static struct expr *parse_operator(struct parser *p, const struct at_word *w)
 	return e;
 }
 
+typedef VEC(const char *) name_list;
+
+static void add_macros(struct parser *p, const struct lang_macros *m, name_list *to)
+{
+	const char *key;
+	void *macro;
+
+	for (uint32_t it = 0; m && map_next(m->by_name, &it, &key, &macro);)
+		vec_push(p->o->arena, to,
+			 arena_printf(p->o->arena, "@%s", ((const struct macro *)macro)->name));
+}
+
+static void refuse_at(struct parser *p, const struct token *t)
+{
+	name_list names = { 0 };
+
+	for (size_t i = 0; i < base_count(at_words); i++)
+		if (lang_speaks(p->o, at_words[i].since))
+			vec_push(p->o->arena, &names, at_words[i].text);
+	add_macros(p, p->pp.macros, &names);
+	add_macros(p, p->o->library_macros, &names);
+	lang_fail(p, "unknown operator %s%s", t->text, lang_did_you_mean(p, t->text, names.p, names.n));
+}
+
 struct expr *lang_parse_at(struct parser *p)
 {
 	const struct token *t = lang_peek(p);
@@ -313,7 +337,7 @@ struct expr *lang_parse_at(struct parser *p)
 	struct expr *e;
 
 	if (!w)
-		lang_fail(p, "unknown operator %s", t->text);
+		refuse_at(p, t);
 	if (w->hist != HIST_NONE)
 		return parse_hist_bucket(p);
 	lang_take(p);

@@ -67,8 +67,8 @@ static void need_array(struct locals *l, const struct expr *e, uint32_t arity)
 {
 	if (!is_global(e))
 		sema_error(l->sema, DIAG_ARRAY_LOCAL, e->token,
-			   "unresolved arity-%u global array %s, missing global declaration?",
-			   arity, e->symbol.name);
+			   "unresolved arity-%u global array %s, missing global declaration?%s",
+			   arity, e->symbol.name, sema_index_similar_global(l->sema, e->symbol.name));
 }
 
 static void need_statistic(struct locals *l, const struct expr *e)

@@ -278,8 +278,9 @@ static void use_stmt(const struct stmt *t)
 		return;
 	case STMT_TRY:
 		use_stmt(t->try_.body);
+		/* a local needs the type of its assignments, which may contradict the message's */
 		if (t->try_.variable)
-			use_place(t->try_.variable, false, true);
+			use_place(t->try_.variable, is_local_place(t->try_.variable), true);
 		use_stmt(t->try_.handler);
 		return;
 	}

@@ -55,7 +55,9 @@ static void simplify_expr(struct elide *l, struct stmt **t)
 {
 	if (sema_expr_has_effects((*t)->expr))
 		return;
-	if ((*t)->expr->kind != EXPR_NUMBER && (*t)->expr->kind != EXPR_STRING)
+	/* a literal may be what is left of an assignment that was told of */
+	if (((*t)->expr->kind != EXPR_NUMBER && (*t)->expr->kind != EXPR_STRING) ||
+	    (*t)->expr->span.offset == (*t)->span.offset)
 		sema_warn(l->sema, DIAG_WARN_ELIDED, (*t)->expr->token,
 			  "Eliding side-effect-free expression ");
 	make_empty(l, t);
@@ -83,6 +85,7 @@ static void simplify_block(struct elide *l, struct stmt **t)
 	uint32_t n = 0;
 
 	vec_each(i, &(*t)->block.list) {
+		l->changed |= left;
 		if (left || simplify(l, i))
 			continue;
 		(*t)->block.list.p[n++] = *i;
@@ -221,11 +224,27 @@ static void drop_probes(struct sema *s)
 	s->program->probes.n = n;
 }
 
-static void warn_if_never_assigned(struct sema *s, const struct lang_variable *v)
+/* Written variables of the user's that may have been meant: globals, and the locals beside v. */
+static const char *similar_variable(struct sema *s, const struct lang_variable *v, struct lang_variable *const *locals,
+				    uint32_t n)
+{
+	VEC(const char *) names = { 0 };
+
+	vec_each(g, &s->program->globals)
+		if (*g != v && !sema_is_library(s, (*g)->span))
+			vec_push(s->arena, &names, (*g)->name);
+	for (uint32_t i = 0; i < n; i++)
+		if (locals[i] != v && locals[i]->is_written)
+			vec_push(s->arena, &names, locals[i]->name);
+	return sema_similar(s->arena, v->name, names.p, names.n);
+}
+
+static void warn_if_never_assigned(struct sema *s, const struct lang_variable *v, struct lang_variable *const *locals,
+				   uint32_t n)
 {
 	if (v->is_read && !v->is_written && !v->init)
-		sema_warn(s, DIAG_WARN_NEVER_ASSIGNED, v->span, "never-assigned %s variable '%s'",
-			  v->kind == VARIABLE_GLOBAL ? "global" : "local", v->name);
+		sema_warn(s, DIAG_WARN_NEVER_ASSIGNED, v->span, "never-assigned %s variable '%s'%s",
+			  v->kind == VARIABLE_GLOBAL ? "global" : "local", v->name, similar_variable(s, v, locals, n));
 }
 
 void sema_warn_never_assigned(struct sema *s)
@@ -233,13 +252,13 @@ void sema_warn_never_assigned(struct sema *s)
 	sema_uses_compute(s);
 	sema_reach(s);
 	vec_each(v, &s->program->globals)
-		warn_if_never_assigned(s, *v);
+		warn_if_never_assigned(s, *v, NULL, 0);
 	vec_each(p, &s->program->probes)
 		vec_each(v, &(*p)->locals)
-			warn_if_never_assigned(s, *v);
+			warn_if_never_assigned(s, *v, (*p)->locals.p, (*p)->locals.n);
 	vec_each(f, &s->program->functions)
 		vec_each(v, &(*f)->locals)
-			warn_if_never_assigned(s, *v);
+			warn_if_never_assigned(s, *v, (*f)->locals.p, (*f)->locals.n);
 }
 
 void sema_elide(struct sema *s, bool typed)

@@ -145,6 +145,25 @@ struct function_decl *sema_index_any_function(struct sema *s, const char *name,
 	return NULL;
 }
 
+const char *sema_index_similar_global(struct sema *s, const char *name)
+{
+	VEC(const char *) names = { 0 };
+	const char *key;
+	void *value;
+
+	for (uint32_t it = 0; map_next(s->entries, &it, &key, &value);) {
+		const struct sema_entry *e = value;
+
+		if (e->globals.n && !e->globals.p[0]->file->source->is_library)
+			vec_push(s->arena, &names, key);
+	}
+	return sema_similar(s->arena, name, names.p, names.n);
+}
+
+/* Printing is done by words of the grammar. */
+static const char *const print_words[] = { "print",  "println",  "printd",  "printdln",  "printf", "print_char",
+					   "sprint", "sprintln", "sprintd", "sprintdln", "sprintf" };
+
 const char *sema_index_similar_function(struct sema *s, const char *name)
 {
 	VEC(const char *) names = { 0 };
@@ -158,6 +177,8 @@ const char *sema_index_similar_function(struct sema *s, const char *name)
 	for (uint32_t i = 0; (b = sema_builtin_at(i)) != NULL; i++)
 		if (strncmp(b->name, "__", 2) != 0)
 			vec_push(s->arena, &names, b->name);
+	for (size_t i = 0; i < base_count(print_words); i++)
+		vec_push(s->arena, &names, print_words[i]);
 	return sema_similar(s->arena, name, names.p, names.n);
 }
 

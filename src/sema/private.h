@@ -99,6 +99,7 @@ struct function_decl *sema_index_any_function(struct sema *s, const char *name,
 					      const struct lang_file *from);
 struct lang_variable *sema_index_global(struct sema *s, const char *name,
 					const struct lang_file *from);
+const char *sema_index_similar_global(struct sema *s, const char *name); /* of the user's */
 const char *sema_index_similar_function(struct sema *s, const char *name);
 /* Takes in the probes of a library file one of whose declarations is used. */
 void sema_library_use(struct sema *s, const struct lang_file *f);
