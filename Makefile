@@ -43,6 +43,7 @@ lint: all        ## what the compiler does not see; part of the continuous integ
 	tools/check-runtime $(BUILD)/runtime/spile-runtime
 	tools/check-spdx
 	tools/check-tags
+	tools/check-coverage
 	tools/check-scripts
 	tools/check-manual $(abspath $(BUILD)/spile)
 tidy: all        ## advice
