@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 2
+#define ABI_VERSION 3
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -196,8 +196,25 @@ struct abi_region {
 	uint32_t condition_holds; /* said by the condition that the tool just ran: rt_condition_holds */
 	uint32_t conditions_dirty; /* a variable of a probe's condition was written: rt_condition_changed */
 	uint64_t match_offset; /* inside a slot: struct abi_match; 0: no script function asks for it */
-	uint64_t reserved[6];
+	/* texts of @entry: in a slot, from texts_offset on, abi_kept, then texts_count entries of text_size bytes */
+	uint64_t texts_offset;
+	uint32_t texts_count, text_size;
+	uint64_t reserved[4];
 };
+
+/* Texts that wait in a slot for the return of a function. */
+struct abi_kept {
+	uint64_t made; /* so far */
+	uint64_t last; /* place taken */
+};
+struct abi_kept_text {
+	uint64_t number; /* `made` when it came, cut to its bits; 0: the place is free */
+	struct abi_string text;
+};
+#define ABI_KEPT_TEXTS 256u
+/* a token: number of the slot, place, number of the text */
+#define ABI_KEPT_SLOT_SHIFT 48u
+#define ABI_KEPT_NUMBER_BITS 40u
 
 /* ---- process ------------------------------------------------------------------------------- */
 
@@ -231,6 +248,11 @@ struct abi_process {
 	uint64_t faults, n_faults; /* the runtime's fault table: pairs of i32, relative to themselves */
 	/* struct abi_process of later sessions for whose faults and traps this one's handlers stand; 0 none */
 	uint64_t peers[ABI_PEERS];
+	uint64_t unwinds; /* address of abi_unwind[], sorted, not overlapping */
+	uint64_t n_unwinds;
+	uint64_t shadow; /* address of the table of return addresses kept aside; entries of shadow_size bytes */
+	uint32_t shadow_size, pad1;
+	uint64_t reserved[6];
 };
 
 /* ---- ledger ----------------------------------------------------------------------------------- */
@@ -287,6 +309,32 @@ struct abi_ledger_patch {
 	/* n_moved pairs of u64 follow: from, to */
 };
 
+/* How to unwind from a piece of a trampoline. */
+#define ABI_UNWIND_STACK 0u /* CFA = rsp + cfa, return address below it */
+#define ABI_UNWIND_CALL 1u /* the same where a displaced function returns to: `end` is on the stack */
+#define ABI_UNWIND_SHADOW 2u /* CFA = rsp + cfa, return address in the shadow table */
+#define ABI_UNWIND_SHADOW_CALL 3u
+#define ABI_UNWIND_DISPLACED 4u /* as from `other` in the program's code */
+struct abi_unwind {
+	uint64_t start, end, other;
+	int32_t cfa;
+	uint32_t kind;
+};
+
+/*
+ * A function that is probed at its return and looks for arguments on the stack: its return
+ * address and inserted frame, found by the address the former belongs at. Open addressing,
+ * ABI_SHADOW_PROBES places from ABI_SHADOW_INDEX(key) on.
+ */
+struct abi_shadow {
+	uint64_t key; /* 0 free */
+	uint64_t address; /* the return address */
+	uint64_t frame[]; /* shadow_size - 16 bytes */
+};
+#define ABI_SHADOW_ENTRIES 4096u
+#define ABI_SHADOW_PROBES 64u
+#define ABI_SHADOW_INDEX(key) ((uint32_t)((key) >> 3) & (ABI_SHADOW_ENTRIES - 1))
+
 /* Slot table: open addressing on key = ~fsbase. */
 struct abi_table_entry {
 	uint64_t key; /* 0 empty */
@@ -316,6 +364,8 @@ struct abi_site {
 	uint32_t flags;
 	uint64_t hits; /* unused by handlers; -t */
 };
+
+#define ABI_SITE_RETURN 4u /* of flags: the hit is at a function's return */
 
 /* Addresses where SIGTRAP means us. */
 struct abi_trap {

@@ -144,6 +144,10 @@ RT_API void rt_pp(struct abi_slot *s, struct abi_string *out);
 RT_API void rt_ppfunc(struct abi_slot *s, struct abi_string *out);
 RT_API void rt_mark_name(struct abi_slot *s, struct abi_string *out); /* $$name */
 RT_API void rt_mark_provider(struct abi_slot *s, struct abi_string *out); /* $$provider */
+/* @entry of a text: a token for the inserted frame; the text of a token, "" if it is gone */
+RT_API int64_t rt_text_keep(struct abi_slot *s, rt_str text);
+RT_API void rt_text_kept(struct abi_slot *s, int64_t token, struct abi_string *out);
+RT_API void rt_text_drop(struct abi_slot *s, int64_t token); /* it is not asked for again */
 RT_API int64_t rt_addr(struct abi_slot *s); /* pc of the hit, 0 if none */
 RT_API int64_t rt_register(struct abi_slot *s, rt_str name, int64_t is_signed); /* fails */
 RT_API int64_t rt_argument(struct abi_slot *s, int64_t number, int64_t size, int64_t is_signed); /* 1..; fails */

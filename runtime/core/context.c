@@ -107,6 +107,17 @@ int64_t rt_stp_pid(struct abi_slot *s)
 	return region_of(s)->tool_pid;
 }
 
+/* At a return the program is already back in the caller: where its return address says. */
+static uint64_t target_register(const struct abi_slot *s, uint32_t number)
+{
+	const struct abi_site *site = (const void *)s->site;
+	uint64_t sp = s->saved_sp + (uint64_t)(int64_t)site->sp_adjust;
+
+	if (number == ABI_RIP)
+		return site->flags & ABI_SITE_RETURN ? *(const uint64_t *)(sp - 8) : site->pc;
+	return number == ABI_RSP ? sp : s->registers[number];
+}
+
 /* ---- the site ---------------------------------------------------------------- */
 
 static const struct abi_site *site_of(const struct abi_slot *s)
@@ -146,7 +157,7 @@ void rt_mark_provider(struct abi_slot *s, struct abi_string *out)
 
 int64_t rt_addr(struct abi_slot *s)
 {
-	return s->site ? (int64_t)site_of(s)->pc : 0;
+	return s->site ? (int64_t)target_register(s, ABI_RIP) : 0;
 }
 
 /* ---- time ------------------------------------------------------------------------ */
@@ -172,15 +183,6 @@ int64_t rt_cycles(struct abi_slot *s)
 int64_t rt_registers_valid(struct abi_slot *s)
 {
 	return s->site && site_of(s)->pc;
-}
-
-static uint64_t target_register(const struct abi_slot *s, uint32_t number)
-{
-	if (number == ABI_RIP)
-		return site_of(s)->pc;
-	if (number == ABI_RSP)
-		return s->saved_sp + (uint64_t)(int64_t)site_of(s)->sp_adjust;
-	return s->registers[number];
 }
 
 struct register_name {

@@ -23,6 +23,7 @@
  *	ENTRY trampoline      push $number; call handler; lea 8(%rsp),%rsp
  *	GENERIC trampoline    lea -128(%rsp),%rsp; push $number; call handler;
  *	                      lea 136(%rsp),%rsp
+ *	RETURN trampoline     GENERIC, with rsp at the site's inserted frame (bundle_site.frame)
  *	slot.saved_sp         rsp inside the handler, below what it pushed
  *	site.sp_adjust        BUNDLE_SP_ADJUST_ENTRY or _GENERIC, by trampoline
  *	slot.registers[RSP]   the target's own rsp, adjusted already
@@ -114,8 +115,14 @@ struct bundle_site {
 	const char *module; /* canonical path */
 	const char *build_id;
 	uint64_t address, function_start, function_end, semaphore; /* link-time */
-	uint32_t flags; /* SITE_ENTRY 1, SITE_MARK 2 */
+	uint32_t flags; /* SITE_ENTRY 1, SITE_MARK 2, SITE_RETURN 4 */
 	uint32_t probe, handler;
+	/*
+	 * RETURN: the handler that runs at the function's entry and fills the inserted frame, plus one; 0 none.
+	 * Its ENTRY variant is used, of the return's handler the GENERIC one.
+	 */
+	uint32_t saver;
+	uint32_t frame; /* bytes inserted for this site, a multiple of 16 */
 	uint32_t point, function, name, provider; /* offsets in code of abi_strings, 0 none */
 };
 
@@ -151,6 +158,7 @@ struct bundle {
 	int64_t max_action;
 	uint32_t max_errors, max_skipped;
 	bool reads_memory; /* the fault table is needed */
+	bool keeps_texts; /* @entry of a string: slots have a store for them */
 	/* assembler-like text of the code for -p4; may be NULL */
 	const char *listing;
 	uint32_t text_offset; /* in code: constants before it, instructions behind */

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define LAST_EVENT 5u /* EVENT_SITE */
-#define LAST_FLAG 3u /* SITE_ENTRY | SITE_MARK */
+#define LAST_FLAG 7u /* SITE_ENTRY | SITE_MARK | SITE_RETURN */
+#define FRAME_MOST 4096u /* of a site: @entry values */
 #define REGION_MOST ((uint64_t)1 << 46)
 #define STRING_MOST ((uint32_t)1 << 24)
 
@@ -104,6 +105,9 @@ static const char *check_sites(const struct bundle *b)
 		if (!s->module || s->probe >= b->probes.n || s->handler >= b->handlers.n ||
 		    s->flags > LAST_FLAG)
 			return "bad site";
+		if (s->saver > b->handlers.n || s->frame > FRAME_MOST || s->frame % 16 ||
+		    (s->saver && !s->frame))
+			return "bad frame of a site";
 		if (!string_ok(b, s->point) || !string_ok(b, s->function) ||
 		    !string_ok(b, s->name) || !string_ok(b, s->provider))
 			return "bad text of a site";

@@ -37,6 +37,8 @@ struct group {
 	struct patch_body *bodies;
 	uint32_t n_bodies;
 	const struct ctl_foreign *below; /* another session's patch there */
+	struct patch_return *returns;
+	uint32_t n_returns;
 };
 
 static bool applies(const struct ctl_process *p, const struct bundle_site *site)
@@ -53,9 +55,10 @@ static uint64_t string_address(const struct ctl_process *p, uint32_t offset)
 }
 
 /* Fills an entry of the process's site table; its number. */
-static uint32_t add_site(struct ctl_process *p, const struct ctl_module *m, uint32_t number,
-			 bool generic)
+static uint32_t add_site(struct ctl_process *p, const struct ctl_module *m,
+			 const struct ctl_body_wish *w, int32_t sp_adjust)
 {
+	uint32_t number = w->site;
 	const struct bundle_site *site = &p->session->bundle->sites.p[number];
 	struct abi_site *table = (void *)(p->view + (p->place.sites - p->place.image));
 
@@ -68,8 +71,8 @@ static uint32_t add_site(struct ctl_process *p, const struct ctl_module *m, uint
 		.provider = string_address(p, site->provider),
 		.probe = site->probe,
 		.number = number,
-		.sp_adjust = generic ? BUNDLE_SP_ADJUST_GENERIC : BUNDLE_SP_ADJUST_ENTRY,
-		.flags = site->flags,
+		.sp_adjust = sp_adjust,
+		.flags = w->at_entry ? CTL_SITE_ENTRY : site->flags,
 	};
 	return p->next_site++;
 }
@@ -104,32 +107,56 @@ static struct patch_body inline_body(struct ctl_process *p, const struct bundle_
 				    .user = user };
 }
 
-static void add_body(struct group *g, uint32_t number)
+bool ctl_body_make(struct ctl_process *p, const struct ctl_module *m, const struct ctl_body_wish *w,
+		   struct patch_body *out)
 {
-	struct ctl_process *p = g->p;
 	const struct bundle *b = p->session->bundle;
-	const struct bundle_site *site = &b->sites.p[number];
-	const struct bundle_handler *h = &b->handlers.p[site->handler];
-	enum bundle_variant v = site->flags & CTL_SITE_ENTRY ? VARIANT_ENTRY : VARIANT_GENERIC;
-	struct patch_body body = { 0 };
+	const struct bundle_handler *h = &b->handlers.p[w->handler];
+	enum bundle_variant v = w->variant;
 
+	*out = (struct patch_body){ 0 };
 	if (h->variant[v].kind == BUNDLE_ABSENT)
 		v = v == VARIANT_ENTRY ? VARIANT_GENERIC : VARIANT_ENTRY;
-	body.generic = v == VARIANT_GENERIC;
+	out->generic = v == VARIANT_GENERIC;
 	switch (h->variant[v].kind) {
 	case BUNDLE_FULL:
 		if (p->next_site == p->place.max_sites)
-			return;
-		body.handler = p->place.code + h->variant[v].at;
-		body.site_number = add_site(p, g->m, number, body.generic);
-		break;
+			return false;
+		out->handler = p->place.code + h->variant[v].at;
+		out->site_number =
+			add_site(p, m, w,
+				 w->depth + (out->generic ? BUNDLE_SP_ADJUST_GENERIC :
+							    BUNDLE_SP_ADJUST_ENTRY));
+		return true;
 	case BUNDLE_INLINE:
-		body = inline_body(p, &b->inlines.p[h->variant[v].at], body.generic);
-		break;
+		*out = inline_body(p, &b->inlines.p[h->variant[v].at], out->generic);
+		return true;
 	default:
-		return;
+		return false;
 	}
-	g->bodies[g->n_bodies++] = body;
+}
+
+static void add_body(struct group *g, uint32_t number)
+{
+	const struct bundle_site *site = &g->p->session->bundle->sites.p[number];
+	struct ctl_body_wish w = { .site = number,
+				   .handler = site->handler,
+				   .variant = site->flags & CTL_SITE_ENTRY ? VARIANT_ENTRY :
+									     VARIANT_GENERIC };
+
+	if (ctl_body_make(g->p, g->m, &w, &g->bodies[g->n_bodies]))
+		g->n_bodies++;
+}
+
+static void add_bodies(struct group *g)
+{
+	const struct bundle *b = g->p->session->bundle;
+
+	g->bodies = arena_array(g->p->session->scratch, struct patch_body, g->n + 2);
+	for (uint32_t i = 0; i < g->n; i++)
+		if (!(b->sites.p[g->sites[i]].flags & ABI_SITE_RETURN))
+			add_body(g, g->sites[i]);
+	g->n_returns = ctl_returns_make(g->p, g->m, g->sites, g->n, &g->returns);
 }
 
 /* ---- semaphores ------------------------------------------------------------------------------ */
@@ -331,12 +358,27 @@ static void plan_patch(struct group *g)
 				   .read = read_data,
 				   .read_user = p,
 				   .bodies = g->bodies,
-				   .n_bodies = g->n_bodies };
+				   .n_bodies = g->n_bodies,
+				   .returns = g->returns,
+				   .n_returns = g->n_returns };
+	struct patch_body chain;
 	struct error *e;
 
 	r.check_start = !(p->session->bundle->sites.p[g->sites[0]].flags & CTL_SITE_ENTRY);
 	read_code(g, &r);
 	remember_code(g, &patch);
+	if (g->below) {
+		chain = ctl_chain_body(p->session->scratch, g->below);
+		r.tail = &chain;
+	}
+	e = ctl_returns_choose(p, g->sites[0], &r);
+	if (e) { /* the entry may still be probed */
+		note_unplaced(p, r.n_returns, error_text(e));
+		g->n -= r.n_returns;
+		r.n_returns = 0;
+		if (!r.n_bodies)
+			return;
+	}
 	e = patch_plan_make(p->session->scratch, p->space, &r, &patch.plan);
 	if (!e)
 		e = ctl_chain_finish(p, g->below, &patch);
@@ -349,6 +391,7 @@ static void plan_patch(struct group *g)
 	p->needs_hooks |= traps(&patch.plan);
 	patch.n_helpers = patch.plan.n_before;
 	ctl_helpers_add(p, &patch.plan);
+	ctl_unwinds_add(p, &patch.plan);
 	vec_push(p->arena, &p->patches, patch);
 	map_put_u64(p->by_address, g->address, (void *)(uintptr_t)p->patches.n);
 }
@@ -385,15 +428,13 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 		ctl_conditions_judge(p->session, dormant);
 		return;
 	}
-	g.bodies = arena_array(p->session->scratch, struct patch_body, g.n + 2);
-	for (uint32_t i = 0; i < g.n; i++)
-		add_body(&g, sites[i]);
+	add_bodies(&g);
 	if (ctl_modules_share_hook(p, m, g.address, &g.bodies[g.n_bodies]))
 		g.n_bodies++;
+	if (ctl_unwind_share_hook(p, m, g.address, &g.bodies[g.n_bodies]))
+		g.n_bodies++;
 	g.below = ctl_chain_at(p, g.address);
-	if (g.n_bodies && g.below)
-		g.bodies[g.n_bodies++] = ctl_chain_body(p->session->scratch, g.below);
-	if (g.n_bodies)
+	if (g.n_bodies || g.n_returns)
 		plan_patch(&g);
 }
 
@@ -610,6 +651,9 @@ static struct error *write_patches(struct ctl_process *p)
 struct error *ctl_arm_apply(struct ctl_process *p)
 {
 	struct error *e = ctl_ledger_note(p);
+
+	if (!e)
+		e = ctl_unwinds_publish(p);
 
 	if (!e)
 		e = write_patches(p);

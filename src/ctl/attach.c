@@ -24,6 +24,7 @@ static struct error *plan(struct ctl_process *p)
 		patch_space_expect(p->space, f->address);
 	ctl_arm_plan(p);
 	ctl_conditions_settle(p);
+	ctl_unwind_plan(p);
 	ctl_modules_follow(p);
 	return p->needs_hooks ? ctl_hooks_prepare(p) : NULL;
 }

@@ -18,6 +18,7 @@
 #include "x86/x86.h"
 
 #define TRAPS_PER_SITE 5u
+#define UNWINDS_PER_SITE 24u
 #define SPARE_SITES 64u
 #define CODE_ALIGN 64u
 #define LARGEST (64u << 20) /* segment believed */
@@ -164,13 +165,22 @@ bool ctl_runtime_find(const struct ctl_runtime *r, const char *name, uint64_t *o
 
 /* ---- laying out and relocating ------------------------------------------------------------ */
 
+static uint32_t savers(const struct bundle *b)
+{
+	uint32_t n = 0;
+
+	vec_each(s, &b->sites)
+		n += s->saver != 0;
+	return n;
+}
+
 void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint64_t image,
 		       struct ctl_place *out)
 {
 	uint64_t at = image;
 
 	/* Files mapped twice and libraries that come back elsewhere take entries of their own. */
-	out->max_sites = 2 * b->sites.n + SPARE_SITES;
+	out->max_sites = 2 * (b->sites.n + savers(b)) + SPARE_SITES;
 	out->max_traps = out->max_sites * TRAPS_PER_SITE;
 	out->image = at;
 	at = base_align(at + r->size, (uint64_t)CODE_ALIGN);
@@ -181,6 +191,9 @@ void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint
 			(uint64_t)CODE_ALIGN);
 	out->traps = at;
 	at += 2 * (uint64_t)out->max_traps * sizeof(struct abi_trap);
+	out->max_unwinds = ctl_returns_any(b) ? UNWINDS_PER_SITE * out->max_sites : 0;
+	out->unwinds = at;
+	at += 2 * (uint64_t)out->max_unwinds * sizeof(struct abi_unwind);
 	out->fixed_size = base_align(at, (uint64_t)ABI_PAGE) - image;
 }
 
@@ -274,6 +287,19 @@ struct error *ctl_relocate(const struct ctl_runtime *r, const struct bundle *b,
 	return NULL;
 }
 
+/* The unwind description of functions whose return addresses are kept aside names their table. */
+static bool fill_shadow(const struct ctl_runtime *r, const struct ctl_place *p, uint8_t *view)
+{
+	uint64_t table, size;
+
+	if (!ctl_runtime_find(r, "rt_shadow_table", &table) || table > r->file_size - 8 ||
+	    !ctl_runtime_find(r, "rt_shadow_size", &size) || size > r->file_size - 8)
+		return false;
+	memcpy(view + table, &p->shadow, 8);
+	memcpy(view + size, &p->shadow_entry, 4);
+	return true;
+}
+
 struct error *ctl_image_build(const struct ctl_runtime *r, const struct bundle *b,
 			      const struct ctl_place *p, uint8_t *view)
 {
@@ -290,6 +316,8 @@ struct error *ctl_image_build(const struct ctl_runtime *r, const struct bundle *
 	memcpy(view + self, &p->process, 8);
 	/* How others find us: see struct abi_ledger. */
 	memcpy(view + offsetof(Elf64_Ehdr, e_entry), &p->process, 8);
+	if (!fill_shadow(r, p, view))
+		return damaged("it has no shadow table");
 	if (b->code_size)
 		memcpy(code, b->code, b->code_size);
 	return ctl_relocate(r, b, p, b->relocs.p, b->relocs.n, code, p->code);

@@ -79,6 +79,7 @@ static void look_at_threads(struct look *l)
 			l->inside++;
 		else
 			ctl_frames_each(l->p, r.user.rsp, look_at_frame, l);
+		l->inside += ctl_returns_under_way(l->p, r.user.rsp);
 	}
 }
 

@@ -313,7 +313,7 @@ bool ctl_modules_look(struct ctl_process *p)
 static bool may_come_later(const struct ctl_process *p, const struct proc_map *program,
 			   const struct proc_map *loader)
 {
-	if (p->needs_hooks)
+	if (p->needs_hooks || p->place.max_unwinds)
 		return true;
 	vec_each(f, &p->session->files) {
 		bool fixed = false;

@@ -19,6 +19,15 @@ static uint64_t ring_size_of(const struct ctl_options *o)
 	return size >= ABI_PAGE && (size & (size - 1)) == 0 ? size : RING_SIZE;
 }
 
+/* Between the stack and the ring. */
+static void lay_out_texts(struct abi_region *r, uint32_t max_string)
+{
+	r->texts_offset = r->ring_offset;
+	r->texts_count = ABI_KEPT_TEXTS;
+	r->text_size = base_align((uint32_t)sizeof(struct abi_kept_text) + max_string, 8u);
+	r->ring_offset += PAGES(sizeof(struct abi_kept) + (uint64_t)r->texts_count * r->text_size);
+}
+
 static void lay_out_slots(const struct ctl_session *s, struct abi_region *r)
 {
 	const struct bundle *b = s->bundle;
@@ -32,6 +41,8 @@ static void lay_out_slots(const struct ctl_session *s, struct abi_region *r)
 	r->stack_offset = PAGES(r->frame_offset + r->frame_size);
 	r->stack_size = PAGES(base_max((uint64_t)STACK_SIZE, b->stack_size));
 	r->ring_offset = r->stack_offset + r->stack_size;
+	if (b->keeps_texts)
+		lay_out_texts(r, b->max_string);
 	r->ring_size = ring_size_of(s->options);
 	r->slot_size = PAGES(r->ring_offset + r->ring_size);
 	r->size = r->slots_offset + r->slot_count * r->slot_size;

@@ -272,6 +272,7 @@ static void session_init(struct ctl_session *s, const struct ctl_options *o)
 	s->scratch = arena_create();
 	s->elf = elf_cache_create(s->arena);
 	s->warned = map_create(s->arena);
+	s->finders = map_create(s->arena);
 	s->start_ticks = proc_start_ticks(getpid());
 	buf_init(&s->output, s->arena);
 	ctl_clock_start(s);

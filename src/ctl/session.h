@@ -54,6 +54,10 @@ struct ctl_place {
 	uint64_t sites, traps; /* tables */
 	uint64_t fixed_size; /* image, code and tables, page-aligned */
 	uint32_t max_sites, max_traps; /* the trap table has two halves of max_traps */
+	uint64_t unwinds; /* table, of two halves as well; max_unwinds 0: nobody needs it */
+	uint32_t max_unwinds;
+	uint64_t shadow; /* behind the ledger; shadow_entry 0: none */
+	uint32_t shadow_entry;
 	bool own_stack; /* handlers run on the slot's stack, not on with the target's */
 	bool thread_pointer_loads; /* %fs:0 holds the thread pointer wherever our code runs */
 };
@@ -124,6 +128,7 @@ struct ctl_session {
 	struct arena *scratch; /* for one plan at a time */
 	uint64_t start_ticks; /* when the tool began, as /proc counts */
 	struct map *warned; /* texts of warn() told already */
+	struct map *finders; /* (unwind.c) path: where its unwinder looks up descriptions */
 	uint64_t dropped; /* by the collector itself: records that made no sense */
 	/* conditions of probes, by bundle probe; NULL: there are none */
 	bool *holds;
@@ -218,6 +223,8 @@ struct ctl_process {
 	struct map *by_address; /* site address: index in patches + 1 */
 	VEC(struct abi_trap) traps; /* in no order; ctl_traps_publish() sorts a copy */
 	bool traps_in_second; /* which half of the trap table is in use */
+	VEC(struct abi_unwind) unwinds; /* of planned trampolines, in no order */
+	bool unwinds_in_second;
 	VEC(struct patch_range) mapped; /* pages of trampolines in the process */
 	VEC(struct patch_range) inherited; /* the same, never emptied: forked children have it */
 	int remote_code; /* the target's descriptor of the code, -1: none at the moment */
@@ -328,6 +335,47 @@ struct error *ctl_process_write(const struct ctl_process *p, uint32_t offset, co
 				size_t n) BASE_MUST_CHECK;
 /* Address of a runtime symbol in the process; 0 if the image has none. */
 uint64_t ctl_runtime_address(const struct ctl_process *p, const char *name);
+
+/* ---- returns.c ------------------------------------------------------------- */
+
+/* What a handler is made into for one site. */
+struct ctl_body_wish {
+	uint32_t site; /* bundle's */
+	uint32_t handler;
+	enum bundle_variant variant;
+	bool at_entry; /* of a function, whatever the site says */
+	int32_t depth; /* the target's rsp less that at the handler's begin */
+};
+/* arm.c: false: there is nothing to run, or no room for its site. */
+bool ctl_body_make(struct ctl_process *p, const struct ctl_module *m, const struct ctl_body_wish *w,
+		   struct patch_body *out);
+/* Those of the sites that are at a return; their number. In the session's scratch. */
+uint32_t ctl_returns_make(struct ctl_process *p, const struct ctl_module *m, const uint32_t *sites,
+			  uint32_t n, struct patch_return **out);
+/* Whether any site is at a return. */
+bool ctl_returns_any(const struct bundle *b);
+/* Bytes of an entry of the shadow table. */
+uint32_t ctl_returns_shadow_entry(const struct bundle *b);
+/* Adds what unwinders must know of a planned trampoline; in the window: hands all of it to the process. */
+void ctl_unwinds_add(struct ctl_process *p, const struct patch_plan *plan);
+struct error *ctl_unwinds_publish(struct ctl_process *p) BASE_MUST_CHECK;
+/* Whether it is the return address of a function that is called from a trampoline: its frame lies above it. */
+bool ctl_return_is_ours(const struct ctl_process *p, uint64_t address);
+/* How many of those stand on the stack, from sp on; some may be left over from earlier calls. */
+uint32_t ctl_returns_under_way(const struct ctl_process *p, uint64_t sp);
+/* Looks at the function and fills the request's form; an error: its returns cannot be probed. */
+struct error *ctl_returns_choose(struct ctl_process *p, uint32_t site,
+				 struct patch_request *r) BASE_MUST_CHECK;
+
+/* ---- unwind.c -------------------------------------------------------------- */
+
+/* Plans the hooks of unwinders in what is mapped, if returns are probed. */
+void ctl_unwind_plan(struct ctl_process *p);
+/* Load bias of the file of an executable mapping; 0 if the file cannot be read. */
+uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m);
+/* A site where such a hook goes shares its patch with it. True: *out is the hook's body. */
+bool ctl_unwind_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
+			   struct patch_body *out);
 
 /* ---- arm.c ----------------------------------------------------------------- */
 

@@ -203,13 +203,16 @@ static struct error *choose_addresses(struct ctl_process *p)
 	uint64_t private, far, image;
 
 	p->place.ledger_size = ctl_ledger_size(s->bundle);
-	private = ABI_PAGE + CTL_TABLE_SIZE + p->place.ledger_size;
+	p->place.shadow_entry = ctl_returns_shadow_entry(s->bundle);
+	private = ABI_PAGE + CTL_TABLE_SIZE + p->place.ledger_size +
+		  base_align((uint64_t)ABI_SHADOW_ENTRIES * p->place.shadow_entry, (uint64_t)ABI_PAGE);
 	far = choose_far(&r, s->region_size + 2 * private);
 	if (!far)
 		return no_room(p);
 	p->place.process = far;
 	p->place.table = far + ABI_PAGE;
 	p->place.ledger = p->place.table + CTL_TABLE_SIZE;
+	p->place.shadow = p->place.ledger + p->place.ledger_size;
 	p->place.region = far + private; /* no hole that another mapping could take */
 	cut_out(&r, far, p->place.region + s->region_size);
 	ctl_place_lay_out(&s->runtime, s->bundle, 0, &p->place);
@@ -330,11 +333,11 @@ static void drop_view(struct ctl_process *p)
 void ctl_target_reset(struct ctl_process *p)
 {
 	drop_view(p);
-	p->modules.n = p->patches.n = p->semaphores.n = p->traps.n = 0;
+	p->modules.n = p->patches.n = p->semaphores.n = p->traps.n = p->unwinds.n = 0;
 	p->mapped.n = p->inherited.n = 0;
 	p->by_address = map_create(p->arena);
 	p->next_site = 0;
-	p->placed = p->needs_hooks = p->traps_in_second = false;
+	p->placed = p->needs_hooks = p->traps_in_second = p->unwinds_in_second = false;
 	p->follow = (struct ctl_patch){ 0 };
 	p->follow_shared = false;
 	p->follow_shared_at = 0;
@@ -396,7 +399,9 @@ static struct error *init_process_page(struct ctl_process *p)
 				    .n_sites = at->max_sites,
 				    .traps = at->traps,
 				    .text_start = at->image,
-				    .text_end = at->sites };
+				    .text_end = at->sites,
+				    .shadow = at->shadow,
+				    .shadow_size = at->shadow_entry };
 	int64_t pid;
 	struct error *e = proc_remote_call(p->proc, SYS_getpid, (const uint64_t[6]){ 0 }, &pid);
 

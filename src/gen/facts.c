@@ -104,6 +104,9 @@ static const struct runtime_fact {
 	{ "rt_clock", 0 },
 	{ "rt_cycles", 0 },
 	{ "rt_randint", FAILS },
+	{ "rt_text_keep", 0 },
+	{ "rt_text_kept", 0 },
+	{ "rt_text_drop", 0 },
 	{ "rt_register", FAILS | PLACE | REGISTERS },
 	{ "rt_argument", FAILS | PLACE | REGISTERS },
 	{ "rt_registers_valid", PLACE },
@@ -274,6 +277,9 @@ void gen_facts(struct gen *g)
 		for (uint32_t i = 0; i < g->m->functions.n; i++)
 			more |= merge_callees(g, i);
 	}
+	for (uint32_t i = 0; i < g->m->functions.n; i++)
+		g->facts[i].site |= g->m->functions.p[i]->at_return &&
+				    (g->facts[i].all_registers || g->facts[i].targets & 1u << ABI_RSP);
 	for (uint32_t i = 0; i < g->m->functions.n; i++)
 		walk_chain(&c, i);
 	if (c.recursive)

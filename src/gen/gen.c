@@ -10,6 +10,16 @@
 #define STACK_LEAST ((uint64_t)64 << 10)
 #define STACK_RESERVE ((uint64_t)32 << 10) /* for the runtime and a signal's frame */
 
+static bool calls(const struct ir_module *m, const char *name)
+{
+	vec_each(f, &m->functions)
+		vec_each(b, &(*f)->blocks)
+			vec_each(ins, &b->ins)
+				if (ins->op == IR_CALL && strcmp(ins->name, name) == 0)
+					return true;
+	return false;
+}
+
 static void take_limits(struct bundle *b, const struct ir_module *m, const struct gen_limits *l)
 {
 	b->max_string = l->max_string;
@@ -19,6 +29,7 @@ static void take_limits(struct bundle *b, const struct ir_module *m, const struc
 	b->max_errors = l->max_errors;
 	b->max_skipped = l->max_skipped;
 	b->reads_memory = m->reads_memory;
+	b->keeps_texts = calls(m, "rt_text_keep");
 	vec_each(p, &m->positions)
 		vec_push(b->arena, &b->positions, arena_strdup(b->arena, *p));
 }

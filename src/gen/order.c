@@ -203,7 +203,8 @@ static bool is_cheap(const struct gen_plan *p, const struct ir_ins *ins)
 		return !p->changes_registers;
 	return ins->op == IR_CONST || ins->op == IR_STRING || ins->op == IR_FRAME ||
 	       ins->op == IR_GLOBAL || ins->op == IR_SHARD || ins->op == IR_STATDESC ||
-	       ins->op == IR_FORMAT || ins->op == IR_REGEX || ins->op == IR_LOCKS;
+	       ins->op == IR_FORMAT || ins->op == IR_REGEX || ins->op == IR_LOCKS ||
+	       ins->op == IR_INSERTED;
 }
 
 static bool emits_nothing(const struct gen_plan *p, const struct ir_ins *ins)

@@ -34,7 +34,8 @@ static void want(struct gen *g, uint32_t handler, enum bundle_variant v)
 		h->variant[v].kind = BUNDLE_EMPTY; /* until code is emitted */
 }
 
-static void add_site(struct gen *g, const struct sema_site *from, uint32_t probe, uint32_t handler)
+static void add_site(struct gen *g, const struct sema_site *from, uint32_t probe, uint32_t handler,
+		     const struct ir_probe *saver)
 {
 	struct bundle_site s = { .module = copy_text(g, from->module),
 				 .build_id = copy_text(g, from->build_id),
@@ -51,10 +52,15 @@ static void add_site(struct gen *g, const struct sema_site *from, uint32_t probe
 	s.name = text_of(g, from->mark ? from->mark : from->function);
 	s.provider = text_of(g, from->provider);
 	want(g, handler, from->flags & SITE_ENTRY ? VARIANT_ENTRY : VARIANT_GENERIC);
+	if (saver && saver->function != IR_NONE) {
+		s.frame = saver->probe->entry_size;
+		s.saver = handler_of(g, saver->function) + 1;
+		want(g, s.saver - 1, VARIANT_ENTRY);
+	}
 	vec_push(g->arena, &g->b->sites, s);
 }
 
-static void add_probe(struct gen *g, const struct ir_probe *from)
+static void add_probe(struct gen *g, const struct ir_probe *from, const struct ir_probe *saver)
 {
 	const struct sema_probe *p = from->probe;
 	const struct sema_point *point = p->point;
@@ -77,7 +83,7 @@ static void add_probe(struct gen *g, const struct ir_probe *from)
 	if (point->context == CONTEXT_TOOL)
 		want(g, handler, VARIANT_TOOL);
 	vec_each(site, &p->sites)
-		add_site(g, *site, number, handler);
+		add_site(g, *site, number, handler, p->saver ? saver : NULL);
 }
 
 void gen_probes(struct gen *g)
@@ -85,6 +91,7 @@ void gen_probes(struct gen *g)
 	g->handlers = arena_array(g->arena, uint32_t, g->m->functions.n + 1);
 	for (uint32_t i = 0; i <= g->m->functions.n; i++)
 		g->handlers[i] = IR_NONE;
-	vec_each(p, &g->m->probes)
-		add_probe(g, p);
+	vec_each(p, &g->m->probes) /* a saver stands in front of its probe */
+		if (!p->probe->is_saver)
+			add_probe(g, p, p == g->m->probes.p ? NULL : p - 1);
 }

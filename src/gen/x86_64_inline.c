@@ -22,10 +22,10 @@
 #define INS_MOST 48u
 #define BYTES_MOST 256u
 
-static bool is_simple(const struct ir_ins *ins)
+static bool is_simple(const struct ir_function *f, const struct ir_ins *ins)
 {
 	if (ins->op == IR_TARGET)
-		return ins->i < 16;
+		return ins->i < 16 && !(f->at_return && ins->i == ABI_RSP);
 	return ins->op != IR_DIV && ins->op != IR_MOD && ins->op != IR_FRAME &&
 	       ins->op != IR_SITE && ins->op != IR_LOCKS && ins->op != IR_STRING &&
 	       ins->op != IR_STATDESC && ins->op != IR_FORMAT && ins->op != IR_REGEX && ins->op != IR_CHECK;
@@ -37,7 +37,7 @@ static bool is_candidate(const struct gen_facts *facts, const struct gen_plan *p
 		return false;
 	for (uint32_t i = 0; i < p->n_order; i++)
 		vec_each(ins, &p->f->blocks.p[p->order[i]].ins)
-			if (!is_simple(ins))
+			if (!is_simple(p->f, ins))
 				return false;
 	return true;
 }

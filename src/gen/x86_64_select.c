@@ -428,7 +428,7 @@ static emitter *const emitters[IR_OP_COUNT] = {
 	[IR_LOAD] = emit_load,	    [IR_STORE] = emit_store,	[IR_SHARDADD] = emit_shard_add,
 	[IR_CALL] = unit_call,	    [IR_CALLF] = unit_callf,	[IR_CHECK] = emit_check,
 	[IR_BUDGET] = emit_budget,  [IR_JUMP] = emit_jump,	[IR_BRANCH] = emit_branch,
-	[IR_RETURN] = emit_return,   [IR_VECTOR] = emit_vector,
+	[IR_RETURN] = emit_return,   [IR_VECTOR] = emit_vector,	[IR_INSERTED] = emit_cheap,
 };
 
 /* Its result is repeated where it is used, or not used. */

@@ -139,6 +139,11 @@ static void note_site(struct unit *u)
 	code_rm(c, X_LOAD, ABI_RCX, SLOT_MEMBER(u, process));
 	code_rm(c, X_ADD_FROM, ABI_R15, code_at(ABI_RCX, offsetof(struct abi_process, sites)));
 	code_rm(c, X_MOV, ABI_R15, SLOT_MEMBER(u, site));
+	if (!u->f->at_return || !(wanted(u) & BIT(ABI_RSP)))
+		return;
+	code_rm(c, X_MOVSX32, ABI_RCX, code_at(ABI_R15, offsetof(struct abi_site, sp_adjust)));
+	code_rm(c, X_ADD_FROM, ABI_RCX, SLOT_MEMBER(u, saved_sp));
+	code_rm(c, X_MOV, ABI_RCX, SAVED_AT(u, ABI_RSP));
 }
 
 /*

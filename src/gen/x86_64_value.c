@@ -58,6 +58,19 @@ static void load_target(struct unit *u, uint32_t reg, uint32_t to)
 	}
 }
 
+/* Where rsp was when the trampoline came to this handler: the frame lies from there upwards. */
+static void load_inserted(struct unit *u, int64_t offset, uint32_t to)
+{
+	int64_t adjust = u->generic ? BUNDLE_SP_ADJUST_GENERIC : BUNDLE_SP_ADJUST_ENTRY;
+
+	if (u->form == FORM_INLINE) {
+		code_rm(u->c, X_LEA, to, code_at(ABI_RSP, u->saved_at[ABI_RSP] + offset));
+		return;
+	}
+	code_rm(u->c, X_LOAD, to, SLOT_MEMBER(u, saved_sp));
+	code_rm(u->c, X_LEA, to, code_at(to, adjust + offset));
+}
+
 static void load_code_address(struct unit *u, uint32_t offset, uint32_t to)
 {
 	code_rm(u->c, X_LEA, to, code_at(CODE_RIP, offset));
@@ -85,6 +98,8 @@ void unit_materialize(struct unit *u, const struct ir_ins *ins, uint32_t to)
 			     (int64_t)g->b->globals.p[ins->i].layout.base_offset);
 	else if (ins->op == IR_SHARD)
 		load_shard(u, (uint32_t)ins->i, to);
+	else if (ins->op == IR_INSERTED)
+		load_inserted(u, ins->i, to);
 	else if (ins->op == IR_TARGET)
 		load_target(u, (uint32_t)ins->i, to);
 	else if (ins->op == IR_STRING)
@@ -162,6 +177,8 @@ struct code_mem unit_address(struct unit *u, uint32_t v, int64_t offset, uint32_
 
 	if (p->kind == PLACE_VALUE && p->value->op == IR_FRAME)
 		return code_at(ABI_R15, p->value->i + offset);
+	if (p->kind == PLACE_VALUE && p->value->op == IR_INSERTED && u->form == FORM_INLINE)
+		return code_at(ABI_RSP, u->saved_at[ABI_RSP] + p->value->i + offset);
 	if (p->kind == PLACE_VALUE && p->value->op == IR_SHARD)
 		return unit_shard(u, (uint32_t)p->value->i, offset, scratch);
 	return code_at(unit_use(u, v, scratch), offset);

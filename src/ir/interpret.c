@@ -118,6 +118,7 @@ static int64_t fixed_value(struct run *run, const struct frame *f, const struct 
 	case IR_FRAME: return (int64_t)f->base + ins->i;
 	case IR_TARGET: return target_register(run, ins->i);
 	case IR_VECTOR: return 0; /* the interpreter's target has none */
+	case IR_INSERTED: return (int64_t)(run->slot->saved_sp + (uint64_t)ins->i);
 	case IR_SITE: return load(run->slot->site + (uint64_t)ins->i, 8);
 	case IR_SLOT: return load((uintptr_t)run->slot + (uint64_t)ins->i, ins->size);
 	case IR_REGION: return load(run->slot->region + (uint64_t)ins->i, ins->size);

@@ -204,6 +204,35 @@ static bool writes_what_decides(const struct ir_effects *e, const struct ir_uses
 	return false;
 }
 
+/* The inserted frame begins as zeroes: its first word says whether the saver was there. */
+static void set_saved(struct build *b)
+{
+	ir_emit_store(b, ir_emit_number(b, IR_INSERTED, 0), 0, ir_emit_const(b, 1), 8);
+}
+
+/* A return whose entry was skipped has nothing to say. */
+static void test_saved(struct build *b)
+{
+	uint32_t go = ir_block_new(b);
+	uint32_t saved = ir_emit_load(b, ir_emit_number(b, IR_INSERTED, 0), 0, 8);
+
+	ir_emit_branch(b, saved, go, b->exit);
+	ir_block_open(b, go);
+}
+
+/* On every way out: what the frame refers to is not needed any more. */
+static void drop_texts(struct build *b, const struct sema_probe *saver)
+{
+	vec_each(o, &saver->entries) {
+		uint32_t at;
+
+		if ((*o)->type != TYPE_STRING)
+			continue;
+		at = ir_emit_number(b, IR_INSERTED, (*o)->displacement);
+		ir_emit_effect(b, "rt_text_drop", 1, ir_emit_load(b, at, 0, 8));
+	}
+}
+
 static void build_handler(struct build *b, const struct sema_probe *p)
 {
 	const struct ir_uses *uses = &b->lower->effects.probes[p->index];
@@ -216,19 +245,26 @@ static void build_handler(struct build *b, const struct sema_probe *p)
 	take_locks(b);
 	if (uses->asks_match)
 		ir_emit_effect(b, "rt_match_forget", 0);
+	if (p->saver)
+		test_saved(b);
 	if (p->condition)
 		test_condition(b, p->condition);
 	vec_each(v, &p->locals)
 		clear_local(b, *v);
 	ir_lower_stmt(b, p->body);
+	if (p->is_saver)
+		set_saved(b);
 	ir_emit_jump(b, b->exit);
 	ir_block_open(b, b->exit);
+	if (p->saver)
+		drop_texts(b, p->saver);
 	if (b->function.locks.n)
 		ir_emit_effect(b, "rt_unlock", 0);
 	if (writes_what_decides(&b->lower->effects, uses))
 		ir_emit_effect(b, "rt_condition_changed", 0);
 	ir_emit(b, IR_RETURN);
 	b->function.is_handler = true;
+	b->function.at_return = p->sites.n && p->sites.p[0]->flags & SITE_RETURN;
 }
 
 /* Of a probe at sites: whether its condition holds now, asked in the tool. */
@@ -303,7 +339,7 @@ static bool same_block(const struct ir_block *a, const struct ir_block *b)
 
 static bool same_function(const struct ir_function *a, const struct ir_function *b)
 {
-	if (a->context != b->context || a->frame_size != b->frame_size ||
+	if (a->context != b->context || a->at_return != b->at_return || a->frame_size != b->frame_size ||
 	    a->blocks.n != b->blocks.n || a->n_registers != b->n_registers ||
 	    a->locks.n != b->locks.n)
 		return false;

@@ -233,10 +233,30 @@ static uint32_t assign_text(struct build *b, const struct expr *e)
 	return assign_variable_text(b, e->assign.left, e->assign.right);
 }
 
+/* ---- the inserted frame --------------------------------------------------------- */
+
+/* A word of it: a number, or the token of a text that the runtime keeps. */
+static uint32_t assign_entry(struct build *b, const struct expr *e)
+{
+	const struct sema_operand *o = e->assign.left->target.operand;
+	uint32_t value;
+
+	if (!o || o->kind != OPERAND_ENTRY || b->function.context == CONTEXT_TOOL)
+		return ir_lower_unsupported(b, e);
+	if (o->type == TYPE_STRING)
+		value = ir_emit_call(b, "rt_text_keep", 0, 1, ir_lower_string(b, e->assign.right));
+	else
+		value = ir_lower_long(b, e->assign.right);
+	ir_emit_store(b, ir_emit_number(b, IR_INSERTED, o->displacement), 0, value, 8);
+	return value;
+}
+
 /* ---- all kinds ------------------------------------------------------------------ */
 
 uint32_t ir_lower_assign(struct build *b, const struct expr *e, bool used)
 {
+	if (e->assign.left->kind == EXPR_TARGET)
+		return assign_entry(b, e);
 	if (!is_place(e->assign.left))
 		return ir_lower_unsupported(b, e);
 	if (e->assign.op == OP_AGGREGATE) {

@@ -3,6 +3,7 @@
 #include "ir/build.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* ---- script functions ----------------------------------------------------------- */
 
@@ -108,6 +109,9 @@ uint32_t ir_lower_call(struct build *b, const struct expr *e, uint32_t buffer)
 {
 	if (e->call.function)
 		return call_script(b, e, buffer);
+	if (e->call.builtin && strcmp(e->call.builtin->runtime, "rt_returnval") == 0)
+		return b->function.context == CONTEXT_TARGET ?
+			       ir_emit_number(b, IR_TARGET, ABI_RAX) : ir_emit_const(b, 0);
 	if (e->call.builtin)
 		return call_builtin(b, e, buffer);
 	return ir_lower_unsupported(b, e);
@@ -191,6 +195,8 @@ uint32_t ir_lower_target(struct build *b, const struct expr *e)
 		return ir_emit_number(b, IR_VECTOR, o->base);
 	case OPERAND_THREAD:
 		return ir_emit_unary(b, IR_NOT, ir_emit_member(b, IR_SLOT, offsetof(struct abi_slot, key), 8));
+	case OPERAND_ENTRY:
+		return ir_emit_load(b, ir_emit_number(b, IR_INSERTED, o->displacement), 0, 8);
 	case OPERAND_SITE_NAME:
 	case OPERAND_SITE_PROVIDER:
 		break;
@@ -206,6 +212,8 @@ void ir_lower_site_text(struct build *b, const struct expr *e, uint32_t buffer)
 		ir_emit_effect(b, "rt_mark_name", 1, buffer);
 	else if (o && o->kind == OPERAND_SITE_PROVIDER)
 		ir_emit_effect(b, "rt_mark_provider", 1, buffer);
+	else if (o && o->kind == OPERAND_ENTRY)
+		ir_emit_effect(b, "rt_text_kept", 2, ir_lower_target(b, e), buffer);
 	else
 		ir_lower_unsupported(b, e);
 }

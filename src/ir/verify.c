@@ -119,6 +119,13 @@ static const char *check_vector(const struct verify *v, const struct ir_ins *ins
 	return ins->i >= 0 && ins->i < 32 ? NULL : "no such vector register";
 }
 
+static const char *check_inserted(const struct verify *v, const struct ir_ins *ins)
+{
+	if (!v->function->at_return)
+		return "no inserted frame";
+	return ins->i >= 0 && ins->i % 8 == 0 ? NULL : "no word of the inserted frame";
+}
+
 static const char *check_site(const struct verify *v, const struct ir_ins *ins)
 {
 	if (v->function->context != CONTEXT_TARGET)
@@ -182,7 +189,7 @@ static rule *const rules[IR_OP_COUNT] = {
 	[IR_REGEX] = check_regex,
 	[IR_GLOBAL] = check_global, [IR_STATDESC] = check_global, [IR_SHARD] = check_shard,
 	[IR_SHARDADD] = check_shard, [IR_FRAME] = check_frame, [IR_TARGET] = check_target, [IR_VECTOR] = check_vector,
-	[IR_SITE] = check_site, [IR_EXTEND] = check_extend, [IR_LOCKS] = check_locks,
+	[IR_INSERTED] = check_inserted, [IR_SITE] = check_site, [IR_EXTEND] = check_extend, [IR_LOCKS] = check_locks,
 	[IR_CALL] = check_call, [IR_CALLF] = check_script_call, [IR_CHECK] = check_position,
 	[IR_BUDGET] = check_budget,
 };

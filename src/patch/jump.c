@@ -157,7 +157,11 @@ void jump_plan(const struct planner *p, const struct jump *j, enum patch_rung ru
 				     .span = j->size,
 				     .trampoline = t->start,
 				     .trampoline_end = t->end,
-				     .resume = t->resume };
+				     .resume = t->resume,
+				     .back = t->called_from,
+				     .depth = t->depth,
+				     .unwinds = t->unwinds.p,
+				     .n_unwinds = t->unwinds.n };
 	read_original(p, plan);
 	memcpy(plan->patched, j->bytes, j->size);
 	for (uint32_t i = 1; i < t->n_ins; i++)

@@ -90,6 +90,37 @@ struct patch_body {
 	void *user;
 };
 
+/* ---- functions ------------------------------------------------------------------ */
+
+struct patch_frame_request {
+	uint64_t start, end; /* of the function */
+	const uint8_t *code; /* all of it */
+	/* Reads other code of the process, for parts that were split off; how many bytes. May be NULL. */
+	uint32_t (*read)(void *user, uint64_t at, uint8_t *to, uint32_t n);
+	void *user;
+};
+/* What a function does with its stack; see frame.c. */
+struct patch_frame {
+	const char *why; /* NULL: it never looks above its own frame; else what it does, or may do */
+	bool reads_return; /* it looks at, or moves, its return address */
+	bool tail_jumps; /* it may end in another function, or begin again */
+	VEC(uint64_t) rets; /* where it returns */
+	int32_t frame_depth; /* (frame.c) of rbp as a frame pointer */
+};
+void patch_frame_look(struct arena *a, const struct patch_frame_request *r, struct patch_frame *out);
+
+/* How a function that is probed at its return is called; see returns.c. */
+enum patch_return_form {
+	PATCH_RETURN_INSERTED, /* below a frame of ours: its stack arguments would not be where it looks */
+	PATCH_RETURN_SHADOWED, /* the return address is kept aside: any function that returns once */
+};
+/* One site at the return of the function that begins at the request's address. */
+struct patch_return {
+	uint32_t frame; /* bytes between the handlers and what they find at their rsp; of 16 */
+	struct patch_body saver; /* runs at the entry, fills the frame; empty: nothing to fill */
+	struct patch_body body;
+};
+
 struct patch_request {
 	uint64_t address; /* of the site, in the process */
 	/*
@@ -118,6 +149,13 @@ struct patch_request {
 	/* one or several handlers on one address: bodies run in order */
 	const struct patch_body *bodies;
 	uint32_t n_bodies;
+	const struct patch_body *tail; /* behind all others, right before the displaced code; or NULL */
+	/* handlers for the function's return, in the order in which they run */
+	const struct patch_return *returns;
+	uint32_t n_returns;
+	enum patch_return_form form;
+	/* addresses in the runtime: rt_shadow_enter and _leave; rt_chain_check, 0: no need for it */
+	uint64_t shadow_enter, shadow_leave, chain_check;
 };
 
 #define PATCH_MAX 16
@@ -134,6 +172,11 @@ struct patch_plan {
 	uint64_t trampoline; /* first byte of the bodies; 0: a helper that has none of its own */
 	uint64_t trampoline_end;
 	uint64_t resume; /* relocated first instruction: behind the bodies */
+	uint64_t back; /* where the called function returns to; 0: it is jumped to */
+	uint32_t depth; /* there: bytes from rsp to the program's return address */
+	/* the trampoline for unwinders; in the planner's arena */
+	struct abi_unwind *unwinds;
+	uint32_t n_unwinds;
 	/*
 	 * Interior boundaries, for program counters and traps: patched[] traps there. Last, from
 	 * behind the patch: what the jump out of the trampoline stands for.

@@ -180,7 +180,8 @@ struct error *patch_plan_make(struct arena *a, struct patch_space *s, const stru
 			     .site = r->address };
 	struct x86_ins first;
 
-	p.bare.n_bodies = 0;
+	p.bare.n_bodies = p.bare.n_returns = 0;
+	p.bare.tail = NULL;
 	if (r->check_start && patch_flow_decode(p.flow, r) &&
 	    patch_flow_boundary(p.flow, r->address) != r->address)
 		return error_new(ERROR_UNSUPPORTED, "0x%llx is inside an instruction",

@@ -7,6 +7,7 @@
  *		  push $site_number
  *		  call handler			   or call *literal(%rip)
  *		  lea 8[+128](%rsp),%rsp
+ *	returns: the call of the displaced function, see returns.c
  *	resume:	displaced instructions
  *		jmp behind them			   unless they never get there
  *		literals
@@ -18,18 +19,14 @@
 
 #include <string.h>
 
+#include "patch/body.h"
+#include "patch/returns.h"
 #include "patch/space.h"
 
-#define RED_ZONE 128
 #define REACH (1ull << 31)
 #define LOWEST 0x10000ull
 #define HIGHEST 0x7ffffffff000ull /* of user space, 47-bit addresses */
-#define LITERAL 8
 #define ALIGN 16u
-
-static const uint8_t skip_red_zone[] = { 0x48, 0x8d, 0x64, 0x24, 0x80 };
-static const uint8_t drop_number[] = { 0x48, 0x8d, 0x64, 0x24, 0x08 };
-static const uint8_t drop_both[] = { 0x48, 0x8d, 0xa4, 0x24, 8 + RED_ZONE, 0, 0, 0 };
 
 /* What is known before the place is. */
 struct layout {
@@ -38,23 +35,12 @@ struct layout {
 	uint32_t body_size, resume, back, literals, size; /* offsets but the first and last */
 	uint32_t twins[PATCH_MAX];
 	uint32_t literal_bytes;
+	struct returns_layout call;
+	uint32_t call_at, tail_at;
 	bool returns; /* a jmp back is needed */
 };
 
-static bool is_full(const struct patch_body *b)
-{
-	return b->handler != 0;
-}
-
 /* ---- sizes ---------------------------------------------------------------------- */
-
-static uint32_t size_of_body(const struct patch_body *b, bool far_calls)
-{
-	if (!is_full(b))
-		return b->size;
-	return (b->generic ? sizeof skip_red_zone + sizeof drop_both : sizeof drop_number) + 5u +
-	       (far_calls ? 6u : 5u);
-}
 
 static bool is_dropped(const struct x86_ins *ins)
 {
@@ -93,9 +79,15 @@ static bool lay_out(struct layout *l, const struct trampoline *t, bool far_calls
 
 	*l = (struct layout){ .t = t, .far_calls = far_calls };
 	for (uint32_t i = 0; i < r->n_bodies; i++) {
-		at += size_of_body(&r->bodies[i], far_calls);
-		l->literal_bytes += far_calls && is_full(&r->bodies[i]) ? LITERAL : 0;
+		at += patch_body_size(&r->bodies[i], far_calls);
+		l->literal_bytes += far_calls && patch_body_is_full(&r->bodies[i]) ? BODY_LITERAL : 0;
 	}
+	patch_returns_lay_out(&l->call, r, far_calls);
+	l->literal_bytes += l->call.literal_bytes;
+	l->call_at = at;
+	at += l->call.size;
+	l->tail_at = at;
+	at += r->tail ? patch_body_size(r->tail, far_calls) : 0;
 	l->resume = at;
 	if (!lay_out_displaced(l, &at))
 		return false;
@@ -114,6 +106,13 @@ static void keep_in_reach(struct patch_range *window, uint64_t target, uint32_t 
 
 	window->start = base_max(window->start, target > reach ? target - reach : 0);
 	window->end = base_min(window->end, target > HIGHEST ? HIGHEST : target + reach);
+}
+
+static void keep_handler_in_reach(struct patch_range *window, const struct patch_body *b,
+				  uint32_t size)
+{
+	if (patch_body_is_full(b))
+		keep_in_reach(window, b->handler, size);
 }
 
 static bool is_inside(const struct trampoline *t, uint64_t target)
@@ -139,8 +138,11 @@ static struct patch_range window_of(const struct layout *l)
 			keep_in_reach(&w, ins->target, l->size);
 	}
 	for (uint32_t i = 0; i < r->n_bodies && !l->far_calls; i++)
-		if (is_full(&r->bodies[i]))
-			keep_in_reach(&w, r->bodies[i].handler, l->size);
+		keep_handler_in_reach(&w, &r->bodies[i], l->size);
+	for (uint32_t i = 0; i < r->n_returns && !l->far_calls; i++) {
+		keep_handler_in_reach(&w, &r->returns[i].saver, l->size);
+		keep_handler_in_reach(&w, &r->returns[i].body, l->size);
+	}
 	return w;
 }
 
@@ -169,65 +171,28 @@ static bool find_place(struct patch_space *s, const struct layout *l, uint64_t *
 
 /* ---- bytes ------------------------------------------------------------------------------ */
 
-static uint32_t put(uint8_t *out, const void *bytes, uint32_t size)
-{
-	memcpy(out, bytes, size);
-	return size;
-}
-
-static uint32_t put_call(uint8_t *out, uint64_t at, uint64_t to, uint64_t literal)
-{
-	int32_t d = (int32_t)(literal ? literal - (at + 6) : to - (at + 5));
-	uint32_t n = 0;
-
-	if (literal) {
-		out[n++] = 0xff;
-		out[n++] = 0x15;
-	} else {
-		out[n++] = 0xe8;
-	}
-	return n + put(out + n, &d, 4);
-}
-
-static uint32_t put_full(uint8_t *out, uint64_t at, const struct patch_body *b, uint64_t literal)
-{
-	uint32_t n = 0;
-
-	if (b->generic)
-		n += put(out, skip_red_zone, sizeof skip_red_zone);
-	out[n++] = 0x68; /* push $number */
-	n += put(out + n, &b->site_number, 4);
-	n += put_call(out + n, at + n, b->handler, literal);
-	if (b->generic)
-		return n + put(out + n, drop_both, sizeof drop_both);
-	return n + put(out + n, drop_number, sizeof drop_number);
-}
-
-static uint32_t put_inline(uint8_t *out, uint64_t at, const struct patch_body *b)
-{
-	put(out, b->bytes, b->size);
-	if (b->place)
-		b->place(b->user, out, at);
-	return b->size;
-}
-
-static void put_bodies(const struct layout *l, uint8_t *out, uint64_t start)
+static void put_bodies(struct arena *a, struct trampoline *t, const struct layout *l, uint8_t *out,
+		       uint64_t start)
 {
 	const struct patch_request *r = l->t->request;
 	uint32_t at = 0, literal = l->literals;
 
 	for (uint32_t i = 0; i < r->n_bodies; i++) {
 		const struct patch_body *b = &r->bodies[i];
+		bool far = patch_body_is_full(b) && l->far_calls;
 
-		if (!is_full(b)) {
-			at += put_inline(out + at, start + at, b);
-		} else if (l->far_calls) {
-			at += put_full(out + at, start + at, b, start + literal);
-			literal += put(out + literal, &b->handler, LITERAL);
-		} else {
-			at += put_full(out + at, start + at, b, 0);
-		}
+		at += patch_body_put(out + at, start + at, b, far ? start + literal : 0);
+		if (far)
+			memcpy(out + literal, &b->handler, BODY_LITERAL);
+		literal += far ? BODY_LITERAL : 0;
 	}
+	if (at)
+		vec_push(a, &t->unwinds,
+			 (struct abi_unwind){ .start = start, .end = start + at, .cfa = 8 });
+	if (r->tail)
+		patch_body_put(out + l->tail_at, start + l->tail_at, r->tail, 0);
+	patch_returns_put(&l->call, out + at, start + at, start + l->tail_at, out + literal,
+			  start + literal, a, &t->unwinds);
 }
 
 /* Branches between displaced instructions stay among the copies. */
@@ -258,6 +223,22 @@ static bool put_displaced(const struct layout *l, uint8_t *out, uint64_t start)
 	return x86_encode_jump32(out + l->back, start + l->back, last->address + last->length);
 }
 
+/* Relocated instructions are unwound as the originals are. */
+static void note_displaced(struct arena *a, struct trampoline *t, const struct layout *l,
+			   uint64_t start)
+{
+	for (uint32_t i = 0; i < t->n_ins; i++) {
+		uint32_t end = i + 1 < t->n_ins ? l->twins[i + 1] : l->literals;
+		struct abi_unwind row = { .start = start + l->twins[i],
+					  .end = start + end,
+					  .other = t->ins[i].address,
+					  .kind = ABI_UNWIND_DISPLACED };
+
+		if (row.end > row.start)
+			vec_push(a, &t->unwinds, row);
+	}
+}
+
 bool patch_trampoline_make(struct arena *a, struct patch_space *s, struct trampoline *t)
 {
 	struct layout l;
@@ -274,12 +255,15 @@ bool patch_trampoline_make(struct arena *a, struct patch_space *s, struct trampo
 	}
 	/* room for one whole relocated instruction behind the last */
 	bytes = arena_alloc(a, l.size + X86_RELOCATED_MAX);
-	put_bodies(&l, bytes, start);
+	put_bodies(a, t, &l, bytes, start);
 	if (!put_displaced(&l, bytes, start))
 		return false;
+	note_displaced(a, t, &l, start);
 	patch_space_write(s, start, bytes, l.size);
 	t->start = start;
 	t->resume = start + l.resume;
+	t->called_from = l.call.size ? start + l.call_at + l.call.back : 0;
+	t->depth = l.call.depth;
 	t->end = start + l.size;
 	t->back = l.returns ? start + l.back : 0;
 	t->next = l.returns ? t->ins[t->n_ins - 1].address + t->ins[t->n_ins - 1].length : 0;

@@ -4,6 +4,7 @@
 #define SPILE_PATCH_TRAMPOLINE_H
 
 #include "patch/patch.h"
+#include "patch/returns.h"
 
 struct trampoline {
 	const struct patch_request *request; /* for its bodies */
@@ -15,6 +16,9 @@ struct trampoline {
 	/* results */
 	uint64_t start, resume, end;
 	uint64_t back, next; /* the jump out of it, and where it goes; 0: there is none */
+	uint64_t called_from; /* return address of the displaced function, 0 none */
+	uint32_t depth;
+	patch_unwinds unwinds; /* by address */
 	uint64_t twins[PATCH_MAX]; /* of ins[i] */
 };
 

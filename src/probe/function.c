@@ -10,8 +10,8 @@
 struct function_search {
 	struct process_query *query;
 	const struct process_module *module;
-	const char *suffix; /* ".call", ".exported", "" */
-	bool exported_only;
+	const char *suffix; /* ".call", ".exported", ".return", "" */
+	bool exported_only, at_return;
 	bool any;
 	uint64_t last; /* address of the site before */
 };
@@ -35,7 +35,15 @@ static void site_add(struct function_search *s, uint64_t start, uint64_t end, co
 	site->function_start = end > start ? start : 0;
 	site->function_end = end > start ? end : 0;
 	site->function = name;
-	site->flags = SITE_ENTRY;
+	site->flags = s->at_return ? SITE_RETURN : SITE_ENTRY;
+}
+
+/* What compilers split off a function: it is jumped to, in the middle of a call. */
+static bool is_part(const char *name)
+{
+	const char *cold = strstr(name, ".cold");
+
+	return cold && (!cold[5] || cold[5] == '.');
 }
 
 /* Symbols come by address: of several names at one place the first is probed. */
@@ -46,6 +54,8 @@ static bool function_hook(void *user, const struct elf_symbol *symbol)
 	const char *name;
 
 	if (s->exported_only && !symbol->is_global)
+		return true;
+	if (s->at_return && is_part(symbol->name))
 		return true;
 	if (s->any && s->last == symbol->address)
 		return true;
@@ -104,6 +114,8 @@ bool process_function_resolve(struct process_query *q, const struct process_modu
 	struct function_search s = { .query = q, .module = m, .suffix = suffix_of(q) };
 
 	s.exported_only = strcmp(s.suffix, ".exported") == 0;
+	s.at_return = strcmp(s.suffix, ".return") == 0;
+	q->at_return = s.at_return;
 	if (argument->kind == EXPR_STRING)
 		return by_name(&s, argument->string.text);
 	by_address(&s, argument->number.value);

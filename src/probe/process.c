@@ -237,7 +237,7 @@ static void point_finish(struct process_query *q)
 	struct sema_point *p = sema_point_add(r, EVENT_SITE, CONTEXT_TARGET,
 					      lang_point_text(r->arena, q->point, false));
 
-	p->type = "uprobe";
+	p->type = q->at_return ? "uretprobe" : "uprobe";
 	p->target_only = !root->has_argument;
 	if (root->has_argument && root->argument->kind == EXPR_NUMBER)
 		p->pid = (uint32_t)root->argument->number.value;

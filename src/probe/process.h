@@ -28,6 +28,7 @@ struct process_query {
 	/* names that were there but did not match, for the message */
 	VEC(const char *) near;
 	struct process_wanted wanted;
+	bool at_return; /* probe_type(): uretprobe */
 };
 
 /* Adds the sites of one module to q->sites. False after a diagnostic. */

@@ -66,6 +66,7 @@ static struct sema_function *instance_get(struct sema *s, struct function_decl *
 	vec_push(s->arena, &s->program->functions, f);
 	sema_library_use(s, d->file);
 	place->sema = s;
+	place->entries = NULL;
 	sema_parameters_bind(f);
 	sema_targets_resolve(place, &f->body, d->file);
 	sema_names_bind(s, &f->body, d->file, of);

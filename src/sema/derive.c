@@ -110,6 +110,32 @@ static struct expr *conditions(struct sema *s, const struct sema_level *l)
 
 /* ---- one probe ------------------------------------------------------------------------- */
 
+/* Statements that fill the inserted frame, for what `entries` got since `from`. */
+static void save_entries(struct sema *s, const struct sema_entries *entries, uint32_t from,
+			 struct sema_probe *saver, const struct lang_file *file)
+{
+	const struct sema_place *place = s->place;
+
+	for (uint32_t i = from; i < entries->list.n; i++) {
+		const struct sema_saved *saved = &entries->list.p[i];
+		struct stmt *t = lang_stmt_new(s->arena, STMT_EXPR, saved->value->span);
+		struct expr *e = lang_expr_new(s->arena, EXPR_ASSIGN, saved->value->span);
+
+		e->token = saved->value->token;
+		e->assign.op = OP_ASSIGN;
+		e->assign.right = saved->value;
+		e->assign.left = lang_expr_new(s->arena, EXPR_TARGET, saved->value->span);
+		e->assign.left->token = saved->value->token;
+		e->assign.left->target.name = "@entry";
+		e->assign.left->target.operand = saved->operand;
+		t->expr = e;
+		s->place = saver->place;
+		sema_names_bind(s, &t, file, saver);
+		s->place = place;
+		vec_push(s->arena, &saver->body->block.list, t);
+	}
+}
+
 static struct stmt *compose(struct sema *s, const struct sema_place *place,
 			    const segment_list *segments)
 {
@@ -117,11 +143,14 @@ static struct stmt *compose(struct sema *s, const struct sema_place *place,
 
 	vec_each(segment, segments) {
 		struct stmt *body = lang_clone_stmt(s->arena, segment->body);
+		uint32_t saved = place->entries ? place->entries->list.n : 0;
 
 		sema_probewrite_resolve(s, &body, segment->level);
 		sema_targets_resolve(place, &body, segment->file);
 		sema_names_bind(s, &body, segment->file, place->probe);
 		vec_push(s->arena, &block->block.list, body);
+		if (place->entries)
+			save_entries(s, place->entries, saved, place->probe->saver, segment->file);
 	}
 	return block;
 }
@@ -133,13 +162,38 @@ static const char *mark_of(const struct probe_point *p)
 	return p->optional ? "?" : "";
 }
 
+static struct sema_probe *saver_of(struct sema *s, const struct sema_probe *p)
+{
+	struct sema_probe *saver = arena_dup(s->arena, p, sizeof *p);
+
+	saver->is_saver = true;
+	saver->body = lang_stmt_new(s->arena, STMT_BLOCK, p->span);
+	return saver;
+}
+
+/* The saver, if there is anything to save, stands in front. */
+static void keep_saver(struct sema *s, struct sema_probe *p, const struct sema_entries *entries)
+{
+	if (!entries->list.n) {
+		p->saver = NULL;
+		return;
+	}
+	p->entry_size = base_align(8 + 8 * entries->list.n, 16u);
+	p->saver->entry_size = p->entry_size;
+	vec_each(saved, &entries->list)
+		vec_push(s->arena, &p->saver->entries, saved->operand);
+	sema_locals_bind(s, p->saver);
+	vec_push(s->arena, &s->program->probes, p->saver);
+}
+
 static void derive_probe(struct sema *s, const struct sema_leaf *leaf, const segment_list *segments,
 			 const site_list *sites)
 {
 	const struct sema_level *outer = outermost(leaf->level);
 	struct sema_probe *p = arena_new(s->arena, struct sema_probe);
-	const struct sema_place place = { s, leaf->point, sites->n ? sites->p[0] : NULL, leaf->provider,
-					  p, leaf->point->context == CONTEXT_TARGET };
+	struct sema_place place = { s, leaf->point, sites->n ? sites->p[0] : NULL, leaf->provider,
+				    p, leaf->point->context == CONTEXT_TARGET };
+	struct sema_entries *entries = arena_new(s->arena, struct sema_entries);
 
 	p->span = outer->decl->span;
 	p->point = leaf->point;
@@ -149,12 +203,18 @@ static void derive_probe(struct sema *s, const struct sema_leaf *leaf, const seg
 	p->derivation = derivation_text(s, leaf->level);
 	vec_each(site, sites)
 		vec_push(s->arena, &p->sites, *site);
+	if (place.site && place.site->flags & SITE_RETURN) {
+		place.entries = entries;
+		p->saver = saver_of(s, p);
+		p->saver->place = sema_entry_place(&place);
+	}
 	p->place = arena_dup(s->arena, &place, sizeof place);
 	s->place = p->place;
 	p->body = compose(s, p->place, segments);
 	p->condition = conditions(s, leaf->level);
 	sema_locals_bind(s, p);
 	s->place = NULL;
+	keep_saver(s, p, entries);
 	vec_push(s->arena, &s->program->probes, p);
 }
 

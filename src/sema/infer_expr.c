@@ -228,9 +228,15 @@ static void infer_ternary(struct sema_infer *i, struct expr *e, enum lang_type w
 
 /* ---- assignments ----------------------------------------------------------------------- */
 
+static bool is_entry(const struct expr *e)
+{
+	return e->kind == EXPR_TARGET && e->target.operand &&
+	       e->target.operand->kind == OPERAND_ENTRY;
+}
+
 static bool is_place(const struct expr *e)
 {
-	return e->kind == EXPR_SYMBOL ||
+	return e->kind == EXPR_SYMBOL || is_entry(e) ||
 	       (e->kind == EXPR_INDEX && e->index.base->kind == EXPR_SYMBOL);
 }
 
@@ -289,6 +295,19 @@ static void infer_step(struct sema_infer *i, struct expr *e, enum lang_type want
 		return;
 	sema_infer_expr(i, e->step.operand, TYPE_LONG);
 	settle(i, e, TYPE_LONG, want);
+}
+
+/* The saver and the users of a value share its operand: what one learns all know. */
+static void infer_entry(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	struct sema_operand *o = e->target.operand;
+
+	if (o->type == TYPE_UNKNOWN && (want == TYPE_LONG || want == TYPE_STRING)) {
+		o->type = want;
+		i->changed = true;
+	}
+	if (o->type == TYPE_UNKNOWN)
+		sema_infer_unresolved(i, e->token);
 }
 
 /* ---- calls ----------------------------------------------------------------------------- */
@@ -481,6 +500,8 @@ static void infer(struct sema_infer *i, struct expr *e, enum lang_type want, boo
 			   "base histogram operator where expression expected");
 		return;
 	case EXPR_TARGET:
+		if (is_entry(e))
+			infer_entry(i, e, want);
 		settle(i, e, e->target.operand ? e->target.operand->type : TYPE_LONG, want);
 		return;
 	case EXPR_OPERATOR:

@@ -94,5 +94,6 @@ void sema_print_program(FILE *to, struct arena *a, const struct sema_program *p)
 	if (p->probes.n)
 		fputs("# probes\n", to);
 	vec_each(probe, &p->probes)
-		print_probe(to, a, *probe);
+		if (!(*probe)->is_saver)
+			print_probe(to, a, *probe);
 }

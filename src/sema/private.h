@@ -123,6 +123,14 @@ void sema_probewrite_resolve(struct sema *s, struct stmt **body, const struct se
 
 /* ---- target.c */
 /* Where target variables are looked up. */
+/* The @entry expressions of one probe. */
+struct sema_entries {
+	VEC(struct sema_saved {
+		struct expr *value;
+		struct sema_operand *operand;
+		const char *text; /* as printed: equal ones are kept once */
+	}) list;
+};
 struct sema_place {
 	struct sema *sema;
 	const struct sema_point *point;
@@ -130,7 +138,10 @@ struct sema_place {
 	const struct sema_provider *provider;
 	struct sema_probe *probe; /* for pn() */
 	bool fold; /* all that is constant, not just what depends on @defined */
+	struct sema_entries *entries; /* where @entry is allowed, else NULL */
 };
+/* The entry of the function at whose return `p` is: where @entry is evaluated. */
+const struct sema_place *sema_entry_place(const struct sema_place *p);
 /* Folds @defined, constants and dead branches, then replaces target variables. */
 void sema_targets_resolve(const struct sema_place *p, struct stmt **body,
 			  const struct lang_file *file);

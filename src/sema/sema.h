@@ -29,6 +29,7 @@ enum operand_kind {
 	OPERAND_SITE_PROVIDER, /* $$provider */
 	OPERAND_VECTOR, /* half of a vector register: base = 2 * number, + 1 the upper half */
 	OPERAND_THREAD, /* the thread pointer */
+	OPERAND_ENTRY, /* @entry: byte `displacement` of the frame that a return probe inserts */
 };
 struct sema_operand {
 	enum operand_kind kind;
@@ -39,7 +40,7 @@ struct sema_operand {
 	uint8_t shift; /* bits: 8 for %ah */
 	bool module_relative; /* add the module's load bias */
 	int64_t displacement;
-	enum lang_type type;
+	enum lang_type type; /* ENTRY: unknown until inferred */
 };
 
 /* ---- resolved probe points ------------------------------------------------------ */
@@ -186,6 +187,14 @@ struct sema_probe {
 	/* the alias, with its suffix, that the script named; NULL: it named the point itself */
 	const char *alias;
 	const char *mark; /* of the point that was resolved: "?", "!" or "" */
+	/*
+	 * What @entry in the body asks for: a probe of the same sites that runs at the function's
+	 * entry and fills the inserted frame. It stands in front of this one in `probes`.
+	 */
+	struct sema_probe *saver;
+	bool is_saver;
+	VEC(struct sema_operand *) entries; /* of the saver: where its values are */
+	uint32_t entry_size; /* bytes of the inserted frame, in both; a multiple of 16 */
 	const char *derivation; /* "a = begin <- a": aliases from inside out, then the script's words */
 };
 

@@ -131,6 +131,15 @@ static bool is_defined(const struct sema_place *p, const struct expr *e)
 	return !d.missing;
 }
 
+static void resolve_entry(struct resolve *r, struct expr **e);
+
+static bool is_entry(const struct expr *e)
+{
+	return e->kind == EXPR_OPERATOR && strcmp(e->op.name, "@entry") == 0 &&
+	       e->op.args.list.n == 1;
+}
+
+/* A provider may answer with @entry(...): a parameter, asked for when the function returns. */
 static void resolve_target(struct resolve *r, struct expr **e)
 {
 	struct expr *found;
@@ -139,6 +148,72 @@ static void resolve_target(struct resolve *r, struct expr **e)
 		lang_walk_expr(&r->walker, &(*e)->target.components[i].index);
 	found = look_up(r->place, *e, NULL, false);
 	*e = found ? found : number(r->place->sema, *e, 0);
+	if (is_entry(*e))
+		resolve_entry(r, e);
+}
+
+/* ---- values of the function's entry ---------------------------------------------------- */
+
+/* The function's first instruction, in place of its return. */
+const struct sema_place *sema_entry_place(const struct sema_place *p)
+{
+	struct sema_place *at = arena_dup(p->sema->arena, p, sizeof *p);
+	struct sema_site *site = arena_dup(p->sema->arena, p->site, sizeof *site);
+
+	site->flags = (site->flags & ~SITE_RETURN) | SITE_ENTRY;
+	at->site = site;
+	at->entries = NULL;
+	return at;
+}
+
+static bool is_return(const struct sema_place *p)
+{
+	return p->site && p->site->flags & SITE_RETURN;
+}
+
+static struct sema_operand *operand_for(struct resolve *r, struct expr *value)
+{
+	struct sema_entries *entries = r->place->entries;
+	struct arena *a = r->place->sema->arena;
+	struct sema_saved new = { .value = value };
+	struct buf b;
+
+	buf_init(&b, a);
+	lang_print_expr(&b, value);
+	new.text = buf_str(&b);
+	vec_each(have, &entries->list)
+		if (strcmp(have->text, new.text) == 0)
+			return have->operand;
+	new.operand = arena_new(a, struct sema_operand);
+	*new.operand = (struct sema_operand){ .kind = OPERAND_ENTRY, .size = 8, .base = -1, .index = -1 };
+	/* the first word says that the others are filled */
+	new.operand->displacement = 8 + 8 * (int64_t)entries->list.n;
+	vec_push(a, &entries->list, new);
+	return new.operand;
+}
+
+static void resolve_entry(struct resolve *r, struct expr **e)
+{
+	struct sema *s = r->place->sema;
+	struct resolve inner = { .file = r->file };
+	struct expr *value = (*e)->op.args.list.p[0], *target;
+
+	if (!r->place->entries) {
+		sema_error(s, DIAG_ENTRY, (*e)->token, "@entry is only valid in .return probes");
+		*e = number(s, *e, 0);
+		return;
+	}
+	inner.place = sema_entry_place(r->place);
+	inner.walker = r->walker;
+	inner.walker.user = &inner;
+	target = lang_expr_new(s->arena, EXPR_TARGET, (*e)->span);
+	target->token = (*e)->token;
+	target->target.name = "@entry";
+	target->target.operand = operand_for(r, value);
+	vec_each(saved, &r->place->entries->list)
+		if (saved->value == value)
+			lang_walk_expr(&inner.walker, &saved->value);
+	*e = target;
 }
 
 /* ---- operators ------------------------------------------------------------------------- */
@@ -203,6 +278,10 @@ static void resolve_operator(struct resolve *r, struct expr **e)
 		resolve_defined(r, e);
 		return;
 	}
+	if (is_entry(*e)) {
+		resolve_entry(r, e);
+		return;
+	}
 	if (is_named(*e, "@probewrite")) {
 		sema_error(s, DIAG_ALIAS, (*e)->token,
 			   "unexpected @probewrite, which belongs into the body of an alias");
@@ -227,6 +306,9 @@ static void resolve_operator(struct resolve *r, struct expr **e)
 
 static bool is_target(const struct expr *e)
 {
+	if (e->kind == EXPR_TARGET && e->target.operand &&
+	    e->target.operand->kind == OPERAND_ENTRY)
+		return false; /* made here, for the saver */
 	return e->kind == EXPR_TARGET || e->kind == EXPR_OPERATOR;
 }
 
@@ -318,7 +400,7 @@ static void resolve_step(struct resolve *r, struct expr **e)
 
 /* ---- what is constant in a probe ------------------------------------------------------- */
 
-static const char *const constant_calls[] = { "pn", "probe_type", "module_name" };
+static const char *const constant_calls[] = { "pn", "probe_type", "module_name", "is_return" };
 
 static bool is_constant_call(struct sema *s, const struct expr *e, const struct lang_file *file)
 {
@@ -339,7 +421,10 @@ static void resolve_constant_call(struct resolve *r, struct expr **e)
 		value = p->probe ? p->probe->name : "";
 	else if (strcmp(name, "probe_type") == 0)
 		value = p->point && p->point->type ? p->point->type : "";
-	*e = text(p->sema, *e, value);
+	if (strcmp(name, "is_return") == 0)
+		*e = number(p->sema, *e, is_return(p));
+	else
+		*e = text(p->sema, *e, value);
 }
 
 /* ---- the walk -------------------------------------------------------------------------- */
@@ -594,11 +679,25 @@ static void write_function(struct signature *g, struct function_decl *d)
 	g->file = file;
 }
 
+static void write_entry(struct signature *g, const struct expr *e)
+{
+	const struct sema_place *place = g->place;
+	struct expr *value = e->op.args.list.p[0];
+
+	g->place = sema_entry_place(place);
+	lang_walk_expr(&g->walker, &value);
+	g->place = place;
+}
+
 static bool write_expr(struct lang_walker *w, struct expr **e)
 {
 	struct signature *g = w->user;
 	sema_function_decls l;
 
+	if (is_entry(*e) && is_return(g->place)) {
+		write_entry(g, *e);
+		return false;
+	}
 	if ((*e)->kind == EXPR_TARGET || ((*e)->kind == EXPR_OPERATOR && is_typed_operator(*e)))
 		write_target(g, *e);
 	if ((*e)->kind != EXPR_CALL)

@@ -46,6 +46,36 @@ bool x86_decode(const uint8_t *bytes, size_t n, uint64_t address, struct x86_ins
 /* "mov $0x1,%eax" in AT&T syntax into text[size]. */
 void x86_format(const struct x86_ins *ins, char *text, size_t size);
 
+/* ---- the stack ---------------------------------------------------------------- */
+
+#define X86_NO_REGISTER (-1)
+
+enum x86_stack_effect {
+	X86_STACK_NONE, /* nothing but what `written` says */
+	X86_STACK_SUM, /* register `to` = register `from` + by */
+	X86_STACK_PUSH, /* by bytes */
+	X86_STACK_POP,
+	X86_STACK_LEAVE, /* rsp = rbp; pop rbp */
+	X86_STACK_CALL, /* comes back with rsp as before; caller-saved registers are lost */
+	X86_STACK_LOST, /* rsp afterwards is not known */
+};
+/* Registers by number, as enum abi_register. */
+struct x86_stack {
+	enum x86_stack_effect effect;
+	int to, from;
+	int64_t by;
+	uint32_t written; /* a bit for every general register the instruction changes */
+	/* its explicit memory operand: [base + index * scale + displacement], NO_REGISTER: none */
+	int base, index;
+	int64_t displacement;
+	uint32_t size;
+	bool computes_address; /* lea: not read, not written */
+};
+/* False: an instruction that is not known. */
+bool x86_stack_decode(const struct x86_ins *ins, struct x86_stack *out);
+
+/* ---- encoding ----------------------------------------------------------------- */
+
 /* Most bytes one relocated instruction can take. */
 #define X86_RELOCATED_MAX 48
 /*

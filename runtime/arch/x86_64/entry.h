@@ -14,12 +14,28 @@ void rt_module_event(void);
 void rt_hook_sigaction(void);
 void rt_hook_sigprocmask(void);
 void rt_hook_any(void);
+void rt_shadow_enter(void);
+void rt_shadow_leave(void);
+void rt_chain_check(void);
+void rt_hook_find_fde(void);
 extern uint64_t rt_self;
+
+/* As libgcc's unwind-dw2-fde.h has it since GCC 3. */
+struct dwarf_eh_bases {
+	uint64_t tbase, dbase, func;
+};
+typedef uint64_t find_fde(uint64_t pc, struct dwarf_eh_bases *bases);
 
 /* called from entry.S */
 struct abi_slot *rt_slot_register(uint64_t key);
 int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp);
 void rt_module_wait(void);
+int64_t rt_shadow_put(const uint64_t *frame, uint64_t depth);
+void rt_shadow_take(uint64_t *frame, uint64_t depth);
+uint64_t rt_unwind_fde(uint64_t pc, struct dwarf_eh_bases *bases, find_fde *original);
+int64_t rt_chain_is_long(const uint64_t *sp);
+/* returns.c: the row that holds the address, or NULL */
+const struct abi_unwind *rt_unwind_find(const struct abi_process *p, uint64_t pc);
 uint64_t rt_signal_decide(int64_t sig, const void *info, void *context);
 int64_t rt_sigaction_emulate(int64_t sig, uint64_t action, uint64_t old, uint64_t size);
 int64_t rt_sigprocmask_emulate(int64_t how, uint64_t set, uint64_t old, uint64_t size);

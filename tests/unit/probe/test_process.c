@@ -183,8 +183,6 @@ static void wrong_points_are_named(void **state)
 		{ "process(\"%s\").mark(\"none\").call", "invalid suffix for probe" },
 		{ "process(\"%s\").function(\"main\").return.maxactive(3)",
 		  "invalid suffix for probe" },
-		{ "process(\"%s\").function(\"main\").return",
-		  "function(string).return are not supported" },
 		{ "process(\"%s\").statement(\"main@x.c:3\")",
 		  "statement(string) are not supported" },
 		{ "process(\"%s\").plt", ".plt are not supported" },

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Returns: handlers at the return of a function become parts of the patch at its entry.
+ *
+ * Which way the function is called is chosen from its code (patch/frame.h).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/session.h"
+
+#define WORD 8
+#define PAIR 16 /* the word in front of the frames, and the return address that is popped */
+
+/*
+ * Frames lie below each other, the last site's outermost: what is between a
+ * frame and the function's return address are those of the sites behind it.
+ */
+uint32_t ctl_returns_make(struct ctl_process *p, const struct ctl_module *m, const uint32_t *sites,
+			  uint32_t n, struct patch_return **out)
+{
+	const struct bundle *b = p->session->bundle;
+	struct patch_return *made = arena_array(p->session->scratch, struct patch_return, n + 1);
+	uint32_t count = n; /* filled from behind */
+	int32_t depth = 0;
+
+	for (uint32_t i = n; i-- > 0;) {
+		const struct bundle_site *site = &b->sites.p[sites[i]];
+		struct ctl_body_wish w = { .site = sites[i],
+					   .handler = site->handler,
+					   .variant = VARIANT_GENERIC };
+		struct patch_return *r = &made[count - 1];
+
+		if (!(site->flags & ABI_SITE_RETURN))
+			continue;
+		*r = (struct patch_return){ .frame = site->frame };
+		w.depth = depth + (int32_t)site->frame + PAIR;
+		if (!ctl_body_make(p, m, &w, &r->body))
+			continue;
+		w.handler = site->saver - 1;
+		w.variant = VARIANT_ENTRY;
+		w.at_entry = true;
+		w.depth -= WORD;
+		if (site->saver)
+			(void)ctl_body_make(p, m, &w, &r->saver);
+		depth += (int32_t)site->frame;
+		count--;
+	}
+	*out = made + count;
+	return n - count;
+}
+
+/* ---- how the function is called ----------------------------------------------------- */
+
+static uint32_t read_part(void *user, uint64_t at, uint8_t *to, uint32_t n)
+{
+	const struct ctl_process *p = user;
+	const struct proc_map *m = proc_maps_find(&p->maps, at);
+	uint64_t start, end, bias;
+	struct elf_file *f;
+	const char *name;
+
+	if (!m || !m->executable)
+		return 0;
+	n = (uint32_t)base_min((uint64_t)n, m->end - at);
+	bias = ctl_bias_of(p, m);
+	if (!elf_open(p->session->elf, m->path, &f) &&
+	    elf_function_at(f, at - bias, &name, &start, &end))
+		n = (uint32_t)base_min((uint64_t)n, bias + end - at);
+	return (uint32_t)proc_read(p->proc, at, to, n);
+}
+
+static struct error *cannot(const struct patch_request *r, const char *why)
+{
+	return error_new(ERROR_UNSUPPORTED, "the return of the function at 0x%lx cannot be probed: %s",
+			 (unsigned long)r->address, why);
+}
+
+/*
+ * Functions that return more than once, or to where they were not called from: what they do with
+ * their return address may be in another function, or in the kernel.
+ */
+static const char *const not_called[] = {
+	"setjmp", "_setjmp", "sigsetjmp", "__sigsetjmp", "__sigsetjmp_cancel", "vfork", "__vfork",
+	"__libc_vfork", "getcontext", "swapcontext", "setcontext", "__getcontext", "__swapcontext",
+	"_start", "__start", "_dl_start_user", "__restore_rt", "rt_sigreturn", "clone", "__clone",
+	"__clone2", "clone3", "__clone3", "__clone_internal", "_dl_runtime_resolve",
+	"_dl_runtime_profile", "__start_context",
+};
+
+static bool is_called(const char *name)
+{
+	for (size_t i = 0; i < base_count(not_called); i++)
+		if (strcmp(name, not_called[i]) == 0)
+			return false;
+	return true;
+}
+
+static bool name_fits(const struct bundle *b, const struct bundle_site *site)
+{
+	const struct abi_string *name = (const void *)(b->code + site->function);
+
+	return !site->function || is_called(name->text);
+}
+
+struct error *ctl_returns_choose(struct ctl_process *p, uint32_t site, struct patch_request *r)
+{
+	struct patch_frame frame;
+	struct patch_frame_request look = { .start = r->function_start,
+					    .end = r->function_end,
+					    .read = read_part,
+					    .user = p };
+
+	if (!r->n_returns)
+		return NULL;
+	if (!name_fits(p->session->bundle, &p->session->bundle->sites.p[site]))
+		return cannot(r, "it may return twice, or elsewhere");
+	if (!r->function_end || r->function_end > r->code_address + r->code_size)
+		return cannot(r, "its extent is not known");
+	look.code = r->code + (r->function_start - r->code_address);
+	patch_frame_look(p->session->scratch, &look, &frame);
+	if (frame.reads_return)
+		return cannot(r, "it looks at its return address");
+	r->form = frame.why ? PATCH_RETURN_SHADOWED : PATCH_RETURN_INSERTED;
+	r->shadow_enter = ctl_runtime_address(p, "rt_shadow_enter");
+	r->shadow_leave = ctl_runtime_address(p, "rt_shadow_leave");
+	if (frame.tail_jumps)
+		r->chain_check = ctl_runtime_address(p, "rt_chain_check");
+	ctl_verbose(p->session, 3, "  return of 0x%lx: %s%s%s", (unsigned long)r->address,
+		    frame.why ? "return address kept aside, because of " : "frame inserted",
+		    frame.why ? frame.why : "", frame.tail_jumps ? ", may be tail-called" : "");
+	return NULL;
+}
+
+/* ---- tables --------------------------------------------------------------------------- */
+
+bool ctl_returns_any(const struct bundle *b)
+{
+	vec_each(s, &b->sites)
+		if (s->flags & ABI_SITE_RETURN)
+			return true;
+	return false;
+}
+
+#define SHADOW_ALIGN 64u
+
+/* Room for the frames of all probes: they may be at one function. */
+uint32_t ctl_returns_shadow_entry(const struct bundle *b)
+{
+	uint32_t size = (uint32_t)sizeof(struct abi_shadow) + WORD, probe = UINT32_MAX;
+
+	vec_each(s, &b->sites) {
+		if (s->frame && s->probe != probe)
+			size += s->frame;
+		probe = s->probe;
+	}
+	return ctl_returns_any(b) ? base_align(size, SHADOW_ALIGN) : 0;
+}
+
+void ctl_unwinds_add(struct ctl_process *p, const struct patch_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->n_unwinds && p->place.max_unwinds; i++)
+		vec_push(p->arena, &p->unwinds, plan->unwinds[i]);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct abi_unwind *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* As with traps: a thread may have been stopped while it searches. */
+struct error *ctl_unwinds_publish(struct ctl_process *p)
+{
+	uint64_t at = p->place.unwinds, n = p->unwinds.n;
+	struct abi_unwind *to;
+	struct error *e;
+
+	if (n > p->place.max_unwinds)
+		return error_new(ERROR_OTHER, "too many trampolines for the table that unwinds them");
+	if (!n)
+		return NULL;
+	if (!p->unwinds_in_second)
+		at += (uint64_t)p->place.max_unwinds * sizeof *to;
+	p->unwinds_in_second = !p->unwinds_in_second;
+	to = (void *)(p->view + (at - p->place.image));
+	qsort(p->unwinds.p, n, sizeof *to, by_start);
+	memcpy(to, p->unwinds.p, n * sizeof *to);
+	e = ctl_process_write(p, offsetof(struct abi_process, unwinds), &at, sizeof at);
+	if (!e)
+		e = ctl_process_write(p, offsetof(struct abi_process, n_unwinds), &n, sizeof n);
+	return e;
+}
+
+/* ---- frames under way -------------------------------------------------------------------- */
+
+bool ctl_return_is_ours(const struct ctl_process *p, uint64_t address)
+{
+	uint32_t low = 0, high = p->unwinds.n;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (p->unwinds.p[middle].end < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < p->unwinds.n && p->unwinds.p[low].end == address &&
+	       (p->unwinds.p[low].kind == ABI_UNWIND_CALL ||
+		p->unwinds.p[low].kind == ABI_UNWIND_SHADOW_CALL);
+}
+
+uint32_t ctl_returns_under_way(const struct ctl_process *p, uint64_t sp)
+{
+	const struct proc_map *stack = proc_maps_find(&p->maps, sp);
+	struct arena_mark mark = arena_mark(p->session->scratch);
+	uint32_t n = 0;
+	uint64_t *words;
+	size_t size;
+
+	if (!p->unwinds.n || !stack)
+		return 0;
+	sp &= ~(uint64_t)7;
+	words = arena_alloc(p->session->scratch, stack->end - sp);
+	size = proc_read(p->proc, sp, words, stack->end - sp) / sizeof *words;
+	for (size_t i = 0; i < size; i++)
+		n += ctl_return_is_ours(p, words[i]);
+	arena_reset(p->session->scratch, mark);
+	return n;
+}
