@@ -2,7 +2,8 @@
 /*
  * How many probe sites of installed programs end on which rung of the ladder.
  *
- *	coverage [-j PROCESSES] [-v] [-b] FILE-OR-FOLDER...
+ *	rungs [-j PROCESSES] [-v] [-b] FILE-OR-FOLDER...
+ *	rungs -l FILE			the addresses of its function entries
  *
  * For every ELF file: function entries (symbols and starts of frame descriptions), statements
  * of line tables where there is debug information, and markers.  Each site is planned as if it
@@ -386,6 +387,25 @@ static void cover(const char *path)
 	arena_destroy(a);
 }
 
+static int list_entries(const char *path)
+{
+	struct arena *a = arena_create();
+	struct elf_cache *cache = elf_cache_create(a);
+	struct sites entries = { .arena = a };
+	struct error *e = elf_open(cache, path, &entries.file);
+
+	if (!e) {
+		elf_each_function(entries.file, "*", add_symbol, &entries);
+		add_frames(&entries);
+		sites_sort(&entries);
+		vec_each(site, &entries.list)
+			printf("0x%llx\n", (unsigned long long)site->address);
+	}
+	elf_cache_destroy(cache);
+	arena_destroy(a);
+	return e ? 1 : 0;
+}
+
 static bool is_elf(const char *path)
 {
 	unsigned char head[20];
@@ -489,9 +509,11 @@ int main(int argc, char **argv)
 	int processes = 2, option;
 	bool check = false;
 
-	while ((option = getopt(argc, argv, "j:vb")) != -1) {
+	while ((option = getopt(argc, argv, "j:vbl:")) != -1) {
 		if (option == 'j')
 			processes = atoi(optarg);
+		else if (option == 'l')
+			return list_entries(optarg);
 		else if (option == 'v')
 			verbose = true;
 		else if (option == 'b')

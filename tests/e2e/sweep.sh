@@ -102,6 +102,24 @@ END { for (i = 0; i < 97; i++) text = text " " a[i]; print text, n, sprintf("%.4
 EOF
 chmod -R a+rX "$J"
 
+# entries_of FILE: a list of probe points, one for each start of a frame description or symbol: stripped files have few names
+entries_of() {
+	"$BUILD/tests/coverage/rungs" -l "$1" | sed "s|.*|process(\"$2\")$3.statement(&),|"
+}
+# script_of PROGRAM EXTRA: counts the entries of functions of the program and its libraries
+script_of() {
+	local library
+	echo "global n probe"
+	entries_of "$1" "$1" ""
+	if [ "$LONG" ]; then
+		for library in $(ldd "$1" 2>/dev/null | sed -n 's|.*[ \t]\(/[^ ]*\) (.*|\1|p'); do
+			entries_of "$(realpath "$library")" "$1" ".library(\"$(realpath "$library")\")"
+		done
+	fi
+	echo "process(\"$1\").function(\"*\") ?, process(\"$1\").library(\"*\").function(\"*\") ?$2 { n++ }"
+	echo 'probe end { println(n) }'
+}
+
 # job NAME PROGRAM KIND COMMAND...: KIND "same": counts equal in two runs; "free": they need not be
 job() {
 	local name=$1 program=$2 kind=$3 extra=${EXTRA:-} plain first
@@ -111,12 +129,12 @@ job() {
 	t "sweep-$name"
 	as_user timeout 300 setarch -R "$@" >"$W/plain" 2>"$W/plain.err" </dev/null
 	plain=$?
+	script_of "$program" "$extra" >"$J/$name.stp"
+	chmod a+r "$J/$name.stp"
 	for run in 1 2; do
 		: >"$W/out"
 		chmod 666 "$W/out"
-		as_user timeout -k 5 "$(size 60 900)" setarch -R "$SPILE" -v -o "$W/out" -e "global n
-			probe process(\"$program\").function(\"*\") ?, process(\"$program\").library(\"*\").function(\"*\") ?$extra { n++ }
-			probe end { println(n) }" -c "$*" >"$W/target" 2>"$W/target.err" </dev/null
+		as_user timeout -k 5 "$(size 60 900)" setarch -R "$SPILE" -v -o "$W/out" "$J/$name.stp" -c "$*" >"$W/target" 2>"$W/target.err" </dev/null
 		is "spile's status" $? "$([ $plain = 0 ] && echo 0 || echo 1)" # as SystemTap: 1 when the command failed
 		[ "${COMPARE:-yes}" = no ] || cmp -s "$W/plain" "$W/target" ||
 			bad "output changed: $(diff "$W/plain" "$W/target" | head -5 | tr '\n' '~')"
