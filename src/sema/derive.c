@@ -64,8 +64,12 @@ static void write_points(struct sema *s, struct buf *b, const struct probe_decl 
 
 static const char *derivation_text(struct sema *s, const struct sema_level *l)
 {
+	bool aliased = l->outer != NULL;
 	struct buf b;
 
+	/* The same for all points of a probe: thousands, maybe. */
+	if (!aliased && l->decl == s->derived)
+		return s->derivation;
 	buf_init(&b, s->arena);
 	for (; l->outer; l = l->outer) {
 		vec_each(n, &l->decl->names)
@@ -75,7 +79,8 @@ static const char *derivation_text(struct sema *s, const struct sema_level *l)
 		buf_adds(&b, " <- ");
 	}
 	write_points(s, &b, l->decl, ",");
-	return buf_str(&b);
+	s->derived = aliased ? NULL : l->decl;
+	return s->derivation = buf_str(&b);
 }
 
 /* ---- conditions ------------------------------------------------------------------------ */

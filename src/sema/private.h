@@ -69,6 +69,9 @@ struct sema {
 	struct map *contextual; /* function_decl -> yes/no marker */
 	const struct sema_place *place; /* of the probe that is being derived */
 	bool arguments_made;
+	/* the last text of a probe without aliases */
+	const struct probe_decl *derived;
+	const char *derivation;
 };
 
 /* ---- sema.c: messages */
