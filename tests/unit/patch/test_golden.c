@@ -11,6 +11,9 @@
  *	trap				the trap rung is available
  *	expect ADDRESS			another site; repeated
  *	entry ADDRESS			control may come there; repeated, ascending
+ *	near START END			a function beside; repeated
+ *	data ADDRESS BYTES		what can be read there; once
+ *	check				the site may lie inside an instruction
  *	from RUNG			cheaper ones are not tried
  *	full HANDLER NUMBER [generic]	a body; repeated
  *	inline BYTES
@@ -35,6 +38,8 @@ struct input {
 	VEC(struct patch_body) bodies;
 	VEC(uint8_t) code;
 	VEC(uint64_t) expected, entries;
+	VEC(uint8_t) data;
+	uint64_t data_address;
 };
 
 static const char *directory;
@@ -84,6 +89,32 @@ static void add_code(struct input *in, char *text)
 	}
 }
 
+static void add_data(struct input *in, char *text)
+{
+	char *end;
+
+	for (in->data_address = strtoull(text, &end, 16); *end; text = end) {
+		uint8_t byte;
+
+		text = end;
+		byte = (uint8_t)strtoul(text, &end, 16);
+		if (end == text)
+			return;
+		vec_push(arena, &in->data, byte);
+	}
+}
+
+static bool read_data(void *user, uint64_t address, void *to, uint32_t n)
+{
+	const struct input *in = user;
+	uint64_t at = address - in->data_address;
+
+	if (at >= in->data.n || n > in->data.n - at)
+		return false;
+	memcpy(to, in->data.p + at, n);
+	return true;
+}
+
 static enum patch_rung rung_of(const char *name)
 {
 	for (int i = 0; i < RUNG_COUNT; i++)
@@ -109,6 +140,12 @@ static void add_line(struct input *in, char *line)
 		vec_push(arena, &in->expected, a);
 	else if (sscanf(line, "entry %llx", &a) == 1)
 		vec_push(arena, &in->entries, a);
+	else if (sscanf(line, "near %llx %llx", &a, &b) == 2 && r->n_near < base_count(r->near))
+		r->near[r->n_near++] = (struct patch_range){ a, b };
+	else if (strncmp(line, "data ", 5) == 0)
+		add_data(in, line + 5);
+	else if (strncmp(line, "check", 5) == 0)
+		r->check_start = true;
 	else if (sscanf(line, "from %31s", word) == 1)
 		r->first_rung = rung_of(word);
 	else if (sscanf(line, "full %llx %llx", &a, &b) == 2)
@@ -139,6 +176,8 @@ static void read_input(const char *path, struct input *in)
 	}
 	in->request.code = in->code.p;
 	in->request.code_size = in->code.n;
+	in->request.read = in->data.n ? read_data : NULL;
+	in->request.read_user = in;
 	in->request.entries = in->entries.p;
 	in->request.n_entries = in->entries.n;
 	in->request.bodies = in->bodies.p;
