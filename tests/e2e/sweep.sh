@@ -102,21 +102,23 @@ END { for (i = 0; i < 97; i++) text = text " " a[i]; print text, n, sprintf("%.4
 EOF
 chmod -R a+rX "$J"
 
-# entries_of FILE: a list of probe points, one for each start of a frame description or symbol: stripped files have few names
+# entries_of FILE ROOT REST: probes with a point for each start of a frame description or symbol: stripped files have few names
 entries_of() {
-	"$BUILD/tests/coverage/rungs" -l "$1" | sed "s|.*|process(\"$2\")$3.statement(&),|"
+	"$BUILD/tests/coverage/rungs" -l "$1" |
+		awk -v point="process(\"$2\")$3.statement(" '{ print NR % 5000 == 1 ? (NR > 1 ? "{ n++ }\n" : "") "probe" : ",", point $1 ")" }
+			END { if (NR) print "{ n++ }" }'
 }
 # script_of PROGRAM EXTRA: counts the entries of functions of the program and its libraries
 script_of() {
 	local library
-	echo "global n probe"
+	echo "global n"
 	entries_of "$1" "$1" ""
 	if [ "$LONG" ]; then
 		for library in $(ldd "$1" 2>/dev/null | sed -n 's|.*[ \t]\(/[^ ]*\) (.*|\1|p'); do
 			entries_of "$(realpath "$library")" "$1" ".library(\"$(realpath "$library")\")"
 		done
 	fi
-	echo "process(\"$1\").function(\"*\") ?, process(\"$1\").library(\"*\").function(\"*\") ?$2 { n++ }"
+	echo "probe process(\"$1\").function(\"*\") ?, process(\"$1\").library(\"*\").function(\"*\") ?$2 { n++ }"
 	echo 'probe end { println(n) }'
 }
 
@@ -154,10 +156,10 @@ job bash /bin/bash same /bin/bash "$J/job.sh" "$(size 100 20000)"
 job bash-forks /bin/bash free /bin/bash "$J/forks.sh" "$(size 100 4000)"
 job python "$PYTHON" same "$PYTHON" -I "$J/job.py" "$(size 100 20000)"
 job sort /usr/bin/sort same /usr/bin/sort --parallel=1 -k2,3 -r "$J/lines"
-job gcc "$(gcc -print-prog-name=cc1)" same "$(gcc -print-prog-name=cc1)" -quiet -O2 -o - "$J/job.c"
+job gcc "$(gcc -print-prog-name=cc1)" same "$(gcc -print-prog-name=cc1)" -quiet -imultiarch x86_64-linux-gnu -O2 -o - "$J/job.c"
 [ "$LONG" ] || exit 0
 job perl /usr/bin/perl same /usr/bin/perl "$J/job.pl" "$(size 100 200000)"
-job sqlite /usr/bin/sqlite3 same /usr/bin/sqlite3 :memory: ".read $J/job.sql"
+job sqlite /usr/bin/sqlite3 same /usr/bin/sqlite3 -batch -init "$J/job.sql" :memory: .exit
 job gcc-driver /usr/bin/gcc free /usr/bin/gcc -O2 -S -o - "$J/job.c"
 job git /usr/bin/git free /usr/bin/git -c safe.directory='*' -C "$ROOT" log --stat -n 300
 job git-fsck /usr/bin/git free /usr/bin/git -c safe.directory='*' -C "$ROOT" fsck --full
