@@ -252,6 +252,19 @@ static void read_code(const struct group *g, struct patch_request *r)
 	ctl_chain_original(g->p, start, code, r->code_size);
 }
 
+/* An int3 that stands in the file is the program's, any other a debugger's. */
+static bool is_own_int3(const struct group *g)
+{
+	uint64_t available;
+	struct elf_file *f;
+	const uint8_t *code;
+
+	if (elf_open(g->p->session->elf, g->m->file->path, &f))
+		return false;
+	code = elf_bytes(f, g->address - g->m->bias, &available);
+	return code && available && *code == INT3;
+}
+
 /* For tables of jumps. */
 static bool read_data(void *user, uint64_t address, void *to, uint32_t n)
 {
@@ -364,6 +377,7 @@ static void plan_patch(struct group *g)
 	struct patch_body chain;
 	struct error *e;
 
+	r.own_int3 = is_own_int3(g);
 	r.check_start = !(p->session->bundle->sites.p[g->sites[0]].flags & CTL_SITE_ENTRY);
 	read_code(g, &r);
 	remember_code(g, &patch);

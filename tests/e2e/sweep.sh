@@ -161,14 +161,16 @@ job gcc "$(gcc -print-prog-name=cc1)" same "$(gcc -print-prog-name=cc1)" -quiet 
 job perl /usr/bin/perl same /usr/bin/perl "$J/job.pl" "$(size 100 200000)"
 job sqlite /usr/bin/sqlite3 same /usr/bin/sqlite3 -batch -init "$J/job.sql" :memory: .exit
 job gcc-driver /usr/bin/gcc free /usr/bin/gcc -O2 -S -o - "$J/job.c"
-job git /usr/bin/git free /usr/bin/git -c safe.directory='*' -C "$ROOT" log --stat -n 300
+job git /usr/bin/git free /usr/bin/git -c safe.directory='*' -C "$ROOT" log --stat -n 300 "$(git -C "$ROOT" rev-parse HEAD)"
 job git-fsck /usr/bin/git free /usr/bin/git -c safe.directory='*' -C "$ROOT" fsck --full
 job openssl /usr/bin/openssl same /usr/bin/openssl dgst -sha512 "$J/text"
 COMPARE=no job openssl-speed /usr/bin/openssl free /usr/bin/openssl speed -seconds 1 -bytes 1024 sha256
-job zstd /usr/bin/zstd same /usr/bin/zstd --single-thread -19 -c "$J/text"
+job zstd /usr/bin/zstd free /usr/bin/zstd --single-thread -19 -c "$J/text"
 job zstd-threads /usr/bin/zstd free /usr/bin/zstd -T4 -5 -c "$J/text"
 job xz /usr/bin/xz same /usr/bin/xz -T1 -c "$J/text"
 job awk /usr/bin/mawk same /usr/bin/mawk -f "$J/job.awk" "$J/lines"
 job find /usr/bin/find same /usr/bin/find "$ROOT/src" -name '*.c' -size +1k
 job node /usr/bin/node free /usr/bin/node "$J/job.js" "$(size 100 100000)"
-job java "$(realpath /usr/bin/java)" free "$(realpath /usr/bin/java)" -Xshare:auto "$J/Job.java" "$(size 100 100000)"
+java=$(realpath /usr/bin/java 2>/dev/null)
+jvm=$(dirname "$(dirname "$java")")/lib/server/libjvm.so
+EXTRA=", process(\"$java\").library(\"$jvm\").function(\"*\")" job java "$java" free "$java" -Xshare:auto "$J/Job.java" "$(size 100 100000)"
