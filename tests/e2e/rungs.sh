@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every rung of the ladder at every alignment, executed by threads at once: counted exactly when launched, and harmless
+# when it comes and goes under load. RUNG_SECONDS: how long the latter goes on for each program.
+. "$ROOT/tests/lib/e2e.sh"
+target shapes-pie shapes.c gcc -O2 -pthread -fPIE -pie
+target shapes-nopie shapes.c gcc -O2 -pthread -fno-pie -no-pie
+
+# counting PROGRAM: a script with a counter by function
+counting() { echo "global n probe process(\"$1\").function(\"shape_*\") { n[ppfunc()]++ } probe end { foreach (f in n) printf(\"%s %d\n\", f, n[f]) }"; }
+
+for kind in pie nopie; do
+	program=$T/shapes-$kind
+	t "counts-$kind"
+	launch_same "$program 8 200" -v -e "$(counting "$program")"
+	grep '^shape_' "$W/target" | grep -v tiny | sort >"$W/want"
+	sort "$W/out" >"$W/got"
+	cmp -s "$W/want" "$W/got" || bad "counts differ: $(diff "$W/want" "$W/got" | head -6 | tr '\n' '~')"
+	has "$W/target" '^wrong=0$'
+	for rung in nop single several padding island; do has "$W/err" "^  $rung +[1-9]"; done
+	has "$W/err" '^  (pun|evict) +[1-9]'
+	hasnot "$W/err" 'placed|[Ss]kipped'
+	done_t
+
+	t "under-load-$kind"
+	start "$program" 8 0
+	end=$((SECONDS + ${RUNG_SECONDS:-4}))
+	turns=0
+	while [ $SECONDS -lt $end ]; do
+		attach_run -e 'global n probe process.function("shape_*") { n++ } probe timer.ms(20) { exit() } probe end { println(n > 0) }'
+		ok_rc
+		is out "$(cat "$W/out")" 1
+		[ -z "$BAD" ] || break
+		turns=$((turns + 1))
+	done
+	[ $turns -gt 0 ] || bad "not one turn"
+	kill -TERM "$PID"
+	wait "$PID"
+	is "the program's status" $? 0
+	has "$W/bg" 'wrong=0'
+	done_t
+
+	t "switched-$kind"
+	start "$program" 8 0
+	attach_run -e 'global n, on probe process.function("shape_*") if (on) { n++ } probe timer.ms(5) { on = !on }
+		probe timer.ms('$((${RUNG_SECONDS:-4} * 250))') { exit() } probe end { println(n > 0) }'
+	ok_rc
+	is out "$(cat "$W/out")" 1
+	kill -TERM "$PID"
+	wait "$PID"
+	is "the program's status" $? 0
+	has "$W/bg" 'wrong=0'
+	done_t
+done
