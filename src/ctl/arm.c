@@ -24,6 +24,7 @@
 #define NEAR_SMALL 32u /* bytes of a function that may need its neighbours */
 #define NEAR_MOST 65536u
 #define INT3 0xcc
+#define ENDBR_SIZE 4u
 
 /* ---- sites and bodies --------------------------------------------------------------------- */
 
@@ -463,6 +464,16 @@ static uint32_t group_start(const struct ctl_process *p, const struct ctl_file *
 	return i;
 }
 
+/* Another session's patches may only be built upon where our own sites are. */
+static void keep_off_foreign(struct ctl_process *p, const struct ctl_module *m)
+{
+	vec_each(f, &p->foreign)
+		if (f->address >= m->start && f->address < m->end &&
+		    !patch_space_is_expected(p->space, f->address) &&
+		    !patch_space_is_expected(p->space, f->address - ENDBR_SIZE))
+			patch_space_keep_off(p->space, f->address, f->span);
+}
+
 /* From the highest address down, see patch_space_expect(). */
 static void plan_module(struct ctl_process *p, struct ctl_module *m)
 {
@@ -473,6 +484,7 @@ static void plan_module(struct ctl_process *p, struct ctl_module *m)
 	review_dormant(p, m);
 	vec_each(site, &f->sites)
 		patch_space_expect(p->space, m->bias + b->sites.p[*site].address);
+	keep_off_foreign(p, m);
 	for (uint32_t end = f->sites.n, start; end; end = start) {
 		start = group_start(p, f, end);
 		plan_group(p, m, start, end);

@@ -68,6 +68,9 @@ void patch_space_settle(struct patch_space *s);
  * the highest address down.
  */
 void patch_space_expect(struct patch_space *s, uint64_t address);
+/* Bytes that another session has written or relies on: no plan touches them. */
+void patch_space_keep_off(struct patch_space *s, uint64_t address, uint32_t n);
+bool patch_space_is_expected(const struct patch_space *s, uint64_t address);
 /* Code between the two is gone, or new: what was planned there no longer counts. */
 void patch_space_forget(struct patch_space *s, uint64_t start, uint64_t end);
 /* Bytes read from the process become as they are without our patches. */
