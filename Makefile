@@ -58,6 +58,7 @@ values: all         ## what scripts read of variables against gdb, over 75 progr
 	tests/values/compare $(BUILD)
 bench: all
 	bench/run $(BUILD)/spile
+	bench/every $(BUILD)/spile
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 format-check:    ## advice: tells files that are not as clang-format would have them

@@ -148,21 +148,29 @@ static bool try_to_leave(struct ctl_process *p, uint32_t round)
 static struct error *leave_in_rounds(struct ctl_process *p)
 {
 	long nap = NAP_FIRST;
+	int64_t stood = 0; /* ns that the process stood still */
 
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		struct error *e, *last;
 		bool out = false;
+		int64_t begin;
 
 		ctl_window_open();
 		ctl_process_lock(p); /* or not: there is no other way than out */
+		begin = ctl_now();
 		e = stop_patiently(p);
 		if (!e) {
 			out = try_to_leave(p, round);
+			stood += ctl_now() - begin;
 			last = proc_release(p->proc);
 			e = out ? NULL : last;
 		}
 		ctl_process_unlock(p);
 		ctl_window_close();
+		if (!e && out)
+			ctl_verbose(p->session, 1, "process %d: left in %u window%s, %.2f ms",
+				    (int)p->proc->pid, round + 1, round ? "s" : "",
+				    (double)stood / 1e6);
 		if (e || out)
 			return e;
 		nanosleep(&(struct timespec){ 0, nap }, NULL);
