@@ -6,7 +6,7 @@ target shapes-pie shapes.c gcc -O2 -pthread -fPIE -pie
 target shapes-nopie shapes.c gcc -O2 -pthread -fno-pie -no-pie
 
 # counting PROGRAM: a script with a counter by function
-counting() { echo "global n probe process(\"$1\").function(\"shape_*\") { n[ppfunc()]++ } probe end { foreach (f in n) printf(\"%s %d\n\", f, n[f]) }"; }
+counting() { printf 'global n probe process("%s").function("shape_*") { n[ppfunc()]++ } probe end { foreach (f in n) println(f, " ", n[f]) }' "$1"; }
 
 for kind in pie nopie; do
 	program=$T/shapes-$kind
