@@ -23,6 +23,7 @@
 #define CODE_MOST (1u << 20)
 #define NEAR_SMALL 32u /* bytes of a function that may need its neighbours */
 #define NEAR_MOST 65536u
+#define PADS_MOST 1024u
 #define INT3 0xcc
 #define ENDBR_SIZE 4u
 
@@ -231,6 +232,20 @@ static void find_near(const struct group *g, struct patch_request *r, uint64_t *
 	}
 }
 
+/* Handlers of exceptions are entered behind the code's back; no function begins with one. */
+static void find_pads(const struct group *g, struct patch_request *r)
+{
+	uint64_t *pads = arena_array(g->p->session->scratch, uint64_t, PADS_MOST);
+	struct elf_file *f;
+
+	if (!r->check_start || elf_open(g->p->session->elf, g->m->file->path, &f))
+		return;
+	r->n_entries = elf_landing_pads(f, g->address - g->m->bias, pads, PADS_MOST);
+	for (uint32_t i = 0; i < r->n_entries; i++)
+		pads[i] += g->m->bias;
+	r->entries = pads;
+}
+
 /* Bytes around the site, as the planner wants them. */
 static void read_code(const struct group *g, struct patch_request *r)
 {
@@ -380,6 +395,7 @@ static void plan_patch(struct group *g)
 
 	r.own_int3 = is_own_int3(g);
 	r.check_start = !(p->session->bundle->sites.p[g->sites[0]].flags & CTL_SITE_ENTRY);
+	find_pads(g, &r);
 	read_code(g, &r);
 	remember_code(g, &patch);
 	if (g->below) {

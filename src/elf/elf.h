@@ -71,6 +71,13 @@ void elf_each_function(struct elf_file *f, const char *glob,
 bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, uint64_t *start,
 		     uint64_t *end);
 
+/*
+ * Where an exception thrown through the function that holds the address may be caught or cleaned up
+ * after: up to `most` addresses into out, in no order, some of them twice. From the call-site table of
+ * .gcc_except_table (Itanium C++ ABI, Exception Handling, level II). How many.
+ */
+uint32_t elf_landing_pads(const struct elf_file *f, uint64_t address, uint64_t *out, uint32_t most);
+
 /* ---- SDT markers (.note.stapsdt, version 3) ------------------------------------------------- */
 
 /* One operand of a marker as its note spells it, decoded. */

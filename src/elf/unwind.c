@@ -95,14 +95,20 @@ static uint64_t take_length(struct cursor *c)
 	return length;
 }
 
-/* The 'R' encoding of the CIE at an address; false if the CIE is not understood. */
-static bool cie_encoding(const struct elf_file *f, uint64_t address, uint8_t *out)
+/* How the FDEs of a CIE write addresses. */
+struct encodings {
+	uint8_t code, lsda; /* DW_EH_PE_*; lsda DW_EH_PE_omit: there is none */
+	bool augmented; /* FDEs have augmentation data */
+};
+
+/* From the 'R' and 'L' of the CIE at an address; false if the CIE is not understood. */
+static bool cie_encodings(const struct elf_file *f, uint64_t address, struct encodings *out)
 {
 	struct cursor c = cursor_at(f, address);
 	char augmentation[8] = { 0 };
 	uint8_t version;
 
-	*out = DW_EH_PE_absptr;
+	*out = (struct encodings){ DW_EH_PE_absptr, DW_EH_PE_omit, false };
 	if (!take_length(&c) || take(&c, 4) != 0)
 		return false;
 	version = (uint8_t)take(&c, 1);
@@ -121,12 +127,13 @@ static bool cie_encoding(const struct elf_file *f, uint64_t address, uint8_t *ou
 		take_leb128(&c);
 	if (augmentation[0] != 'z')
 		return !c.bad && !augmentation[0];
+	out->augmented = true;
 	take_leb128(&c);
 	for (const char *letter = augmentation + 1; *letter && !c.bad; letter++) {
 		if (*letter == 'R')
-			*out = (uint8_t)take(&c, 1);
+			out->code = (uint8_t)take(&c, 1);
 		else if (*letter == 'L')
-			take(&c, 1);
+			out->lsda = (uint8_t)take(&c, 1);
 		else if (*letter == 'P')
 			take_encoded(&c, (uint8_t)take(&c, 1) & 0x0f, 0);
 	}
@@ -140,8 +147,8 @@ static bool cie_encoding(const struct elf_file *f, uint64_t address, uint8_t *ou
 static bool entry_read(const struct elf_file *f, uint64_t *address, uint64_t *start, uint64_t *end)
 {
 	struct cursor c = cursor_at(f, *address);
+	struct encodings encodings;
 	uint64_t back, here;
-	uint8_t encoding;
 
 	*start = *end = 0;
 	if (!take_length(&c))
@@ -149,23 +156,25 @@ static bool entry_read(const struct elf_file *f, uint64_t *address, uint64_t *st
 	*address = c.address + (uint64_t)(c.end - c.p);
 	here = c.address;
 	back = take(&c, 4);
-	if (!back || !cie_encoding(f, here - back, &encoding) || encoding & DW_EH_PE_indirect)
+	if (!back || !cie_encodings(f, here - back, &encodings) ||
+	    encodings.code & DW_EH_PE_indirect)
 		return true;
-	*start = take_encoded(&c, encoding, 0);
-	*end = *start + take_encoded(&c, encoding & 0x0f, 0);
+	*start = take_encoded(&c, encodings.code, 0);
+	*end = *start + take_encoded(&c, encodings.code & 0x0f, 0);
 	if (c.bad)
 		*start = *end = 0;
 	return true;
 }
 
-/* For files without a sorted table. */
-static bool extent_by_walk(const struct elf_file *f, uint64_t section, uint64_t address,
-			   uint64_t *start, uint64_t *end)
+/* For files without a sorted table: the entry's address, 0 if none holds the address. */
+static uint64_t entry_by_walk(const struct elf_file *f, uint64_t section, uint64_t address)
 {
-	while (entry_read(f, &section, start, end))
-		if (address >= *start && address < *end)
-			return true;
-	return false;
+	uint64_t start, end, entry = section;
+
+	for (; entry_read(f, &section, &start, &end); entry = section)
+		if (address >= start && address < end)
+			return entry;
+	return 0;
 }
 
 /* The FDE whose start is the last at or before the address; 0 none. */
@@ -190,9 +199,10 @@ static uint64_t table_search(const struct cursor *table, uint64_t n, uint64_t da
 	return data + (uint64_t)(int64_t)row[1];
 }
 
-bool elf_unwind_extent(const struct elf_file *f, uint64_t address, uint64_t *start, uint64_t *end)
+/* The FDE that may hold the address; 0 none. */
+static uint64_t entry_find(const struct elf_file *f, uint64_t address)
 {
-	uint64_t header = private_of(f)->eh_frame_hdr, n, section, entry;
+	uint64_t header = private_of(f)->eh_frame_hdr, n, section;
 	struct cursor c = cursor_at(f, header);
 	uint8_t version, encodings[3];
 	Elf64_Shdr s;
@@ -202,13 +212,68 @@ bool elf_unwind_extent(const struct elf_file *f, uint64_t address, uint64_t *sta
 		encodings[i] = (uint8_t)take(&c, 1);
 	section = take_encoded(&c, encodings[0], header);
 	n = take_encoded(&c, encodings[1], header);
-	if (c.bad || version != 1) {
-		if (!elf_section_find(f, ".eh_frame", &s))
-			return false;
-		return extent_by_walk(f, s.sh_addr, address, start, end);
-	}
+	if (c.bad || version != 1)
+		return elf_section_find(f, ".eh_frame", &s) ? entry_by_walk(f, s.sh_addr, address) : 0;
 	if (encodings[2] != (DW_EH_PE_datarel | DW_EH_PE_sdata4) || n > (uint64_t)(c.end - c.p) / 8)
-		return extent_by_walk(f, section, address, start, end);
-	entry = table_search(&c, n, header, address);
+		return entry_by_walk(f, section, address);
+	return table_search(&c, n, header, address);
+}
+
+bool elf_unwind_extent(const struct elf_file *f, uint64_t address, uint64_t *start, uint64_t *end)
+{
+	uint64_t entry = entry_find(f, address);
+
 	return entry && entry_read(f, &entry, start, end) && address >= *start && address < *end;
+}
+
+/* ---- landing pads ---------------------------------------------------------------------------- */
+
+/* The language-specific data of an FDE; 0 none. *start: of the function. */
+static uint64_t lsda_of(const struct elf_file *f, uint64_t entry, uint64_t *start)
+{
+	struct cursor c = cursor_at(f, entry);
+	struct encodings encodings;
+	uint64_t here, back, end, at;
+
+	if (!entry || !take_length(&c))
+		return 0;
+	here = c.address;
+	back = take(&c, 4);
+	if (!back || !cie_encodings(f, here - back, &encodings) || !encodings.augmented ||
+	    encodings.lsda == DW_EH_PE_omit || encodings.code & DW_EH_PE_indirect)
+		return 0;
+	*start = take_encoded(&c, encodings.code, 0);
+	end = *start + take_encoded(&c, encodings.code & 0x0f, 0);
+	take_leb128(&c);
+	at = c.address;
+	back = take_encoded(&c, encodings.lsda, 0);
+	/* Nought stays nought, relative or not. */
+	return c.bad || end <= *start || back == at ? 0 : back;
+}
+
+uint32_t elf_landing_pads(const struct elf_file *f, uint64_t address, uint64_t *out, uint32_t most)
+{
+	uint64_t base = 0, end, size;
+	struct cursor c = cursor_at(f, lsda_of(f, entry_find(f, address), &base));
+	uint8_t encoding = (uint8_t)take(&c, 1);
+	uint32_t n = 0;
+
+	if (encoding != DW_EH_PE_omit)
+		base = take_encoded(&c, encoding, 0);
+	if (take(&c, 1) != DW_EH_PE_omit) /* of types: they are at the end */
+		take_leb128(&c);
+	encoding = (uint8_t)take(&c, 1);
+	size = take_leb128(&c);
+	end = c.address + size;
+	while (!c.bad && c.address < end && n < most) {
+		uint64_t pad;
+
+		take_encoded(&c, encoding & 0x0f, 0);
+		take_encoded(&c, encoding & 0x0f, 0);
+		pad = take_encoded(&c, encoding & 0x0f, 0);
+		take_leb128(&c); /* action */
+		if (!c.bad && pad)
+			out[n++] = base + pad;
+	}
+	return n;
 }

@@ -143,7 +143,7 @@ struct patch_request {
 	/* Functions before and behind a small one, wholly in `code`: they may make room. */
 	struct patch_range near[2];
 	uint32_t n_near;
-	/* Places that control comes to in ways that code does not show: landing pads, say. */
+	/* Places that control comes to in ways that code does not show: landing pads, say. In no order. */
 	const uint64_t *entries;
 	uint32_t n_entries;
 	/* Reads the process's data, for tables of jumps; NULL: none are read. */

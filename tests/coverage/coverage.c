@@ -265,7 +265,7 @@ static void plan(struct arena *a, const struct world *w, struct patch_space *spa
 				   .n_bodies = 1 };
 	struct patch_plan out;
 	struct error *e;
-	uint64_t available, start = site->address, size = CODE_UNKNOWN;
+	uint64_t available, start = site->address, size = CODE_UNKNOWN, pads[1024];
 
 	if (site->end > site->start) {
 		r.function_start = site->start + w->bias;
@@ -273,6 +273,12 @@ static void plan(struct arena *a, const struct world *w, struct patch_space *spa
 		add_near(w, site, &r);
 		start = r.code_address;
 		size = r.code_size + CODE_BEHIND;
+	}
+	if (kind == STATEMENT) {
+		r.entries = pads;
+		r.n_entries = elf_landing_pads(w->file, site->address, pads, base_count(pads));
+		for (uint32_t i = 0; i < r.n_entries; i++)
+			pads[i] += w->bias;
 	}
 	r.code = elf_bytes(w->file, start, &available);
 	r.code_address = start + w->bias;

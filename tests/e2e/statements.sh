@@ -53,6 +53,23 @@ kind Os -Os -fno-pie -no-pie
 kind O0 -O0
 kind O3 -O3 -fcf-protection=full -march=x86-64-v3
 
+# Exceptions: landing pads are instructions like others.
+if have g++; then
+	target throws throws.cc g++ -O2
+	t all-throws
+	# shellcheck disable=SC2046 # two words
+	"$T/step" $(bounds_of "$T/throws") "$T/throws" | sort >"$W/want"
+	# shellcheck disable=SC2046 # words
+	script_of "$T/throws" $(instructions "$T/throws") >"$W/all.stp"
+	chmod a+r "$W/all.stp"
+	launch_same "$T/throws" "$W/all.stp"
+	sort "$W/out" >"$W/got"
+	cmp -s "$W/want" "$W/got" || bad "counts differ: $(diff "$W/want" "$W/got" | head -6 | tr '\n' '~')"
+	done_t
+else
+	skip_t all-throws "no g++"
+fi
+
 t inside
 inside=
 for a in $(instructions "$T/places-O2"); do

@@ -165,6 +165,41 @@ static void extents_are_known(void **state)
 	close_file(&o);
 }
 
+struct pads {
+	struct elf_file *file;
+	uint32_t functions, pads, outside;
+};
+
+static bool pads_hook(void *user, const struct elf_symbol *s)
+{
+	struct pads *p = user;
+	uint64_t pads[256], start, end;
+	uint32_t n = elf_landing_pads(p->file, s->address, pads, 256);
+	const char *name;
+
+	p->functions += n > 0;
+	p->pads += n;
+	/* Most compilers put them into the cold part of the function. */
+	for (uint32_t i = 0; i < n; i++)
+		p->outside += !elf_function_at(p->file, pads[i], &name, &start, &end);
+	return true;
+}
+
+static void landing_pads_are_in_functions(void **state)
+{
+	struct opened o = open_file("/usr/lib/x86_64-linux-gnu/libstdc++.so.6");
+	struct pads p = { .file = o.file };
+	uint64_t pad;
+
+	(void)state;
+	elf_each_function(o.file, "*", pads_hook, &p);
+	print_message("%u landing pads of %u functions\n", p.pads, p.functions);
+	assert_true(p.functions > 100 && p.pads > p.functions);
+	assert_int_equal(p.outside, 0);
+	assert_int_equal(elf_landing_pads(o.file, 0, &pad, 1), 0);
+	close_file(&o);
+}
+
 /* Every FDE agrees with the size of the symbol that begins there. */
 static bool unwind_hook(void *user, const struct elf_symbol *s)
 {
@@ -584,6 +619,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(closure_equals_ldd),
 		cmocka_unit_test(musl_libraries_are_its_own),
 		cmocka_unit_test(origin_and_chains_of_rpath),
+		cmocka_unit_test(landing_pads_are_in_functions),
 		cmocka_unit_test(damage_never_crashes),
 		cmocka_unit_test(other_files_are_refused),
 	};
