@@ -364,25 +364,43 @@ static void run_thread_variable(struct machine *m)
 	push(m, n);
 }
 
+/* The register that an expression of one operation names, and the type it gives it; -1 none. */
+static int register_named(struct machine *m, Dwarf_Attribute *attribute, struct value *type)
+{
+	Dwarf_Attribute *outer = m->attribute;
+	Dwarf_Op *ops;
+	size_t n;
+
+	if (dwarf_getlocation(attribute, &ops, &n) != 0 || n != 1)
+		return -1;
+	if (ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31)
+		return ops[0].atom - DW_OP_reg0;
+	if (ops[0].atom == DW_OP_regval_type || ops[0].atom == DW_OP_GNU_regval_type) {
+		m->attribute = attribute;
+		*type = typed(m, &ops[0], ops[0].number2);
+		m->attribute = outer;
+	} else if (ops[0].atom != DW_OP_regx) {
+		return -1;
+	}
+	return (int)ops[0].number;
+}
+
 /* The value of what an expression of one register names, when the function was entered. */
 static void run_entry_value(struct machine *m, const Dwarf_Op *op)
 {
-	Dwarf_Attribute attribute;
-	const struct elf_node *n = NULL;
 	const char *why = "an entry value that is not a register is not supported";
-	Dwarf_Op *ops;
-	size_t count;
+	const struct elf_node *n = NULL;
+	struct value type = { 0 };
+	Dwarf_Attribute attribute;
+	int reg = -1;
 
-	if (m->attribute && dwarf_getlocation_attr(m->attribute, op, &attribute) == 0 &&
-	    dwarf_getlocation(&attribute, &ops, &count) == 0 && count == 1) {
-		if (ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31)
-			n = elf_entry_register(m->frame, (unsigned)(ops[0].atom - DW_OP_reg0), &why);
-		else if (ops[0].atom == DW_OP_regx)
-			n = elf_entry_register(m->frame, (unsigned)ops[0].number, &why);
-	}
+	if (m->attribute && dwarf_getlocation_attr(m->attribute, op, &attribute) == 0)
+		reg = register_named(m, &attribute, &type);
+	if (reg >= 0)
+		n = elf_entry_register(m->frame, (unsigned)reg, &why);
 	if (!n)
 		give_up(m, why);
-	push(m, n);
+	push_typed(m, type, n);
 }
 
 static void run_parameter_reference(struct machine *m, const Dwarf_Op *op)

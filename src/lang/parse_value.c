@@ -510,11 +510,12 @@ static struct expr *parse_plain_value(struct parser *p)
 {
 	const struct token *t = lang_peek(p);
 	struct expr *e;
+	bool enclosed = token_is(t, PUNCT1('(')); /* what is behind belongs to all of it */
 
 	if (t->kind == TOKEN_IDENTIFIER && t->text[0] == '$' && !p->histogram)
 		return parse_target(p);
 	e = parse_primary(p);
-	if (!holds_components(e) && peek_component(p))
+	if ((enclosed || !holds_components(e)) && peek_component(p))
 		return parse_autocast(p, e);
 	return e;
 }

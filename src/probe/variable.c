@@ -371,6 +371,12 @@ static struct expr *cast_operator(struct sema_resolver *r, const struct sema_sit
 	/* A pointer type's name is the pointer's own type, any other's what is pointed to. */
 	if (t->kind == ELF_TYPE_POINTER && t->target)
 		t = t->target;
+	/* [i] behind it counts things of the type from there on. */
+	if (w.n && !w.components[0].member && t->kind != ELF_TYPE_ARRAY) {
+		a.type = elf_type_pointer_to(a.file, t);
+		a.value = target->op.args.list.p[0];
+		return finish(&a, &w);
+	}
 	return pointed(&a, t, target->op.args.list.p[0], &w);
 }
 

@@ -77,10 +77,14 @@ probe process.function("plain") {
 	println(@cast($w, "struct whole")->a, " ", @cast(&$w->p, "pair")->b, " ", @cast($w->in->name, "char"))
 	println(@defined($w->a), @defined($w->zz), @defined($nosuch), @defined(@cast(0, "struct none")->x), @defined(p->a), @defined(p->nn))
 	if (@defined($nosuch)) println($nosuch->x); else println("none")
+	println(@cast_sizeof("pair"), " ", @offsetof("struct whole", p) == &$w->p - $w, " ", @container_of(&$w->p, "struct whole", p)->a, " ",
+		@type_defined("struct whole"), @type_defined("struct none"), @type_member_defined("struct whole", grid),
+		@type_member_defined("struct whole", none), " ", @cast($w->many, "struct inner")[1]->q, " ",
+		@cast_module_sizeof("<stdlib.h>", "div_t"), @module_offsetof("<stdlib.h>", "div_t", rem))
 	println(@cast(&$w->in, "div_t", "<stdlib.h>")->quot, " ", @uregister(5) == $w, " ", @uderef(4, $w))
 }
 S
-printf '%s\n' '1 2{.q=3, .name="hello"}8 2 1' '40 8' '1 8 104' 100010 none '3 1 1' >"$W/want"
+printf '%s\n' '1 2{.q=3, .name="hello"}8 2 1' '40 8' '1 8 104' 100010 none '8 1 1 1010 2 84' '3 1 1' >"$W/want"
 launch_same "$T/variables" "$W/auto.stp"
 cmp -s "$W/out" "$W/want" || bad "$(diff "$W/out" "$W/want" | tr '\n' '~')"
 done_t
