@@ -174,6 +174,8 @@ RT_API void rt_task_arguments(struct abi_slot *s, int64_t first, int64_t last, r
 RT_API void rt_environment(struct abi_slot *s, rt_str name, struct abi_string *out); /* as at exec */
 RT_API void rt_module_path(struct abi_slot *s, int64_t address, struct abi_string *out); /* "" if none */
 RT_API int64_t rt_module_offset(struct abi_slot *s, int64_t address); /* from its start; -1 none */
+/* Where the file's beginning is mapped; fails when it is not. */
+RT_API int64_t rt_module_base(struct abi_slot *s, rt_str path);
 
 /* ---- more of the target's memory. width: 2 UTF-16, 4 UTF-32; the result is UTF-8 */
 RT_API void rt_user_string_wide(struct abi_slot *s, int64_t address, int64_t width,

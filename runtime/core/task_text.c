@@ -229,3 +229,22 @@ int64_t rt_module_offset(struct abi_slot *s, int64_t address)
 	return find_mapping((uint64_t)address, &m, &base) ? (int64_t)((uint64_t)address - base)
 							  : -1;
 }
+
+/* A program's first page may be mapped more than once; the lowest is where it begins. */
+int64_t rt_module_base(struct abi_slot *s, rt_str path)
+{
+	struct rt_proc_file f;
+	struct mapping m;
+	bool found = false;
+
+	if (rt_proc_open(&f, 0, "maps")) {
+		while (!found && read_mapping(&f, &m))
+			found = m.offset == 0 && m.length == path->length &&
+				memcmp(m.path, path->text, m.length) == 0;
+		rt_proc_close(&f);
+	}
+	if (found)
+		return (int64_t)m.start;
+	RT_RAISE(s, "the module of the variable is not loaded in this process");
+	return 0;
+}

@@ -367,7 +367,6 @@ static void run_thread_variable(struct machine *m)
 /* The register that an expression of one operation names, and the type it gives it; -1 none. */
 static int register_named(struct machine *m, Dwarf_Attribute *attribute, struct value *type)
 {
-	Dwarf_Attribute *outer = m->attribute;
 	Dwarf_Op *ops;
 	size_t n;
 
@@ -376,9 +375,7 @@ static int register_named(struct machine *m, Dwarf_Attribute *attribute, struct 
 	if (ops[0].atom >= DW_OP_reg0 && ops[0].atom <= DW_OP_reg31)
 		return ops[0].atom - DW_OP_reg0;
 	if (ops[0].atom == DW_OP_regval_type || ops[0].atom == DW_OP_GNU_regval_type) {
-		m->attribute = attribute;
-		*type = typed(m, &ops[0], ops[0].number2);
-		m->attribute = outer;
+		*type = typed(m, &ops[0], ops[0].number2); /* an offset in the same unit */
 	} else if (ops[0].atom != DW_OP_regx) {
 		return -1;
 	}

@@ -134,6 +134,7 @@ static const struct runtime_fact {
 	{ "rt_environment", 0 },
 	{ "rt_module_path", 0 },
 	{ "rt_module_offset", 0 },
+	{ "rt_module_base", FAILS },
 	{ "rt_fp_add", 0 },
 	{ "rt_fp_sub", 0 },
 	{ "rt_fp_mul", 0 },

@@ -99,7 +99,12 @@ static struct expr *operand(struct sema_resolver *r, const struct expr *like, st
 static struct expr *leaf(struct sema_resolver *r, const struct expr *like, const struct elf_node *n)
 {
 	struct sema_operand o = { .size = 8, .base = -1, .index = -1, .scale = 1 };
+	const struct elf_file *other = r->module;
 
+	if (n->kind == ELF_NODE_BIAS && other)
+		return probe_expr_binary(r, like, OP_SUB,
+					 probe_expr_call(r, like, "__module_base", 1, probe_expr_string(r, like, other->path)),
+					 probe_expr_number(r, like, other->n_segments ? (int64_t)(other->segments[0].address - other->segments[0].file_offset) : 0));
 	if (n->kind == ELF_NODE_REGISTER) {
 		o.kind = OPERAND_REGISTER;
 		o.base = (int8_t)n->number;

@@ -19,19 +19,50 @@ static struct elf_file *file_open(struct sema_resolver *r, const char *path)
 	return path && *path && !elf_open(user->elf, path, &f) ? f : NULL;
 }
 
-/* "libc.so.6", "prog" or a path; the probe's own module when it has that name. */
+static const char *last_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Among what a program is loaded with. */
+static struct elf_file *file_among(struct sema_resolver *r, const char *program, const char *name)
+{
+	struct elf_file *f = file_open(r, program);
+	struct probe_user *user = r->user;
+	const char *const *paths;
+	uint32_t n;
+
+	if (!f || elf_needed_closure(user->elf, f, &paths, &n))
+		return NULL;
+	for (uint32_t i = 0; i < n; i++) {
+		struct elf_file *library = file_open(r, paths[i]);
+
+		if (library && (strcmp(last_name(paths[i]), name) == 0 ||
+				(library->soname && strcmp(library->soname, name) == 0)))
+			return library;
+	}
+	return strcmp(last_name(program), name) == 0 ? f : NULL;
+}
+
+/* "libc.so.6", "prog" or a path: of the probe's module, of what it and the command load, by $PATH. */
 static struct elf_file *file_named(struct sema_resolver *r, const struct sema_site *site,
 				   const char *name)
 {
-	const char *path = name, *slash = site ? strrchr(site->module, '/') : NULL;
-	struct probe_user *user = r->user;
-	struct elf_file *own;
+	const char *path = name;
+	struct elf_file *f = NULL;
 
-	if (!strchr(name, '/') && slash && strcmp(slash + 1, name) == 0)
+	if (strchr(name, '/'))
+		return file_open(r, name);
+	if (site && strcmp(last_name(site->module), name) == 0)
 		return file_open(r, site->module);
-	own = site ? file_open(r, site->module) : NULL;
-	if (!strchr(name, '/') && own && !elf_find_library(user->elf, own, name, &path))
-		return file_open(r, path);
+	if (site)
+		f = file_among(r, site->module, name);
+	if (!f && r->options->target_path)
+		f = file_among(r, r->options->target_path, name);
+	if (f)
+		return f;
 	return elf_find_program(r->arena, name, &path) ? NULL : file_open(r, path);
 }
 
@@ -280,18 +311,15 @@ static bool variable_find(struct access *a, const struct sema_site *site, const 
 	return true;
 }
 
+/* Handlers know the load bias of the probe's module; another's is looked up when they run. */
 static bool module_allowed(struct access *a, const struct sema_site *site)
 {
-	if (a->where.place == ELF_PLACE_BYTES || (site && strcmp(site->module, a->file->path) == 0))
-		return true;
-	if (!site)
+	if (!site && a->where.place != ELF_PLACE_BYTES)
 		return probe_access_refuse(a, DIAG_UNSUPPORTED, a->at,
 					   "variables cannot be read in probes that do not run in the target");
-	if (a->where.place == ELF_PLACE_MEMORY && !a->file->is_shared)
-		return true;
-	return probe_access_refuse(a, DIAG_UNSUPPORTED, a->at,
-				   "variables of another module than the probe's are not supported when it is "
-				   "loaded at an address of its own");
+	if (site && strcmp(site->module, a->file->path) != 0)
+		a->resolver->module = a->file;
+	return true;
 }
 
 static struct expr *var_operator(struct sema_resolver *r, const struct sema_site *site,

@@ -125,6 +125,7 @@ struct sema_resolver {
 	VEC(struct sema_point *) out;
 	void *user; /* sema_options.provider_user */
 	struct expr *store; /* variable(): the value to write; NULL: read */
+	const void *module; /* variable(): the provider's, of what is looked up */
 };
 
 /* ---- builtins ------------------------------------------------------------------------- */

@@ -133,6 +133,17 @@ sed "$SED" "$W/out" | sort >"$W/got"
 cmp -s "$W/got" "$W/want" || bad "$(diff "$W/got" "$W/want" | tr '\n' '~')"
 done_t
 
+t other-modules
+mkdir -p "$T/settings.d"
+target settings.d/libsettings.so settings.c gcc -g -O1 -shared -fPIC && target settings settings.c gcc -g -O1 -DPROGRAM -Wl,--no-as-needed -L"$T/settings.d" -lsettings -Wl,-rpath,"$T/settings.d" || exit 1
+launch_same "$T/settings" -e "probe process.function(\"turn\") {
+	println(@var(\"first@settings.c\", \"libsettings.so\")->level, user_string(@var(\"first\", \"$T/settings.d/libsettings.so\")->next->name),
+		@var(\"hidden\", \"libsettings.so\"), \" \", \$n, \" \", @var(\"of_thread\", \"libsettings.so\")) }
+probe process.library(\"libsettings.so\").function(\"bump\") { println(\$x, \$of_thread, \$hidden, \$first\$) }"
+sed "$SED" "$W/out" >"$W/got"
+is output "$(tr '\n' '~' <"$W/got")" '7second13 0 21~02113{.level=7, .name="first", .next=ADDRESS}~7second14 1 21~12114{.level=7, .name="first", .next=ADDRESS}~'
+done_t
+
 t refusals
 refused() {
 	spile -e "probe process.function(\"plain\") { $1 }" -c "$T/variables"
