@@ -46,6 +46,7 @@ lint: all        ## what the compiler does not see; part of the continuous integ
 	tools/check-coverage
 	tools/check-scripts
 	tools/check-manual $(abspath $(BUILD)/spile)
+	tools/tapset-manual check $(abspath $(BUILD)/spile)
 tidy: all        ## advice
 	clang-tidy -p $(BUILD) --quiet $$(git ls-files 'src/*.c')
 coverage: all    ## probe sites of the system by rung

@@ -199,7 +199,9 @@ struct abi_region {
 	/* texts of @entry: in a slot, from texts_offset on, abi_kept, then texts_count entries of text_size bytes */
 	uint64_t texts_offset;
 	uint32_t texts_count, text_size;
-	uint64_t reserved[4];
+	int64_t zone_west; /* local time: seconds west of UTC, when the session began */
+	char zone_name[16]; /* its name, with a NUL */
+	uint64_t reserved[1];
 };
 
 /* Texts that wait in a slot for the return of a function. */
@@ -430,6 +432,7 @@ struct abi_slot {
 #define ABI_RECORD_WARN 4u /* abi_string */
 #define ABI_RECORD_TEXT 5u /* abi_string, printed as is (log, sprint'ed) */
 #define ABI_RECORD_SYSTEM 6u /* abi_string: command for sh -c */
+#define ABI_RECORD_SWITCH 7u /* abi_string, empty: output goes on in another file */
 
 /* Records are 8-aligned; size counts this head and padding. */
 struct abi_record {

@@ -52,6 +52,7 @@ RT_API void rt_sprint_hist(struct abi_slot *s, const struct abi_stat_desc *d, in
 RT_API void rt_log(struct abi_slot *s, rt_str text); /* and a newline */
 RT_API void rt_warn(struct abi_slot *s, rt_str text);
 RT_API void rt_system(struct abi_slot *s, rt_str command);
+RT_API void rt_switch_file(struct abi_slot *s); /* what is printed from now on goes to another file */
 
 /* ---- errors and control */
 RT_API void rt_error(struct abi_slot *s, rt_str text); /* fails, always: error() */
@@ -152,6 +153,8 @@ RT_API int64_t rt_addr(struct abi_slot *s); /* pc of the hit, 0 if none */
 RT_API int64_t rt_register(struct abi_slot *s, rt_str name, int64_t is_signed); /* fails */
 RT_API int64_t rt_argument(struct abi_slot *s, int64_t number, int64_t size, int64_t is_signed); /* 1..; fails */
 RT_API int64_t rt_clock(struct abi_slot *s, int64_t which, int64_t divisor); /* which 0 realtime, 1 monotonic; ns / divisor */
+RT_API int64_t rt_zone_west(struct abi_slot *s); /* seconds */
+RT_API void rt_zone_name(struct abi_slot *s, struct abi_string *out);
 RT_API int64_t rt_cycles(struct abi_slot *s);
 RT_API int64_t rt_randint(struct abi_slot *s, int64_t n); /* fails */
 RT_API int64_t rt_registers_valid(struct abi_slot *s);

@@ -172,6 +172,21 @@ int64_t rt_clock(struct abi_slot *s, int64_t which, int64_t divisor)
 	return divisor > 1 ? ns / divisor : ns;
 }
 
+int64_t rt_zone_west(struct abi_slot *s)
+{
+	return region_of(s)->zone_west;
+}
+
+void rt_zone_name(struct abi_slot *s, struct abi_string *out)
+{
+	const char *name = region_of(s)->zone_name;
+	uint32_t n = 0;
+
+	while (n < sizeof region_of(s)->zone_name - 1 && name[n])
+		n++;
+	put_text(s, name, n, out);
+}
+
 int64_t rt_cycles(struct abi_slot *s)
 {
 	(void)s;

@@ -191,6 +191,11 @@ void rt_system(struct abi_slot *s, rt_str command)
 	rt_print_text(s, ABI_RECORD_SYSTEM, command->text, command->length, false);
 }
 
+void rt_switch_file(struct abi_slot *s)
+{
+	rt_print_text(s, ABI_RECORD_SWITCH, "", 0, false);
+}
+
 /* ---- histograms ------------------------------------------------------------------------------ */
 
 /* One that is too large for a record of numbers goes out as text, piece by piece. */

@@ -14,7 +14,7 @@
 
 static struct utsname machine;
 
-static void prepare(struct cmd_session *s)
+void cmd_prepare(struct cmd_session *s)
 {
 	const struct cmd_options *o = s->options;
 
@@ -256,7 +256,7 @@ static int pass_5(struct cmd_session *s, const struct bundle *b)
 	FILE *out = open_output(s);
 	struct ctl_options c = {
 		.arena = s->arena, .bundle = b, .command = s->command, .command_text = o->command, .pid = o->pid,
-		.out = out, .err = stderr, .verbose = o->verbose[4], .quiet = o->no_warnings,
+		.out = out, .out_path = o->output, .err = stderr, .verbose = o->verbose[4], .quiet = o->no_warnings,
 		.lossless = o->lossless, .suppress_handler_errors = o->suppress_errors, .timing = o->timing,
 		.colour = s->colour, .timeout_ns = o->timeout_ns, .ring_size = o->buffer, .guru = o->guru,
 	};
@@ -326,7 +326,7 @@ int cmd_run(struct cmd_session *s)
 	struct error *e;
 	int status;
 
-	prepare(s);
+	cmd_prepare(s);
 	if (!pass_1(s))
 		return 1;
 	if (s->options->last_pass == 1) {
@@ -355,7 +355,7 @@ int cmd_list(struct cmd_session *s)
 	struct sema_options o;
 	struct source *source;
 
-	prepare(s);
+	cmd_prepare(s);
 	source = source_from_text(s->sources, "<input>", s->options->list, strlen(s->options->list));
 	if (!pass_1(s) || cmd_target_find(s) != NULL)
 		return 1;

@@ -28,6 +28,12 @@ struct cmd_session {
 /* The whole run: an exit status. */
 int cmd_run(struct cmd_session *s);
 int cmd_list(struct cmd_session *s);
+/* dump.c: lists, each sorted, of what the library and the tool offer; names that begin with _ with -v. */
+int cmd_dump_functions(struct cmd_session *s);
+int cmd_dump_types(struct cmd_session *s);
+int cmd_dump_aliases(struct cmd_session *s);
+/* What the passes need of the options and the machine. */
+void cmd_prepare(struct cmd_session *s);
 
 /* tapset.c: parses all .stpm, then all .stp files of the library directories. */
 struct error *cmd_tapset_load(struct cmd_session *s) BASE_MUST_CHECK;

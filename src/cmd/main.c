@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* spile: SystemTap scripts in user space. Reads the command line and starts the passes. */
 #include "cmd/driver.h"
-#include "probe/probe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,25 +14,6 @@ static bool use_colour(const struct cmd_options *o)
 	if (strcmp(o->colour, "auto") == 0)
 		return isatty(STDERR_FILENO) && (!term || strcmp(term, "dumb") != 0) && (!none || !*none);
 	return strcmp(o->colour, "always") == 0;
-}
-
-static void dump_functions(void)
-{
-	const struct sema_builtin *b;
-
-	for (uint32_t i = 0; (b = sema_builtin_at(i)); i++) {
-		printf("%s:%s (", b->name, lang_type_name(b->type));
-		for (uint32_t k = 0; k < b->n_parameters; k++)
-			printf("%s%s", k ? ", " : "", lang_type_name(b->parameters[k]));
-		puts(")");
-	}
-}
-
-static void dump_types(void)
-{
-	for (const struct sema_provider *const *p = probe_providers(); *p; p++)
-		for (const char *const *type = (*p)->types; type && *type; type++)
-			puts(*type);
 }
 
 static int act(struct cmd_session *s)
@@ -53,11 +33,11 @@ static int act(struct cmd_session *s)
 			cmd_error(s, e);
 		return e != NULL;
 	case ACTION_DUMP_FUNCTIONS:
-		dump_functions();
-		return 0;
+		return cmd_dump_functions(s);
 	case ACTION_DUMP_TYPES:
-		dump_types();
-		return 0;
+		return cmd_dump_types(s);
+	case ACTION_DUMP_ALIASES:
+		return cmd_dump_aliases(s);
 	case ACTION_LIST:
 		return cmd_list(s);
 	case ACTION_RUN:

@@ -226,6 +226,18 @@ static bool *flag_of(struct cmd_options *o, enum option_id id)
 	return NULL;
 }
 
+/* Options that only say what is to be done. */
+static const struct {
+	enum option_id id;
+	enum cmd_action action;
+} plain_actions[] = {
+	{ OPTION_HELP, ACTION_HELP },
+	{ OPTION_VERSION, ACTION_VERSION },
+	{ OPTION_DUMP_FUNCTIONS, ACTION_DUMP_FUNCTIONS },
+	{ OPTION_DUMP_TYPES, ACTION_DUMP_TYPES },
+	{ OPTION_DUMP_ALIASES, ACTION_DUMP_ALIASES },
+};
+
 /* An exhaustive switch: one case per option that takes more than a flag; the rest means nothing here. */
 static bool take(struct parse *p, enum option_id id, const char *value)
 {
@@ -236,11 +248,10 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 		*flag = true;
 		return true;
 	}
+	for (size_t i = 0; i < base_count(plain_actions); i++)
+		if (plain_actions[i].id == id)
+			return set_action(p, plain_actions[i].action);
 	switch ((int)id) {
-	case OPTION_HELP:
-		return set_action(p, ACTION_HELP);
-	case OPTION_VERSION:
-		return set_action(p, ACTION_VERSION);
 	case OPTION_SCRIPT:
 		return set_script(p, value);
 	case OPTION_EXTRA:
@@ -280,10 +291,6 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 	case OPTION_COLOUR:
 	case OPTION_COLOUR_UK:
 		return set_colour(p, value);
-	case OPTION_DUMP_FUNCTIONS:
-		return set_action(p, ACTION_DUMP_FUNCTIONS);
-	case OPTION_DUMP_TYPES:
-		return set_action(p, ACTION_DUMP_TYPES);
 	case OPTION_COMPATIBLE:
 		return set_compatible(p, value);
 	case OPTION_RUNTIME:

@@ -22,6 +22,7 @@ struct ctl_options {
 	const char *command_text; /* as given to -c */
 	uint32_t pid; /* -x */
 	FILE *out; /* script output: stdout or -o */
+	const char *out_path; /* of -o, or NULL */
 	FILE *err; /* messages */
 	int verbose;
 	bool quiet; /* -w: no warnings */

@@ -2,6 +2,7 @@
 /* What records say: text for the output, errors, warnings, commands. */
 #include "ctl/print.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
@@ -170,6 +171,21 @@ void ctl_commands_finish(struct ctl_session *s)
 	}
 }
 
+/* What is printed from now on goes to PATH.1, PATH.2 ... of -o PATH. */
+static void switch_output(struct ctl_session *s)
+{
+	const char *path;
+
+	if (!s->options->out_path)
+		return;
+	ctl_flush(s);
+	path = arena_printf(s->arena, "%s.%u", s->options->out_path, ++s->output_files);
+	if (!freopen(path, "we", s->options->out)) {
+		s->output_failed = true;
+		fprintf(s->options->err, "ERROR: cannot write '%s': %s\n", path, strerror(errno));
+	}
+}
+
 /* ---- records --------------------------------------------------------------------------------- */
 
 static void print_error(struct ctl_session *s, const struct abi_string *text, uint32_t where)
@@ -208,6 +224,9 @@ static bool print_string(struct ctl_session *s, const struct abi_record *r)
 		break;
 	case ABI_RECORD_SYSTEM:
 		start_command(s, text);
+		break;
+	case ABI_RECORD_SWITCH:
+		switch_output(s);
 		break;
 	default:
 		buf_add(&s->output, text->text, text->length);
@@ -252,6 +271,7 @@ void ctl_print_record(struct ctl_session *s, const struct abi_record *r, uint32_
 	case ABI_RECORD_WARN:
 	case ABI_RECORD_TEXT:
 	case ABI_RECORD_SYSTEM:
+	case ABI_RECORD_SWITCH:
 		good = print_string(s, copy);
 		break;
 	default:

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ctl/session.h"
@@ -65,6 +66,18 @@ static void set_limits(const struct ctl_session *s, struct abi_region *r)
 	r->tool_pid = (uint32_t)getpid();
 }
 
+/* What a target could not find out for itself. */
+static void set_zone(struct abi_region *r)
+{
+	time_t now = time(NULL);
+	struct tm local;
+
+	if (!localtime_r(&now, &local))
+		return;
+	r->zone_west = -local.tm_gmtoff;
+	snprintf(r->zone_name, sizeof r->zone_name, "%s", local.tm_zone ? local.tm_zone : "");
+}
+
 static struct error *map_region(struct ctl_session *s, const struct abi_region *head)
 {
 	char name[64];
@@ -97,6 +110,7 @@ struct error *ctl_region_create(struct ctl_session *s)
 
 	lay_out_slots(s, &head);
 	set_limits(s, &head);
+	set_zone(&head);
 	if (s->target)
 		head.target_pid = (uint32_t)s->target->proc->pid;
 	/* The tool has the first slot. */

@@ -125,6 +125,7 @@ struct ctl_session {
 	size_t record_cap;
 	VEC(pid_t) commands; /* system() in the background */
 	bool output_failed, corrupt_told;
+	uint32_t output_files; /* times that the output was switched */
 	struct arena *scratch; /* for one plan at a time */
 	uint64_t start_ticks; /* when the tool began, as /proc counts */
 	struct map *warned; /* texts of warn() told already */

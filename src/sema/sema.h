@@ -143,8 +143,9 @@ struct sema_builtin {
 	enum lang_type type; /* UNKNOWN: no value */
 	uint8_t n_parameters;
 	enum lang_type parameters[6];
+	const char *names[6]; /* of the parameters */
 	uint32_t flags;
-	const char *runtime; /* "rt_strlen" */
+	const char *runtime; /* "rt_strlen"; NULL: a constant of each probe, found before calls are */
 	/* constants appended after the script's arguments */
 	uint8_t n_extra;
 	int64_t extra[3];

@@ -16,6 +16,35 @@ spile --dump-functions
 ok_rc
 has "$W/target" '^user_string'
 has "$W/target" '^tid:long \(\)$'
+has "$W/target" '^text_strn:string \(input:string, len:long, quoted:long\)$'
+has "$W/target" '^ansi_set_color:unknown \(fg:long, bg:long\)$'
+has "$W/target" '^set_user_int:unknown \(addr:long, val:long\) /\* guru \*/$'
+has "$W/target" '^pn:string \(\)$'
+hasnot "$W/target" '^_'
+hasnot "$W/target" '^ipv6_text'
+sort -c "$W/target" || bad "not sorted"
+spile -v --dump-functions
+has "$W/target" '^_sys_open_flag_str:string \(value:long\)$'
+done_t
+
+t dump-probe-aliases
+mkdir -p "$W/more"
+cat >"$W/more/a.stp" <<'S'
+probe some.thing = never, begin(3)? {}
+probe a.b = a.c {}
+probe _a.c = begin {}
+S
+chmod -R a+rX "$W/more"
+spile -I "$W/more" --dump-probe-aliases
+ok_rc
+is "lines of ours" "$(grep -v '^init = \|^oneshot = ' "$W/target" | grep -E '^(some|a|_a)\.' | tr '\n' '~')" 'a.b = a.c~some.thing = never, begin(3)?~'
+has "$W/target" '^init = begin\(-9223372036854775808\)$'
+spile -v -I "$W/more" --dump-probe-aliases
+has "$W/target" '^_a.c = begin$'
+echo 'probe x = ' >"$W/more/b.stp"
+spile -I "$W/more" --dump-functions
+is "status of a library that cannot be read" "$RC" 1
+has "$W/err" 'parse error'
 done_t
 
 t version

@@ -26,6 +26,12 @@ __attribute__((noinline, noclone)) void visit(const void *a, const void *b, cons
 	__asm__ volatile("" ::"r"(a), "r"(b), "r"(c), "r"(d), "r"(e) : "memory");
 }
 
+__attribute__((noinline, noclone)) long take(int a, unsigned b, long c, short d, char *e, long long f, long g, int h)
+{
+	__asm__ volatile("" ::"r"(a), "r"(b), "r"(c), "r"(e), "r"(f), "m"(g), "m"(h), "r"(d) : "memory");
+	return g + h;
+}
+
 int main(int argc, char **argv)
 {
 	int rounds = argc > 1 ? atoi(argv[1]) : 1;
@@ -33,6 +39,7 @@ int main(int argc, char **argv)
 	signal(SIGUSR1, count_signal);
 	for (int i = 0; i < rounds; i++) {
 		visit(wide16, wide32, broken16, broken32, &numbers);
+		take(-1, 4000000000u, -2, -3, numbers.text, 1ll << 40, -7, -8);
 		if (argc > 2)
 			usleep(200000);
 		printf("%d %d %d %lld %s %s\n", numbers.c, numbers.s, numbers.i, (long long)numbers.l, numbers.text,
