@@ -50,6 +50,7 @@ RT_API void rt_print_hist(struct abi_slot *s, int64_t format, const struct abi_s
 RT_API void rt_sprint_hist(struct abi_slot *s, const struct abi_stat_desc *d, int64_t hist_kind,
 			   const struct abi_stat *v, struct abi_string *out); /* fails */
 RT_API void rt_log(struct abi_slot *s, rt_str text); /* and a newline */
+RT_API void rt_put(struct abi_slot *s, rt_str text); /* as it is */
 RT_API void rt_warn(struct abi_slot *s, rt_str text);
 RT_API void rt_system(struct abi_slot *s, rt_str command);
 RT_API void rt_switch_file(struct abi_slot *s); /* what is printed from now on goes to another file */

@@ -181,6 +181,11 @@ void rt_log(struct abi_slot *s, rt_str text)
 	rt_print_text(s, ABI_RECORD_TEXT, text->text, text->length, true);
 }
 
+void rt_put(struct abi_slot *s, rt_str text)
+{
+	rt_print_text(s, ABI_RECORD_TEXT, text->text, text->length, false);
+}
+
 void rt_warn(struct abi_slot *s, rt_str text)
 {
 	rt_print_text(s, ABI_RECORD_WARN, text->text, text->length, false);

@@ -165,6 +165,22 @@ struct bundle {
 	uint64_t stack_size; /* least machine stack per slot, for handlers in full form */
 };
 
+/* Code that was made elsewhere (embedded C): becomes part of the code, at an offset that is a multiple of 64. */
+struct bundle_embedded {
+	const uint8_t *bytes;
+	uint32_t size;
+	VEC(struct bundle_embedded_entry {
+		const char *name;
+		uint32_t offset;
+	}) entries;
+	/* 8 bytes at offset: the address of a runtime function or, name NULL, of byte `addend` of the code */
+	VEC(struct bundle_embedded_word {
+		uint32_t offset;
+		const char *name;
+		int64_t addend;
+	}) words;
+};
+
 struct bundle *bundle_create(struct arena *a);
 struct error *bundle_save(const struct bundle *b, const char *path) BASE_MUST_CHECK;
 struct error *bundle_load(struct arena *a, const char *path, struct bundle **out) BASE_MUST_CHECK;

@@ -2,6 +2,7 @@
 /* The driver: passes 1 to 5 in order; each may be the last one asked for. */
 #include "cmd/driver.h"
 #include "elf/elf.h"
+#include "embed/embed.h"
 #include "gen/gen.h"
 #include "ir/ir.h"
 #include "probe/probe.h"
@@ -282,16 +283,31 @@ static int pass_5(struct cmd_session *s, const struct bundle *b)
 	return status;
 }
 
+/* The C in the script, by the system's compiler; false after a message. */
+static bool compile_embedded(struct cmd_session *s, struct sema_program *p, struct gen_limits *l,
+			     struct bundle_embedded **out)
+{
+	struct embed_options o = { s->arena, s->sources, &s->diags, l->max_string, stderr };
+	struct error *e;
+
+	e = embed_compile(&o, p, out);
+	if (e)
+		cmd_error(s, e);
+	return !e && cmd_pass_check(s, 3);
+}
+
 /* Passes 3 to 5 of a checked program. */
-static int compile_and_run(struct cmd_session *s, const struct sema_program *p)
+static int compile_and_run(struct cmd_session *s, struct sema_program *p)
 {
 	const struct cmd_options *o = s->options;
+	struct bundle_embedded *embedded;
 	struct gen_limits limits;
 	struct ir_module *m;
 	struct bundle *b;
 
-	if (!read_limits(o, &limits))
+	if (!read_limits(o, &limits) || !compile_embedded(s, p, &limits, &embedded))
 		return 1;
+	limits.embedded = embedded;
 	m = pass_3(s, p, &limits);
 	if (!m || !read_nesting(o, m, &limits))
 		return 1;

@@ -66,7 +66,7 @@ static const char *native_line(struct arena *a, const struct sema_builtin *f)
 	buf_init(&b, a);
 	buf_addf(&b, "%s:%s (", f->name, lang_type_name(f->type));
 	for (uint32_t i = 0; i < f->n_parameters; i++)
-		add_parameter(&b, f->names[i], f->parameters[i], i == 0);
+		add_parameter(&b, f->names[i] ? f->names[i] : "value", f->parameters[i], i == 0);
 	buf_addf(&b, ")%s", f->flags & BUILTIN_GURU ? " /* guru */" : "");
 	return buf_str(&b);
 }

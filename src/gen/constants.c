@@ -110,6 +110,33 @@ static void add_statdescs(struct gen *g)
 						    sizeof(struct abi_stat_desc));
 }
 
+static void add_embedded(struct gen *g, const struct bundle_embedded *e)
+{
+	code_align(g->code, 64, 0);
+	g->embedded = g->code->n;
+	code_bytes(g->code, e->bytes, e->size);
+	vec_each(w, &e->words) {
+		struct bundle_reloc r = { .kind = RELOC_CODE_ABS64, .offset = g->embedded + w->offset,
+					  .addend = w->addend + g->embedded };
+
+		if (w->name) {
+			r.kind = RELOC_RUNTIME_ABS64;
+			r.symbol = bundle_runtime_symbol(g->b, w->name);
+			r.addend = 0;
+		}
+		vec_push(g->arena, &g->code->relocs, r);
+	}
+}
+
+uint32_t gen_embedded_entry(const struct gen *g, const char *name)
+{
+	if (g->limits->embedded)
+		vec_each(e, &g->limits->embedded->entries)
+			if (strcmp(e->name, name) == 0)
+				return g->embedded + e->offset;
+	return 0;
+}
+
 void gen_constants(struct gen *g)
 {
 	const struct ir_module *m = g->m;
@@ -133,6 +160,8 @@ void gen_constants(struct gen *g)
 	add_statdescs(g);
 	add_locks(g);
 	gen_probes(g);
+	if (g->limits->embedded)
+		add_embedded(g, g->limits->embedded);
 	code_align(g->code, 64, 0);
 	g->b->text_offset = g->code->n;
 }

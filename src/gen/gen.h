@@ -20,6 +20,7 @@ struct gen_limits {
 	uint32_t max_errors, max_skipped;
 	bool want_listing;
 	bool no_inline; /* tests: full form only */
+	const struct bundle_embedded *embedded; /* what CALLs of embedded C find; or NULL */
 };
 struct bundle *gen_bundle(struct arena *a, const struct ir_module *m, const struct gen_limits *l);
 

@@ -116,6 +116,7 @@ struct gen {
 	struct gen_facts *facts; /* per function */
 	/* offsets in code; 0: none */
 	uint32_t *strings, *formats, *regexes, *statdescs, *locks;
+	uint32_t embedded; /* offset in code of limits->embedded */
 	uint32_t table_literal; /* 8 bytes: address of the slot table */
 	uint32_t *functions; /* script functions, once emitted */
 	uint32_t raise; /* helper: rt_raise that keeps caller-saved registers */
@@ -136,6 +137,8 @@ struct gen {
 uint32_t gen_string_size(const struct gen *g);
 /* Globals, shards and frames: everything of the region that does not depend on code. */
 void gen_layout(struct gen *g);
+/* Offset in code of a piece of embedded C; 0: it is a runtime function. */
+uint32_t gen_embedded_entry(const struct gen *g, const char *name);
 /* Literals, formats, lock lists, descriptions, at the front of the code. */
 void gen_constants(struct gen *g);
 /* Offset of an abi_string in the code, made if new; 0 for NULL. Only while constants are made. */

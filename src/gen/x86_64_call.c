@@ -101,10 +101,15 @@ static void take_result(struct unit *u, const struct ir_ins *ins)
 
 void unit_call(struct unit *u, const struct ir_ins *ins)
 {
+	uint32_t embedded = gen_embedded_entry(u->g, ins->name);
+
 	pass_on_stack(u, ins, 1);
 	pass_in_registers(u, ins, 1);
 	code_move(u->c, ABI_RDI, u->slot);
-	code_call_runtime(u->c, bundle_runtime_symbol(u->g->b, ins->name));
+	if (embedded)
+		code_call_code(u->c, embedded);
+	else
+		code_call_runtime(u->c, bundle_runtime_symbol(u->g->b, ins->name));
 	take_result(u, ins);
 }
 

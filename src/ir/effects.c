@@ -108,9 +108,14 @@ static void scan_assign(struct scan *s, const struct expr *e, bool used)
 
 static void scan_call(struct scan *s, const struct expr *e)
 {
+	const struct sema_embedded *c = e->call.builtin ? e->call.builtin->embedded : NULL;
+
 	scan_list(s, &e->call.args);
 	if (e->call.builtin && e->call.builtin->flags & BUILTIN_MATCH)
 		s->uses->asks_match = true;
+	for (uint32_t i = 0; c && i < c->globals.n; i++)
+		scan_place(s, e->call.args.list.p[c->builtin.n_parameters + i],
+			   c->globals.p[i].write ? USE_READ | USE_WRITE : USE_READ);
 	for (const struct sema_function *f = e->call.function; f; f = f->next_overload)
 		vec_push(s->arena, &s->uses->calls, f->index);
 }

@@ -81,17 +81,40 @@ void ir_lower_next_overload(struct build *b, const struct stmt *s)
 
 /* ---- native functions ----------------------------------------------------------- */
 
+/* Of the variables that embedded C may use. */
+static uint32_t add_addresses(struct build *b, const struct expr *e, uint32_t *args, uint32_t n)
+{
+	vec_each(g, &e->call.builtin->embedded->globals)
+		args[n++] = g->write ? ir_global_write(b, g->variable) : ir_global_read(b, g->variable);
+	return n;
+}
+
+/* STAP_NEXT: the following overload, if the code said so. */
+static void pass_on(struct build *b, const struct expr *e)
+{
+	uint32_t next = ir_block_cold(b), stay = ir_block_new(b);
+	struct stmt at = { .kind = STMT_NEXT, .span = e->token };
+
+	ir_emit_branch(b, ir_emit_member(b, IR_SLOT, offsetof(struct abi_slot, context_flags), 8), next, stay);
+	ir_block_open(b, next);
+	ir_lower_next_overload(b, &at);
+	ir_emit_jump(b, stay);
+	ir_block_open(b, stay);
+}
+
 static uint32_t call_builtin(struct build *b, const struct expr *e, uint32_t buffer)
 {
 	const struct sema_builtin *builtin = e->call.builtin;
-	uint32_t n = e->call.args.list.n, flags = 0, d;
-	uint32_t *args = arena_array(b->lower->arena, uint32_t, n + builtin->n_extra + 1);
+	uint32_t n = builtin->n_parameters, flags = 0, d;
+	uint32_t *args = arena_array(b->lower->arena, uint32_t, e->call.args.list.n + builtin->n_extra + 1);
 
 	for (uint32_t i = 0; i < n; i++)
 		args[i] = ir_hold_list(b, ir_lower_value(b, e->call.args.list.p[i]),
 				       e->call.args.list.p[i], &e->call.args, i + 1);
 	for (uint32_t i = 0; i < builtin->n_extra; i++)
 		args[n++] = ir_emit_const(b, builtin->extra[i]);
+	if (builtin->embedded)
+		n = add_addresses(b, e, args, n);
 	if (builtin->type == TYPE_STRING)
 		args[n++] = buffer == IR_NONE ? ir_buffer_new(b) : buffer;
 	else if (builtin->flags & BUILTIN_PURE && !(builtin->flags & BUILTIN_FAILS))
@@ -99,6 +122,8 @@ static uint32_t call_builtin(struct build *b, const struct expr *e, uint32_t buf
 	d = ir_emit_call_list(b, builtin->runtime, flags, args, n);
 	if (builtin->flags & BUILTIN_FAILS)
 		ir_emit_check(b, e->token);
+	if (builtin->flags & BUILTIN_MAY_PASS)
+		pass_on(b, e);
 	if (builtin->flags & BUILTIN_READS_MEMORY)
 		b->function.reads_memory = true;
 	return builtin->type == TYPE_STRING ? buffer : d;

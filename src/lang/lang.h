@@ -306,6 +306,7 @@ struct function_decl {
 	struct stmt *body; /* NULL: embedded */
 	const char *embedded;
 	uint32_t embedded_length;
+	struct span embedded_span; /* of %{ */
 	bool is_private;
 	struct lang_file *file;
 };

@@ -324,6 +324,7 @@ static void parse_body(struct parser *p, struct function_decl *f)
 
 		f->embedded = t->text;
 		f->embedded_length = t->length;
+		f->embedded_span = t->span;
 		return;
 	}
 	p->in_function = true;

@@ -22,14 +22,6 @@ static struct lang_variable *parameter_new(struct sema *s, const struct lang_var
 	return v;
 }
 
-static struct stmt *body_of(struct sema *s, const struct function_decl *d)
-{
-	if (d->body)
-		return lang_clone_stmt(s->arena, d->body);
-	sema_error(s, DIAG_EMBEDDED, d->span,
-		   "embedded C function '%s' is not supported in this version", d->name);
-	return lang_stmt_new(s->arena, STMT_EMPTY, d->span);
-}
 
 static struct sema_function *function_new(struct sema *s, struct function_decl *d)
 {
@@ -43,7 +35,7 @@ static struct sema_function *function_new(struct sema *s, struct function_decl *
 	f->parameters = arena_array(s->arena, struct lang_variable *, d->parameters.n);
 	for (uint32_t i = 0; i < d->parameters.n; i++)
 		f->parameters[i] = parameter_new(s, d->parameters.p[i], i);
-	f->body = body_of(s, d);
+	f->body = d->body ? lang_clone_stmt(s->arena, d->body) : sema_embedded_body(s, f);
 	return f;
 }
 
@@ -86,7 +78,7 @@ static bool find_next(struct lang_walker *w, struct stmt **t)
 static bool says_next(const struct sema_function *f)
 {
 	struct stmt *body = f->body;
-	bool found = false;
+	bool found = sema_embedded_says_next(f->decl);
 	struct lang_walker w = { .user = &found, .stmt = find_next };
 
 	lang_walk_stmt(&w, &body);

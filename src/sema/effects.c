@@ -162,6 +162,16 @@ static bool is_read_by(const struct expr *assign, bool used)
 	return used || is_local_place(assign->assign.left);
 }
 
+static void use_call(const struct expr *e)
+{
+	const struct sema_embedded *c = e->call.builtin ? e->call.builtin->embedded : NULL;
+
+	use_list(&e->call.args);
+	if (c)
+		vec_each(g, &c->globals)
+			g->variable->is_written |= g->write;
+}
+
 /* An exhaustive switch over the kinds of expressions. used: somebody wants the value. */
 static void use_expr(const struct expr *e, bool used)
 {
@@ -201,7 +211,7 @@ static void use_expr(const struct expr *e, bool used)
 		use_expr(e->regex.subject, true);
 		return;
 	case EXPR_CALL:
-		use_list(&e->call.args);
+		use_call(e);
 		return;
 	case EXPR_PRINT:
 		use_list(&e->print.args);

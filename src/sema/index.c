@@ -208,6 +208,7 @@ void sema_library_use(struct sema *s, const struct lang_file *f)
 	if (!f || !f->source->is_library || map_find_u64(s->files_used, (uintptr_t)f))
 		return;
 	map_put_u64(s->files_used, (uintptr_t)f, s);
+	sema_embedded_add_file(s, f);
 	vec_each(d, &f->probes)
 		sema_points_expand(s, *d);
 }

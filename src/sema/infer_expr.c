@@ -361,6 +361,20 @@ static void infer_script_call(struct sema_infer *i, struct expr *e, enum lang_ty
 	e->detail = head->detail;
 }
 
+/* Embedded C tells no types: those of its call are those of whoever calls the function, and of who takes the value. */
+static void learn_embedded(struct sema_infer *i, const struct expr *e, enum lang_type want)
+{
+	struct sema_builtin *b = (struct sema_builtin *)e->call.builtin; /* made for this call alone */
+
+	for (uint32_t k = 0; k < b->n_parameters; k++)
+		if (b->parameters[k] == TYPE_UNKNOWN)
+			b->parameters[k] = e->call.args.list.p[k]->type;
+	if (b->type != TYPE_UNKNOWN || !b->embedded->gives_value || want == TYPE_UNKNOWN)
+		return;
+	b->type = want;
+	i->changed = true;
+}
+
 static void infer_call(struct sema_infer *i, struct expr *e, enum lang_type want, bool used)
 {
 	const struct sema_builtin *b = e->call.builtin;
@@ -368,11 +382,13 @@ static void infer_call(struct sema_infer *i, struct expr *e, enum lang_type want
 	if (b) {
 		for (uint32_t k = 0; k < b->n_parameters; k++)
 			sema_infer_expr(i, e->call.args.list.p[k], b->parameters[k]);
+		if (b->embedded)
+			learn_embedded(i, e, want);
 		e->type = b->type;
 	} else {
 		infer_script_call(i, e, want);
 	}
-	if (e->type == TYPE_UNKNOWN && used)
+	if (e->type == TYPE_UNKNOWN && used && !(b && b->embedded && b->embedded->gives_value))
 		sema_infer_unresolved(i, e->token);
 	else if (want != TYPE_UNKNOWN && e->type != TYPE_UNKNOWN && e->type != want)
 		sema_infer_mismatch(i, e, want, e->type);

@@ -72,7 +72,17 @@ struct sema {
 	/* the last text of a probe without aliases */
 	const struct probe_decl *derived;
 	const char *derivation;
+	uint32_t n_embedded; /* pieces of embedded C so far */
 };
+
+/* ---- embedded.c: calls in the place of embedded C */
+struct stmt *sema_embedded_body(struct sema *s, const struct sema_function *f);
+struct expr *sema_embedded_expr(struct sema *s, const struct expr *from, const struct lang_file *file);
+void sema_embedded_stmt(struct sema *s, struct stmt *t, const struct lang_file *file); /* in place */
+struct expr *sema_embedded_const(struct sema *s, const struct expr *from);
+bool sema_embedded_says_next(const struct function_decl *d);
+/* What a file says in C outside of functions. */
+void sema_embedded_add_file(struct sema *s, const struct lang_file *f);
 
 /* ---- sema.c: messages */
 /* Adds ": identifier 'x'" for the token at `at`. NULL when muted or said before. */

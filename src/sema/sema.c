@@ -242,6 +242,8 @@ struct sema_program *sema_check(const struct sema_options *o, struct lang_file *
 		vec_each(d, &user[i]->probes)
 			sema_points_expand(&s, *d);
 	sema_leaves_derive(&s);
+	for (uint32_t i = 0; i < n_user; i++)
+		sema_embedded_add_file(&s, user[i]);
 	if (!s.diags->errors)
 		check_bodies(&s);
 	return s.program;

@@ -136,6 +136,7 @@ struct sema_resolver {
 #define BUILTIN_GURU 8u
 #define BUILTIN_MATCH 32u /* asks about the last match of the handler */
 #define BUILTIN_READS_MEMORY 16u /* may fault: the fault table is needed */
+#define BUILTIN_MAY_PASS 64u /* embedded C: may say STAP_NEXT, by slot.context_flags */
 
 /* A row of sema/builtins.def: script name, result, parameter types, runtime function. */
 struct sema_builtin {
@@ -143,15 +144,41 @@ struct sema_builtin {
 	enum lang_type type; /* UNKNOWN: no value */
 	uint8_t n_parameters;
 	enum lang_type parameters[6];
-	const char *names[6]; /* of the parameters */
+	const char *names[6]; /* of the parameters; NULL where nobody needs them */
 	uint32_t flags;
 	const char *runtime; /* "rt_strlen"; NULL: a constant of each probe, found before calls are */
 	/* constants appended after the script's arguments */
 	uint8_t n_extra;
 	int64_t extra[3];
+	const struct sema_embedded *embedded; /* of embedded C: its code; else NULL */
 };
 const struct sema_builtin *sema_builtin_find(const char *name, uint32_t n_args);
 const struct sema_builtin *sema_builtin_at(uint32_t i); /* NULL past the end */
+
+/* ---- embedded C ----------------------------------------------------------------------------- */
+
+enum sema_embedded_kind {
+	EMBEDDED_FUNCTION, /* the body of a function */
+	EMBEDDED_EXPR,
+	EMBEDDED_STMT,
+	EMBEDDED_CONST, /* @const("EXPRESSION") */
+};
+/* A variable that the code may use: arguments of the call beyond the parameters. */
+struct sema_embedded_global {
+	struct lang_variable *variable;
+	bool write;
+};
+struct sema_embedded {
+	enum sema_embedded_kind kind;
+	const char *code;
+	uint32_t length;
+	struct span span;
+	struct span code_span; /* of %{ */
+	struct sema_builtin builtin; /* what calls of it call; types are complete when the program is */
+	const struct sema_function *function; /* FUNCTION: whose body it is */
+	bool gives_value;
+	VEC(struct sema_embedded_global) globals;
+};
 
 /* ---- the checked program ----------------------------------------------------------------- */
 
@@ -214,6 +241,7 @@ struct sema_program {
 	VEC(struct sema_regex) regexes;
 	bool asks_match; /* matched() and the like are called: regexes are with groups */
 	VEC(struct lang_variable *) unread; /* written, never read: shown at the end */
+	VEC(struct embedded_decl) embedded; /* C outside of functions, of files that are used, in order */
 };
 
 struct sema_options {

@@ -255,9 +255,9 @@ static bool is_typed_operator(const struct expr *e)
 	return false;
 }
 
-static bool needs_guru(const struct sema *s, const struct expr *e)
+static bool needs_guru(const struct resolve *r, const struct expr *e)
 {
-	return !s->options->guru &&
+	return !r->place->sema->options->guru && !(r->file && r->file->privileged) &&
 	       (is_named(e, "@kderef") || is_named(e, "@kregister") || is_named(e, "@const"));
 }
 
@@ -267,6 +267,12 @@ static void walk_operator(struct resolve *r, struct expr *e)
 		lang_walk_expr(&r->walker, &e->op.args.list.p[i]);
 	for (uint32_t i = 0; i < e->op.n_components; i++)
 		lang_walk_expr(&r->walker, &e->op.components[i].index);
+}
+
+static bool is_const(const struct expr *e)
+{
+	return strcmp(e->op.name, "@const") == 0 && e->op.args.list.n == 1 &&
+	       e->op.args.list.p[0]->kind == EXPR_STRING;
 }
 
 static void resolve_operator(struct resolve *r, struct expr **e)
@@ -291,9 +297,11 @@ static void resolve_operator(struct resolve *r, struct expr **e)
 	walk_operator(r, *e);
 	if (is_named(*e, "->") || (is_named(*e, "@enumname") && (*e)->op.args.list.n == 1))
 		return; /* when types are known */
-	if (needs_guru(s, *e))
+	if (needs_guru(r, *e))
 		sema_error(s, DIAG_GURU, (*e)->token,
 			   "using %s operator not permitted; need stap -g", (*e)->op.name);
+	else if (is_const(*e))
+		found = sema_embedded_const(s, *e);
 	else if (is_typed_operator(*e))
 		found = look_up(r->place, *e, NULL, false);
 	else
@@ -477,12 +485,6 @@ static void resolve_ternary(struct resolve *r, struct expr **e)
 	lang_walk_expr(&r->walker, &(*e)->ternary.no);
 }
 
-static void unsupported(struct resolve *r, struct expr **e, enum diag_tag tag, const char *what)
-{
-	sema_error(r->place->sema, tag, (*e)->token, "%s not supported in this version", what);
-	*e = number(r->place->sema, *e, 0);
-}
-
 /* An exhaustive switch over the kinds of expressions. */
 static bool resolve_expr(struct lang_walker *w, struct expr **e)
 {
@@ -520,7 +522,7 @@ static bool resolve_expr(struct lang_walker *w, struct expr **e)
 			resolve_constant_call(r, e);
 		return true;
 	case EXPR_EMBEDDED:
-		unsupported(r, e, DIAG_EMBEDDED, "embedded C is");
+		*e = sema_embedded_expr(r->place->sema, *e, r->file);
 		return false;
 	case EXPR_NUMBER:
 	case EXPR_STRING:
@@ -564,8 +566,7 @@ static bool resolve_stmt(struct lang_walker *w, struct stmt **t)
 	struct resolve *r = w->user;
 
 	if ((*t)->kind == STMT_EMBEDDED)
-		sema_error(r->place->sema, DIAG_EMBEDDED, (*t)->span,
-			   "embedded C is not supported in this version");
+		sema_embedded_stmt(r->place->sema, *t, r->file);
 	if ((*t)->kind != STMT_IF)
 		return true;
 	resolve_if(r, t);
