@@ -73,8 +73,6 @@ static bool is_leaving(const struct stmt *t)
 {
 	if (t->kind == STMT_BLOCK)
 		return t->block.list.n && is_leaving(t->block.list.p[t->block.list.n - 1]);
-	if (t->kind == STMT_IF)
-		return t->if_.no && is_leaving(t->if_.yes) && is_leaving(t->if_.no);
 	return t->kind == STMT_NEXT || t->kind == STMT_RETURN || t->kind == STMT_BREAK ||
 	       t->kind == STMT_CONTINUE;
 }
@@ -158,13 +156,25 @@ static void simplify_foreach(struct elide *l, struct stmt **t)
 		make_empty(l, t);
 }
 
+/* A statement that leaves and cannot fail, alone. */
+static bool only_leaves(const struct stmt *t)
+{
+	if (t->kind == STMT_BLOCK)
+		return t->block.list.n == 1 && only_leaves(t->block.list.p[0]);
+	return t->kind == STMT_NEXT || t->kind == STMT_BREAK || t->kind == STMT_CONTINUE;
+}
+
 static void simplify_try(struct elide *l, struct stmt **t)
 {
 	bool empty = simplify(l, &(*t)->try_.body);
 
 	simplify(l, &(*t)->try_.handler);
-	if (empty)
+	if (empty) {
 		make_empty(l, t);
+	} else if (l->typed && only_leaves((*t)->try_.body)) {
+		*t = (*t)->try_.body;
+		l->changed = true;
+	}
 }
 
 /* True if nothing is left of it. An exhaustive switch over the kinds of statements. */

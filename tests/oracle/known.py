@@ -6,12 +6,29 @@ A row: what SystemTap says, what spile says (patterns of the whole judgement), a
 import re
 
 ROWS = [
-    # SystemTap, spile, script, reason
+    (r'^accept', r"^reject \S+ expected '\)'", r'@(count|sum|min|max|avg|variance)\s*\(',
+     'no closing parenthesis behind a statistic'),
+    (r'^accept', r'^reject \S+ Expecting lvalue', r'',
+     'a step of what is no place, in code that is dropped'),
+    (r'^reject \S+ inconsistent arity \(\d vs 0\)', r'^accept', r'',
+     'an array alone as a statement'),
+    (r"^reject \S+ expected (',' or '\]'|literal string or number)", r'^accept', r'\bin\b',
+     'any operator within a key'),
+    (r'jiffies', r'^accept', r'\*', 'no jiffies'),
+    (r'^accept .* if', r'^accept', r'\bif\b', 'a probe without effect is dropped with its condition'),
+    (r'^accept', r'^accept', r'foreach.*[-+]', 'a loop that sorts has an effect'),
+    (r'^accept', r'^accept', r'catch', 'what cannot fail is not looked for behind try'),
+    (r'^accept', r'^accept', r'next', 'functions of one body are not merged'),
+    (r'^accept', r'^accept', r'\b(f|g|h|f1|f2|s1)\(', 'of a call without effect the arguments are not left alone'),
+    (r'^accept', r'^reject \S+ unresolved type : identifier .(exit|log|error|warn|f\d?|g|h)\W', r'',
+     'the value of a function without one'),
+    (r'^accept', r'^reject \S+ type mismatch: expected', r'print_char|sprint|if|@', 'types that SystemTap does not compare'),
 ]
 
 
-def reason(script, asked, own):
+def reason(kind, script, asked, own):
     for a, o, s, why in ROWS:
-        if re.search(a, asked) and re.search(o, own) and re.search(s, script):
+        # types that contradict each other have no reason
+        if kind != 'types' and re.search(a, asked) and re.search(o, own) and re.search(s, script):
             return why
     return None
