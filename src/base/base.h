@@ -143,6 +143,7 @@ struct source_set *source_set_create(struct arena *a);
 struct source *source_from_text(struct source_set *set, const char *name,
 				const char *text, size_t length);
 struct error;
+/* "-" is standard input. */
 struct error *source_from_file(struct source_set *set, const char *path,
 			       struct source **out) BASE_MUST_CHECK;
 struct source *source_get(const struct source_set *set, uint32_t id);

@@ -46,17 +46,19 @@ static struct error *read_stream(struct arena *a, FILE *f, const char *path, str
 
 struct error *source_from_file(struct source_set *set, const char *path, struct source **out)
 {
-	FILE *f = fopen(path, "re");
+	bool standard = strcmp(path, "-") == 0;
+	FILE *f = standard ? stdin : fopen(path, "re");
 	struct error *e;
 	struct buf text;
 
 	if (!f)
 		return error_errno(errno, "cannot open '%s'", path);
 	e = read_stream(set->arena, f, path, &text);
-	fclose(f);
+	if (!standard)
+		fclose(f);
 	if (e)
 		return e;
-	*out = source_from_text(set, path, buf_str(&text), text.n);
+	*out = source_from_text(set, standard ? "<stdin>" : path, buf_str(&text), text.n);
 	return NULL;
 }
 

@@ -56,13 +56,6 @@ static struct error *read_script(struct cmd_session *s, struct source **out)
 		*out = source_from_text(s->sources, "<input>", o->script_text, strlen(o->script_text));
 		return NULL;
 	}
-	if (strcmp(o->script_file, "-") == 0) {
-		struct error *e = source_from_file(s->sources, "/dev/stdin", out);
-
-		if (!e)
-			(*out)->name = "<stdin>";
-		return e;
-	}
 	return source_from_file(s->sources, o->script_file, out);
 }
 

@@ -53,6 +53,7 @@ int main(int argc, char **argv)
 	struct cmd_session s = { .arena = arena, .options = &options };
 	int status = 1;
 
+	argv = cmd_rc_words(arena, &argc, argv);
 	if (cmd_options_parse(arena, argc, argv, &options)) {
 		s.colour = use_colour(&options);
 		s.sources = source_set_create(arena);

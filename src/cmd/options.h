@@ -41,6 +41,8 @@ struct cmd_options {
 	uint32_t n_script_args;
 };
 
+/* argv with the options of the user's rc file in front; *argc is raised. */
+char **cmd_rc_words(struct arena *a, int *argc, char **argv);
 /* False after a message on standard error. */
 bool cmd_options_parse(struct arena *a, int argc, char **argv, struct cmd_options *out);
 void cmd_options_help(FILE *to);
