@@ -41,7 +41,7 @@ done_t
 
 t options-of-every-day
 mkdir -p "$W/dir"
-printf '# a comment\n-G n=7 -DMAXACTION=5\n-E "probe begin { println(\\"rc\\") }"\n$(echo never)\n' >"$W/dir/rc"
+printf '# a comment\n-G n=7 -DMAXACTION=5\n-E "probe end { println(\\"rc\\") }"\n$(echo never)\n' >"$W/dir/rc"
 as_user env SYSTEMTAP_DIR="$W/dir" timeout 60 "$SPILE" -e 'global n = 1 probe oneshot { println(n) }' >"$W/said" 2>"$W/err" </dev/null
 is output "$(sort "$W/said" | tr '\n' ' ')" "7 rc "
 has "$W/err" 'WARNING: .*/rc:4: '
