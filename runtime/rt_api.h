@@ -187,6 +187,7 @@ RT_API void rt_user_string_wide(struct abi_slot *s, int64_t address, int64_t wid
 /* The same, and gives the value back. */
 RT_API int64_t rt_store(struct abi_slot *s, int64_t address, int64_t value, int64_t size);
 /* The low `size` bytes of the target's register (as mov to it would); gives the value back. */
+RT_API void rt_set_argument(struct abi_slot *s, int64_t number, int64_t value, int64_t size); /* 1..; fails */
 RT_API int64_t rt_store_register(struct abi_slot *s, int64_t value, int64_t number, int64_t size);
 /* The bits of a 64-bit float as those of the nearest 32-bit one. */
 RT_API int64_t rt_narrow_float(struct abi_slot *s, int64_t bits);

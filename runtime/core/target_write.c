@@ -65,6 +65,31 @@ int64_t rt_store_register(struct abi_slot *s, int64_t value, int64_t number, int
 	return value;
 }
 
+#define REGISTER_ARGUMENTS 6
+
+/* System V AMD64, at a function's entry, as rt_argument reads them. */
+void rt_set_argument(struct abi_slot *s, int64_t number, int64_t value, int64_t size)
+{
+	static const uint8_t order[REGISTER_ARGUMENTS] = { ABI_RDI, ABI_RSI, ABI_RDX, ABI_RCX, ABI_R8, ABI_R9 };
+	const struct abi_site *site = (const void *)s->site;
+	uint64_t address;
+
+	if (s->in_tool || !rt_registers_valid(s)) {
+		RT_RAISE(s, "cannot access CPU registers in this context");
+		return;
+	}
+	if (number < 1 || number > 1024) {
+		RT_RAISE(s, "cannot access arg(n)");
+		return;
+	}
+	if (number <= REGISTER_ARGUMENTS) {
+		rt_store_register(s, value, order[number - 1], size);
+		return;
+	}
+	address = s->saved_sp + (uint64_t)(int64_t)site->sp_adjust + (uint64_t)(number - REGISTER_ARGUMENTS) * 8;
+	rt_write_number(s, (int64_t)address, value, size);
+}
+
 static void write_bytes(struct abi_slot *s, uint64_t address, const char *from, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)

@@ -117,6 +117,7 @@ static const struct runtime_fact {
 	{ "rt_write_number", FAILS },
 	{ "rt_store", FAILS },
 	{ "rt_store_register", REGISTERS | CHANGES },
+	{ "rt_set_argument", FAILS | PLACE | REGISTERS | CHANGES },
 	{ "rt_narrow_float", 0 },
 	{ "rt_write_string", FAILS },
 	{ "rt_write_string_n", FAILS },

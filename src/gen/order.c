@@ -192,7 +192,8 @@ static bool changes_registers(const struct ir_function *f)
 	vec_each(b, &f->blocks)
 		vec_each(ins, &b->ins)
 			if (ins->op == IR_CALLF ||
-			    (ins->op == IR_CALL && strcmp(ins->name, "rt_store_register") == 0))
+			    (ins->op == IR_CALL && (strcmp(ins->name, "rt_store_register") == 0 ||
+						     strcmp(ins->name, "rt_set_argument") == 0)))
 				return true;
 	return false;
 }

@@ -171,6 +171,32 @@ is "refused without -g" "$RC" 1
 has "$W/err" "guru"
 done_t
 
+cat >"$W/set.stp" <<'S'
+probe process.function("take") {
+	set_int_arg(1, -10) set_uint_arg(2, 5000000000) set_long_arg(3, -20) set_s32_arg(4, 30) set_pointer_arg(5, 0) set_longlong_arg(6, 60)
+	set_s64_arg(7, 1000) set_s32_arg(8, 200)
+	println(int_arg(1), " ", uint_arg(2), " ", long_arg(3), " ", s32_arg(4), " ", pointer_arg(5), " ", longlong_arg(6), " ", s64_arg(7), " ", s32_arg(8))
+	set_u32_arg(1, 1) set_u64_arg(3, 2) set_ulong_arg(6, 3) set_ulonglong_arg(6, 4)
+	println(int_arg(1), long_arg(3), long_arg(6))
+	try { set_int_arg(0, 1) } catch (m) { println(m) }
+}
+probe process.function("take").return { println(returnval()) }
+probe begin { try { set_int_arg(1, 1) } catch (m) { println(m) } }
+S
+t guru-arguments
+launch_same "$T/memory" -g "$W/set.stp"
+cat >"$W/want" <<'S'
+cannot access CPU registers in this context
+-10 705032704 -20 30 0 60 1000 200
+124
+cannot access arg(n)
+1200
+S
+cmp -s "$W/want" "$W/out" || bad "$(diff "$W/want" "$W/out" | head -20 | tr '\n' '~')"
+spile -e 'probe process.function("take") { set_int_arg(1, 1) }' -c "$T/memory"
+has "$W/err" 'function may not be used unless -g is specified'
+done_t
+
 t raise-and-delay
 spile -g -e 'global n probe process.function("visit") { if (!n++) raise(10) } probe end { println(n) }' -c "$T/memory 4 slow"
 ok_rc
