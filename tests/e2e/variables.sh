@@ -82,9 +82,12 @@ probe process.function("plain") {
 		@type_member_defined("struct whole", none), " ", @cast($w->many, "struct inner")[1]->q, " ",
 		@cast_module_sizeof("<stdlib.h>", "div_t"), @module_offsetof("<stdlib.h>", "div_t", rem))
 	println(@cast(&$w->in, "div_t", "<stdlib.h>")->quot, " ", @uregister(5) == $w, " ", @uderef(4, $w))
+	println(@module_type_defined("<stdlib.h>", "div_t"), @module_type_defined("<stdlib.h>", "no_t"), @module_type_member_defined("<stdlib.h>", "div_t", rem),
+		@module_type_member_defined("<stdlib.h>", "div_t", none), " ",
+		@module_container_of(&@cast(&$w->in, "div_t", "<stdlib.h>")->rem, "<stdlib.h>", "div_t", rem)->quot)
 }
 S
-printf '%s\n' '1 2{.q=3, .name="hello"}8 2 1' '40 8' '1 8 104' 100010 none '8 1 1 1010 2 84' '3 1 1' >"$W/want"
+printf '%s\n' '1 2{.q=3, .name="hello"}8 2 1' '40 8' '1 8 104' 100010 none '8 1 1 1010 2 84' '3 1 1' '1010 3' >"$W/want"
 launch_same "$T/variables" "$W/auto.stp"
 cmp -s "$W/out" "$W/want" || bad "$(diff "$W/out" "$W/want" | tr '\n' '~')"
 done_t
