@@ -376,6 +376,59 @@ void ctl_helpers_add(struct ctl_process *p, struct patch_plan *plan)
 	plan->n_before = 0;
 }
 
+/* Plans the request, and notes the patch. */
+static void plan_request(struct group *g, struct patch_request *r, struct ctl_patch *patch)
+{
+	struct ctl_process *p = g->p;
+	struct error *e = patch_plan_make(p->session->scratch, p->space, r, &patch->plan);
+
+	if (!e)
+		e = ctl_chain_finish(p, g->below, patch);
+	if (e) {
+		note_unplaced(p, g->n, error_text(e));
+		return;
+	}
+	remember_conditions(g, patch);
+	p->rungs[patch->plan.rung]++;
+	p->needs_hooks |= traps(&patch->plan);
+	patch->n_helpers = patch->plan.n_before;
+	ctl_helpers_add(p, &patch->plan);
+	ctl_unwinds_add(p, &patch->plan);
+	vec_push(p->arena, &p->patches, *patch);
+	map_put_u64(p->by_address, patch->address, (void *)(uintptr_t)p->patches.n);
+}
+
+/* The return instructions of a function that must not be called; from the highest down. */
+static void plan_rets(const struct group *whole, const struct patch_request *function,
+		      const struct ctl_returns *returns)
+{
+	struct group g = *whole;
+	struct patch_request r = *function;
+
+	r.n_bodies = ctl_returns_bodies(g.p, g.m, g.sites, g.n, &g.bodies);
+	r.bodies = g.bodies;
+	r.n_returns = 0;
+	r.check_start = true;
+	/* Nobody was told of these sites (patch_space_expect) before others were planned: one byte must do. */
+	r.first_rung = RUNG_TRAP;
+	for (uint32_t i = returns->frame.rets.n; i-- > 0 && r.n_bodies;) {
+		struct ctl_patch patch = { .first_site = g.sites[0], .wanted = true };
+		struct patch_body chain;
+
+		g.address = r.address = patch.address = returns->frame.rets.p[i];
+		if (map_find_u64(g.p->by_address, g.address))
+			continue;
+		g.below = ctl_chain_at(g.p, g.address);
+		r.tail = NULL;
+		if (g.below) {
+			chain = ctl_chain_body(g.p->session->scratch, g.below);
+			r.tail = &chain;
+		}
+		remember_code(&g, &patch);
+		plan_request(&g, &r, &patch);
+	}
+}
+
 static void plan_patch(struct group *g)
 {
 	struct ctl_process *p = g->p;
@@ -390,11 +443,13 @@ static void plan_patch(struct group *g)
 				   .n_bodies = g->n_bodies,
 				   .returns = g->returns,
 				   .n_returns = g->n_returns };
+	struct ctl_returns returns;
 	struct patch_body chain;
 	struct error *e;
 
 	r.own_int3 = is_own_int3(g);
-	r.check_start = !(p->session->bundle->sites.p[g->sites[0]].flags & CTL_SITE_ENTRY);
+	r.check_start = !(p->session->bundle->sites.p[g->sites[0]].flags &
+			  (CTL_SITE_ENTRY | ABI_SITE_RETURN));
 	find_pads(g, &r);
 	read_code(g, &r);
 	remember_code(g, &patch);
@@ -402,29 +457,15 @@ static void plan_patch(struct group *g)
 		chain = ctl_chain_body(p->session->scratch, g->below);
 		r.tail = &chain;
 	}
-	e = ctl_returns_choose(p, g->sites[0], &r);
-	if (e) { /* the entry may still be probed */
+	e = ctl_returns_choose(p, g->m, g->sites[0], &r, &returns);
+	if (e)
 		note_unplaced(p, r.n_returns, error_text(e));
-		g->n -= r.n_returns;
-		r.n_returns = 0;
-		if (!r.n_bodies)
-			return;
-	}
-	e = patch_plan_make(p->session->scratch, p->space, &r, &patch.plan);
-	if (!e)
-		e = ctl_chain_finish(p, g->below, &patch);
-	if (e) {
-		note_unplaced(p, g->n, error_text(e));
-		return;
-	}
-	remember_conditions(g, &patch);
-	p->rungs[patch.plan.rung]++;
-	p->needs_hooks |= traps(&patch.plan);
-	patch.n_helpers = patch.plan.n_before;
-	ctl_helpers_add(p, &patch.plan);
-	ctl_unwinds_add(p, &patch.plan);
-	vec_push(p->arena, &p->patches, patch);
-	map_put_u64(p->by_address, g->address, (void *)(uintptr_t)p->patches.n);
+	else if (returns.at_rets)
+		plan_rets(g, &r, &returns);
+	if (e || returns.at_rets)
+		r.n_returns = 0; /* the entry may still be probed */
+	if (r.n_bodies || r.n_returns)
+		plan_request(g, &r, &patch);
 }
 
 /* Sites [first, end) of the module's file have one address. */

@@ -103,33 +103,85 @@ static bool name_fits(const struct bundle *b, const struct bundle_site *site)
 	return !site->function || is_called(name->text);
 }
 
-struct error *ctl_returns_choose(struct ctl_process *p, uint32_t site, struct patch_request *r)
+static bool is_go(const struct ctl_process *p, const struct ctl_module *m)
 {
-	struct patch_frame frame;
+	struct elf_file *f;
+
+	return !elf_open(p->session->elf, m->file->path, &f) && f->is_go;
+}
+
+static bool has_savers(const struct patch_request *r)
+{
+	for (uint32_t i = 0; i < r->n_returns; i++)
+		if (r->returns[i].frame)
+			return true;
+	return false;
+}
+
+/* Only at its own rets: a goroutine's stack is moved, and who looks at a return address must find his caller's. */
+static struct error *choose_rets(const struct patch_request *r, struct ctl_returns *out)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < out->frame.rets.n; i++)
+		if (out->frame.rets.p[i] - r->function_start < r->function_end - r->function_start)
+			out->frame.rets.p[kept++] = out->frame.rets.p[i];
+	out->frame.rets.n = kept;
+	out->at_rets = true;
+	if (has_savers(r))
+		return cannot(r, "what it is called with cannot be kept: its return address must stay "
+				 "where it is");
+	return kept ? NULL : cannot(r, "it has no return instruction of its own");
+}
+
+struct error *ctl_returns_choose(struct ctl_process *p, const struct ctl_module *m, uint32_t site,
+				 struct patch_request *r, struct ctl_returns *out)
+{
 	struct patch_frame_request look = { .start = r->function_start,
 					    .end = r->function_end,
 					    .read = read_part,
 					    .user = p };
+	const struct patch_frame *frame = &out->frame;
 
+	*out = (struct ctl_returns){ 0 };
 	if (!r->n_returns)
 		return NULL;
-	if (!name_fits(p->session->bundle, &p->session->bundle->sites.p[site]))
-		return cannot(r, "it may return twice, or elsewhere");
 	if (!r->function_end || r->function_end > r->code_address + r->code_size)
 		return cannot(r, "its extent is not known");
 	look.code = r->code + (r->function_start - r->code_address);
-	patch_frame_look(p->session->scratch, &look, &frame);
-	if (frame.reads_return)
-		return cannot(r, "it looks at its return address");
-	r->form = frame.why ? PATCH_RETURN_SHADOWED : PATCH_RETURN_INSERTED;
+	patch_frame_look(p->session->scratch, &look, &out->frame);
+	if (frame->reads_return || is_go(p, m) ||
+	    !name_fits(p->session->bundle, &p->session->bundle->sites.p[site]))
+		return choose_rets(r, out);
+	r->form = frame->why ? PATCH_RETURN_SHADOWED : PATCH_RETURN_INSERTED;
 	r->shadow_enter = ctl_runtime_address(p, "rt_shadow_enter");
 	r->shadow_leave = ctl_runtime_address(p, "rt_shadow_leave");
-	if (frame.tail_jumps)
+	if (frame->tail_jumps)
 		r->chain_check = ctl_runtime_address(p, "rt_chain_check");
 	ctl_verbose(p->session, 3, "  return of 0x%lx: %s%s%s", (unsigned long)r->address,
-		    frame.why ? "return address kept aside, because of " : "frame inserted",
-		    frame.why ? frame.why : "", frame.tail_jumps ? ", may be tail-called" : "");
+		    frame->why ? "return address kept aside, because of " : "frame inserted",
+		    frame->why ? frame->why : "", frame->tail_jumps ? ", may be tail-called" : "");
 	return NULL;
+}
+
+uint32_t ctl_returns_bodies(struct ctl_process *p, const struct ctl_module *m, const uint32_t *sites,
+			    uint32_t n, struct patch_body **out)
+{
+	const struct bundle *b = p->session->bundle;
+	uint32_t count = 0;
+
+	*out = arena_array(p->session->scratch, struct patch_body, n + 1);
+	for (uint32_t i = 0; i < n; i++) {
+		struct ctl_body_wish w = { .site = sites[i],
+					   .handler = b->sites.p[sites[i]].handler,
+					   .variant = VARIANT_GENERIC,
+					   .depth = WORD };
+
+		if (b->sites.p[sites[i]].flags & ABI_SITE_RETURN &&
+		    ctl_body_make(p, m, &w, &(*out)[count]))
+			count++;
+	}
+	return count;
 }
 
 /* ---- tables --------------------------------------------------------------------------- */

@@ -364,9 +364,19 @@ struct error *ctl_unwinds_publish(struct ctl_process *p) BASE_MUST_CHECK;
 bool ctl_return_is_ours(const struct ctl_process *p, uint64_t address);
 /* How many of those stand on the stack, from sp on; some may be left over from earlier calls. */
 uint32_t ctl_returns_under_way(const struct ctl_process *p, uint64_t sp);
-/* Looks at the function and fills the request's form; an error: its returns cannot be probed. */
-struct error *ctl_returns_choose(struct ctl_process *p, uint32_t site,
-				 struct patch_request *r) BASE_MUST_CHECK;
+struct ctl_returns {
+	struct patch_frame frame;
+	bool at_rets; /* the function must not be called: its frame.rets are probed instead */
+};
+/*
+ * Looks at the function and fills the request's form, or *out; an error: its returns cannot be
+ * probed.
+ */
+struct error *ctl_returns_choose(struct ctl_process *p, const struct ctl_module *m, uint32_t site,
+				 struct patch_request *r, struct ctl_returns *out) BASE_MUST_CHECK;
+/* Bodies for return instructions, of those of the sites that are at a return; in scratch. */
+uint32_t ctl_returns_bodies(struct ctl_process *p, const struct ctl_module *m, const uint32_t *sites,
+			    uint32_t n, struct patch_body **out);
 
 /* ---- unwind.c -------------------------------------------------------------- */
 

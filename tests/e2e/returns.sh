@@ -77,3 +77,66 @@ wait "$PID"
 is "its end" "$?" 0
 is "its result" "$(tail -1 "$W/bg")" "result 42"
 done_t
+
+# Functions that must not be called are probed at their return instructions.
+t returns-twice
+launch_same "$T/returns-O2" -e 'global n
+	probe process.library("libc.so.6").function("__swapcontext").return, process.library("libc.so.6").function("vfork").return,
+		process.library("libc.so.6").function("__sigjmp_save").return { n[ppfunc()]++ }
+	probe end { foreach (k+ in n) println(k, " ", n[k] > 1) }'
+is counts "$(tr '\n' ' ' <"$W/out")" "__sigjmp_save 1 __swapcontext 1 vfork 1 "
+done_t
+if have go; then
+	mkdir -p "$W/go"
+	cp "$ROOT/tests/e2e/targets/count.go" "$W/go"
+	(cd "$W/go" && HOME=$W GOCACHE=$W/cache GO111MODULE=off go build -o "$T/returns-go" count.go) >"$W/cc.log" 2>&1
+	t go
+	launch_same "$T/returns-go 8 20000" -e 'global n, m
+		probe process.function("main.work") { m++ }
+		probe process.function("main.work").return { n++ }
+		probe end { println(n, " ", m) }'
+	is counts "$(cat "$W/out")" "160008 160008"
+	done_t
+else
+	skip_t go "there is no Go compiler"
+fi
+
+# Every return of the program and of all its libraries: the same output as without.
+everything='global n
+	probe process.function("*").return ? { n++ }
+	probe process.library("*").function("*").return { n++ }
+	probe end { println(n > 100) }'
+every() { # NAME COMMAND
+	t "every-$1"
+	launch_same "$2" -e "$everything"
+	is counted "$(cat "$W/out")" 1
+	done_t
+}
+cat >"$W/job.pl" <<'P'
+my %h; $h{$_ % 17} .= chr(65 + $_ % 26) for 1..2000; print "$_ $h{$_}\n" for sort { $a <=> $b } keys %h; eval { die "x\n" }; print $@;
+P
+cat >"$W/job.py" <<'P'
+import json, re, hashlib, functools
+@functools.lru_cache
+def f(n): return n if n < 2 else f(n - 1) + f(n - 2)
+try: 1 / 0
+except ZeroDivisionError as e: print(e)
+print(f(90), json.dumps({"a": [1, 2.5, None]}), re.sub("(a+)b", r"<\1>", "aab ab"), hashlib.sha256(b"x").hexdigest(), sorted(map(str, range(30))))
+P
+printf 'create table t(a, b); insert into t values (1, 2), (3, 4), (5, 6); select sum(a), group_concat(b) from t where a > 1; select count(*) from t a, t b;\n' >"$W/job.sql"
+printf '#include <stdio.h>\nint main(int c, char **v) { for (int i = 0; i < c; i++) puts(v[i]); return 0; }\n' >"$W/job.c"
+chmod 644 "$W"/job.*
+cat >"$W/job.sh" <<'P'
+for i in 1 2 3 4 5; do echo $((i * i)); done; x=$(echo a b c | tr a-z A-Z); echo "$x"; ls / | wc -l
+P
+chmod 644 "$W"/job.*
+every bash "bash $W/job.sh"
+every perl "perl $W/job.pl"
+t every-python
+launch_same "/usr/bin/python3 $W/job.py" -e 'global n
+	probe process.library("*").function("*").return, process.function("PyObject_*").return { n++ } probe end { println(n > 100) }'
+is counted "$(cat "$W/out")" 1
+done_t
+every sqlite "sqlite3 -init $W/job.sql :memory: .quit"
+every cmake "cmake --version"
+every gcc "$(gcc -print-prog-name=cc1) -quiet -O1 $W/job.c -o /dev/stdout"
