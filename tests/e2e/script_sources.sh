@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+# Where scripts and options come from, and how mistakes are told.
+. "$ROOT/tests/lib/e2e.sh"
+
+# say ARGS...: spile with its output to $W/said and messages to $W/err
+say() { as_user timeout -k 5 60 "$SPILE" "$@" >"$W/said" 2>"$W/err" </dev/null; RC=$?; }
+
+t script-from-standard-input
+as_user timeout 60 "$SPILE" - one two >"$W/said" 2>"$W/err" <<'S'
+probe oneshot { println(@1, $#, argv[2]) }
+S
+is status $? 0
+is output "$(cat "$W/said")" "one2two"
+done_t
+
+t script-that-runs-itself
+printf '#!%s -w\nprobe oneshot { println("itself ", @1, x + 0) }\n' "$SPILE" >"$W/self.stp"
+chmod 755 "$W/self.stp"
+as_user timeout 60 "$W/self.stp" word >"$W/said" 2>"$W/err" </dev/null
+is output "$(cat "$W/said")" "itself word0"
+is messages "$(cat "$W/err")" ""
+done_t
+
+t several-scripts
+say -e 'global g = 1 probe begin { g++ }' -E 'global g probe begin(1) { println(g) }' -E 'probe begin(2) { exit() }'
+is output "$(cat "$W/said")" 2
+done_t
+
+t library-of-the-user
+mkdir -p "$W/lib/x86_64"
+echo 'function mine:string() { return "plain" }' >"$W/lib/mine.stp"
+echo 'function own:long() { return @five }' >"$W/lib/x86_64/own.stp"
+echo '@define five %( 5 %)' >"$W/lib/five.stpm"
+say -I "$W/lib" -e 'probe oneshot { println(mine(), own(), @five) }'
+is output "$(cat "$W/said")" plain55
+echo 'function broken( { }' >"$W/lib/broken.stp"
+say -I "$W/lib" -e 'probe oneshot { println(mine()) }'
+is status $RC 1
+has "$W/err" 'broken.stp:1:18'
+done_t
+
+t options-of-every-day
+mkdir -p "$W/dir"
+printf '# a comment\n-G n=7 -DMAXACTION=5\n-E "probe begin { println(\\"rc\\") }"\n$(echo never)\n' >"$W/dir/rc"
+as_user env SYSTEMTAP_DIR="$W/dir" timeout 60 "$SPILE" -e 'global n = 1 probe oneshot { println(n) }' >"$W/said" 2>"$W/err" </dev/null
+is output "$(sort "$W/said" | tr '\n' ' ')" "7 rc "
+has "$W/err" 'WARNING: .*/rc:4: '
+done_t
+
+t compatible
+say --compatible 99 -e 'probe oneshot { }'
+is status $RC 1
+has "$W/err" 'future version 99'
+say --compatible 2.9 -e 'probe oneshot { private = 1 println(private, %( systemtap_v == "2.9" %? "old" %: "new" %)) }'
+is output "$(cat "$W/said")" 1old
+done_t
+
+t warnings
+say -e 'probe oneshot { println(x + 1) }'
+is status $RC 0
+has "$W/err" '^WARNING: never-assigned'
+say -w -e 'probe oneshot { println(x + 1) }'
+is messages "$(cat "$W/err")" ""
+say -W -e 'probe oneshot { println(x + 1) }'
+is status $RC 1
+has "$W/err" 'never-assigned.*\[warn-never-assigned\]'
+done_t
+
+t colour
+escape=$(printf '\033')
+say --color=always -e 'probe oneshot { println("a" + 1) }'
+has "$W/err" "$escape"
+say -e 'probe oneshot { println("a" + 1) }'
+hasnot "$W/err" "$escape"
+if have script; then
+	for setting in TERM=xterm TERM=dumb 'TERM=xterm NO_COLOR=1'; do
+		# shellcheck disable=SC2086 # words
+		as_user env $setting script -qec "'$SPILE' -e 'probe oneshot { println(\"a\" + 1) }'" /dev/null >"$W/said" 2>&1 </dev/null
+		if [ "$setting" = TERM=xterm ]; then has "$W/said" "$escape\[1;31m"; else hasnot "$W/said" "$escape\[1;31m"; fi
+	done
+fi
+done_t
