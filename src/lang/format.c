@@ -121,8 +121,16 @@ static void join_texts(struct format_reader *r)
 	r->parts.n = n;
 }
 
+/* From its % to the character that makes it wrong. */
+static struct format_wrong wrong_at(const struct format_reader *r, const char *raw, const char *percent)
+{
+	const char *end = r->p < r->end ? r->p + 1 : r->end;
+
+	return (struct format_wrong){ (uint32_t)(percent - raw), (uint32_t)(end - percent) };
+}
+
 bool lang_format_parse(struct arena *a, const char *raw, uint32_t n, struct format_part **parts,
-		       uint32_t *n_parts)
+		       uint32_t *n_parts, struct format_wrong *wrong)
 {
 	struct format_reader r = { .arena = a, .p = raw, .end = raw + n };
 
@@ -134,10 +142,12 @@ bool lang_format_parse(struct arena *a, const char *raw, uint32_t n, struct form
 		r.p = end;
 		if (r.p == r.end)
 			break;
-		if (++r.p < r.end && *r.p == '%')
+		if (++r.p < r.end && *r.p == '%') {
 			add_text(&r, r.p++, 1);
-		else if (!read_conversion(&r))
+		} else if (!read_conversion(&r)) {
+			*wrong = wrong_at(&r, raw, end);
 			return false;
+		}
 	}
 	join_texts(&r);
 	*parts = r.parts.p;

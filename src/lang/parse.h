@@ -104,8 +104,12 @@ enum stat_op lang_stat_find(const struct parser *p, const char *word);
 /* print, printf ...: NULL if the name is none of them. At the ( . */
 struct expr *lang_parse_print(struct parser *p, const struct token *name);
 
-/* A format into its parts; false when it is wrong. raw: escapes as written. */
+/* A directive of a format that is none: bytes of the raw text. */
+struct format_wrong {
+	uint32_t at, length;
+};
+/* A format into its parts; false when it is wrong, which *wrong tells. raw: escapes as written. */
 bool lang_format_parse(struct arena *a, const char *raw, uint32_t n, struct format_part **parts,
-		       uint32_t *n_parts);
+		       uint32_t *n_parts, struct format_wrong *wrong);
 
 #endif

@@ -86,15 +86,30 @@ static void parse_delimited(struct parser *p, struct expr *e)
 	parse_more(p, e);
 }
 
+/* Where the directive stands, as far as the text is one literal without dropped escapes; else the literal. */
+static _Noreturn void refuse_format(struct parser *p, const struct token *first, const char *raw,
+				    struct format_wrong w)
+{
+	struct span at = first->span;
+
+	if (at.length == first->length + 2 && w.at + w.length <= first->length) {
+		at.offset += 1 + w.at;
+		at.length = w.length;
+	}
+	diag_add(p->o->diags, DIAG_FORMAT, at, "invalid or missing conversion specifier '%.*s'", (int)w.length,
+		 raw + w.at);
+	longjmp(p->failed, 1);
+}
+
 static void parse_format(struct parser *p, struct expr *e)
 {
+	struct format_wrong wrong;
 	uint32_t n, length;
+	struct token first = *lang_peek(p);
 	const char *raw = lang_parse_raw_text(p, "expected literal string", &n);
 
-	if (!lang_format_parse(p->o->arena, raw, n, &e->print.parts, &e->print.n_parts)) {
-		lang_peek(p);
-		lang_fail_tag(p, DIAG_FORMAT, "invalid or missing conversion specifier");
-	}
+	if (!lang_format_parse(p->o->arena, raw, n, &e->print.parts, &e->print.n_parts, &wrong))
+		refuse_format(p, &first, raw, wrong);
 	e->print.format = lang_unescape(p->o->arena, raw, n, &length);
 	parse_more(p, e);
 }

@@ -209,5 +209,8 @@ const char *lang_token_text(const struct lang_options *o, const struct token *t)
 struct diag *lang_token_diag(const struct lang_options *o, enum diag_tag tag, const char *how,
 			     const struct token *t, const char *message)
 {
+	/* of what could not be read there is no more to say */
+	if (t->kind == TOKEN_JUNK)
+		return diag_add(o->diags, tag, t->span, "%s", message);
 	return diag_add(o->diags, tag, t->span, "%s\n%11s: %s", message, how, lang_token_text(o, t));
 }
