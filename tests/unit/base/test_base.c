@@ -129,6 +129,46 @@ static void diagnostics_render_with_caret(void **state)
 	arena_destroy(a);
 }
 
+/* The message about bytes `at` to `end` of a text, after its first line. */
+static void assert_rendered(const char *source, uint32_t at, uint32_t end, const char *want)
+{
+	struct arena *a = arena_create();
+	struct source_set *set = source_set_create(a);
+	struct source *s = source_from_text(set, "x", source, strlen(source));
+	struct diag_list l;
+	char *text = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&text, &n);
+
+	diag_list_init(&l, a);
+	diag_add(&l, DIAG_PARSE, (struct span){ .source = s->id, .offset = at, .length = end - at }, "x");
+	diag_render(&l, set, f, false);
+	fclose(f);
+	assert_string_equal(strchr(text, '\n') + 1, want);
+	free(text);
+	arena_destroy(a);
+}
+
+static void spans_of_several_lines_show_both_ends(void **state)
+{
+	(void)state;
+	assert_rendered("a b\n  c d\n", 2, 7, "    1 | a b\n      |   ^\n    2 |   c d\n      |   ^\n");
+	assert_rendered("one\ntwo\n  three()\n", 0, 15,
+			"    1 | one\n      | ^^^\n  ... |\n    3 |   three()\n      |   ^^^^^\n");
+	assert_rendered("ab\n\n", 1, 4, "    1 | ab\n      |  ^\n    2 | \n      | ^\n");
+}
+
+static void columns_are_as_wide_as_shown(void **state)
+{
+	(void)state;
+	assert_rendered("\ta\tb", 3, 4, "    1 | \ta\tb\n      | \t \t^\n");
+	assert_rendered("\xc3\xa9 b", 3, 4, "    1 | \xc3\xa9 b\n      |   ^\n");
+	assert_rendered("\xe6\x97\xa5 b", 0, 3, "    1 | \xe6\x97\xa5 b\n      | ^^\n");
+	assert_rendered("\xe6\x97\xa5 b", 4, 5, "    1 | \xe6\x97\xa5 b\n      |    ^\n");
+	assert_rendered("\x1b[0m\xff", 4, 5, "    1 | ?[0m?\n      |     ^\n");
+	assert_rendered("", 0, 1, "    1 | \n      | ^\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +178,8 @@ int main(void)
 		cmocka_unit_test(intern_gives_one_pointer_a_text),
 		cmocka_unit_test(glob_and_near_names),
 		cmocka_unit_test(diagnostics_render_with_caret),
+		cmocka_unit_test(spans_of_several_lines_show_both_ends),
+		cmocka_unit_test(columns_are_as_wide_as_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
