@@ -27,6 +27,10 @@ asan:            ## unit and script tests with address and undefined-behaviour s
 	tests/run build-asan unit script
 oracle: all      ## what SystemTap says of the cases of tests/oracle is what is recorded there
 	tests/oracle/run $(BUILD)/spile --oracle
+ORACLE_COUNT ?= 10000
+ORACLE_SEED ?= 0
+oracle-random: all ## random scripts, judged by SystemTap and by spile; about half an hour
+	tests/oracle/generate $(BUILD)/spile $(ORACLE_COUNT) --seed $(ORACLE_SEED)
 FUZZ_TIME ?= 3600
 FUZZ_TARGETS ?=
 fuzz:            ## coverage-guided fuzzing, each target of tests/fuzz for FUZZ_TIME seconds
@@ -59,6 +63,7 @@ values: all         ## what scripts read of variables against gdb, over 75 progr
 	tests/values/compare $(BUILD)
 bench: all
 	bench/run $(BUILD)/spile
+	bench/frontend $(BUILD)/spile
 	bench/every $(BUILD)/spile
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -68,4 +73,4 @@ format-check:    ## advice: tells files that are not as clang-format would have 
 	done
 clean:
 	rm -rf build build-asan build-clang build-fuzz
-.PHONY: values coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean oracle fuzz
+.PHONY: values coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean oracle oracle-random fuzz
