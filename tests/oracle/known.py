@@ -20,6 +20,8 @@ ROWS = [
      'types are asked for before unreachable code is dropped'),
     (r"^reject \S+ expected (',' or '\]'|literal string or number)", r'^accept', r'\bin\b',
      'any operator within a key'),
+    (r'^accept', r'^reject \S+ stat locals', r'', 'a local fed as a statistic, in code that is dropped'),
+    (r'^reject \S+ unresolved (target-symbol|symbol)', r'^accept', r'foreach', 'any expression in a slice'),
     (r'jiffies', r'^accept', r'\*', 'no jiffies'),
     (r'^accept .* if', r'^accept', r'\bif\b', 'a probe without effect is dropped with its condition'),
     (r'^accept', r'^accept', r'foreach.*[-+]', 'a loop that sorts has an effect'),
