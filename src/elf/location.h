@@ -93,6 +93,9 @@ const struct elf_type *elf_type_of(struct elf_data *d, Dwarf_Die *die); /* of DW
 const struct elf_type *elf_type_from(struct elf_data *d, Dwarf_Die *type);
 
 /* ---- returned.c */
+/* Where a parameter is at the function's first instruction, by the ABI; false: not known. */
+bool elf_passed_location(struct elf_data *d, Dwarf_Die *function, const Dwarf_Die *parameter,
+			 struct elf_location *out);
 struct elf_location elf_returned_location(struct elf_data *d, Dwarf_Die *function,
 					  const struct elf_type *type);
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a function leaves what it returns (System V ABI for x86-64, 3.2.3 "Returning of Values").
+ * Where a function finds what it is passed, at its first instruction, and leaves what it returns
+ * (System V ABI for x86-64, 3.2.3 "Parameter Passing").
  *
- * Up to two eightbytes: each is INTEGER (rax, then rdx) or SSE (xmm0, then xmm1) by what lies in
- * it; larger and unaligned things, and classes that must not be copied, are in memory at rax.
+ * Up to two eightbytes: each is INTEGER or SSE by what lies in it; larger and unaligned things,
+ * and classes that must not be copied, are in memory.
+ *
+ * Code without optimization says of its parameters only where it stores them; before it has,
+ * they are where this file says.
  */
 #include <dwarf.h>
 
@@ -82,15 +86,22 @@ static struct elf_location in_vector(struct arena *a, uint32_t number)
 				      .upper = elf_node_leaf(a, ELF_NODE_VECTOR, 2 * (int64_t)number + 1) };
 }
 
-static struct elf_location in_pieces(struct arena *a, const enum class *two, uint64_t size)
+/* Registers in the order in which they are taken. */
+struct sequence {
+	const enum abi_register *integers;
+	uint32_t n_integers, n_vectors; /* taken */
+	uint64_t stack; /* bytes taken */
+};
+
+static struct elf_location in_pieces(struct arena *a, const enum class *two, uint64_t size,
+				     struct sequence *q)
 {
-	static const enum abi_register integers[] = { ABI_RAX, ABI_RDX };
-	uint32_t n = size > 8 ? 2 : 1, n_integers = 0, n_vectors = 0;
+	uint32_t n = size > 8 ? 2 : 1;
 	struct elf_piece *p = arena_array(a, struct elf_piece, 2);
 
 	for (uint32_t i = 0; i < n; i++) {
-		p[i].location = two[i] == CLASS_SSE ? in_vector(a, n_vectors++) :
-						      in_register(a, integers[n_integers++]);
+		p[i].location = two[i] == CLASS_SSE ? in_vector(a, q->n_vectors++) :
+						      in_register(a, q->integers[q->n_integers++]);
 		p[i].bit_offset = 64ull * i;
 		p[i].bit_size = 64;
 	}
@@ -99,30 +110,114 @@ static struct elf_location in_pieces(struct arena *a, const enum class *two, uin
 	return (struct elf_location){ .place = ELF_PLACE_PIECES, .pieces = p, .n_pieces = n, .reg = -1 };
 }
 
-static bool is_by_reference(Dwarf_Die *function)
+/* DW_AT_type of the entry is a class that is handed on by its address. */
+static bool is_by_reference(Dwarf_Die *die)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Word convention;
 	Dwarf_Die type;
 
-	return dwarf_attr_integrate(function, DW_AT_type, &attribute) &&
+	return dwarf_attr_integrate(die, DW_AT_type, &attribute) &&
 	       dwarf_formref_die(&attribute, &type) && dwarf_peel_type(&type, &type) == 0 &&
 	       dwarf_attr(&type, DW_AT_calling_convention, &attribute) &&
 	       dwarf_formudata(&attribute, &convention) == 0 && convention == DW_CC_pass_by_reference;
 }
 
+static bool in_memory(const struct elf_type *type, enum class *two)
+{
+	classify(type, 0, two, 0);
+	return two[0] == CLASS_MEMORY || two[1] == CLASS_MEMORY;
+}
+
 struct elf_location elf_returned_location(struct elf_data *d, Dwarf_Die *function,
 					  const struct elf_type *type)
 {
+	static const enum abi_register integers[] = { ABI_RAX, ABI_RDX };
 	enum class two[2] = { CLASS_NONE, CLASS_NONE };
-	bool whole = type->kind == ELF_TYPE_STRUCT || type->kind == ELF_TYPE_UNION;
+	struct sequence q = { .integers = integers };
 
 	if (type->kind == ELF_TYPE_FLOAT && type->size > 8)
 		return elf_location_absent("values in st(0) cannot be read");
-	classify(type, 0, two, 0);
-	if (two[0] == CLASS_MEMORY || two[1] == CLASS_MEMORY || (whole && is_by_reference(function)))
+	if (in_memory(type, two) || is_by_reference(function))
 		return (struct elf_location){ .place = ELF_PLACE_MEMORY,
 					      .reg = -1,
 					      .node = elf_node_leaf(d->arena, ELF_NODE_REGISTER, ABI_RAX) };
-	return in_pieces(d->arena, two, type->size);
+	return in_pieces(d->arena, two, type->size, &q);
+}
+
+/* ---- parameters ------------------------------------------------------------------------------- */
+
+#define INTEGERS 6u
+#define VECTORS 8u
+
+static struct elf_location on_stack(struct arena *a, struct sequence *q, const struct elf_type *type)
+{
+	struct elf_location l = { .place = ELF_PLACE_MEMORY, .reg = -1 };
+
+	if (type->size > 8 && type->kind == ELF_TYPE_FLOAT)
+		q->stack = base_align(q->stack, 16ull);
+	/* above the return address */
+	l.node = elf_node_plus(a, elf_node_leaf(a, ELF_NODE_REGISTER, ABI_RSP), (int64_t)q->stack + 8);
+	q->stack += base_align(type->size, 8ull);
+	return l;
+}
+
+static struct elf_location next_parameter(struct arena *a, struct sequence *q, Dwarf_Die *die,
+					  const struct elf_type *type)
+{
+	enum class two[2] = { CLASS_NONE, CLASS_NONE };
+	struct elf_location l;
+	uint32_t integers, vectors;
+
+	if (is_by_reference(die) && q->n_integers < INTEGERS) {
+		l = in_register(a, q->integers[q->n_integers++]);
+		l.place = ELF_PLACE_MEMORY;
+		l.reg = -1;
+		return l;
+	}
+	if (in_memory(type, two))
+		return on_stack(a, q, type);
+	integers = (two[0] == CLASS_INTEGER) + (two[1] == CLASS_INTEGER);
+	vectors = (two[0] == CLASS_SSE) + (two[1] == CLASS_SSE);
+	if (q->n_integers + integers > INTEGERS || q->n_vectors + vectors > VECTORS)
+		return on_stack(a, q, type);
+	if (!integers && !vectors)
+		return elf_location_absent("it has no size");
+	return in_pieces(a, two, type->size, q);
+}
+
+/* The address where what is returned in memory goes is passed first. */
+static void take_hidden(struct elf_data *d, Dwarf_Die *function, struct sequence *q)
+{
+	const struct elf_type *type = elf_type_complete(elf_type_of(d, function));
+	enum class two[2] = { CLASS_NONE, CLASS_NONE };
+
+	if (type && type->kind != ELF_TYPE_VOID && type->kind != ELF_TYPE_FLOAT &&
+	    (in_memory(type, two) || is_by_reference(function)))
+		q->n_integers++;
+}
+
+bool elf_passed_location(struct elf_data *d, Dwarf_Die *function, const Dwarf_Die *parameter,
+			 struct elf_location *out)
+{
+	static const enum abi_register integers[] = { ABI_RDI, ABI_RSI, ABI_RDX, ABI_RCX, ABI_R8, ABI_R9 };
+	struct sequence q = { .integers = integers };
+	Dwarf_Die child;
+
+	if (dwarf_child(function, &child) != 0)
+		return false;
+	take_hidden(d, function, &q);
+	do {
+		const struct elf_type *type;
+
+		if (dwarf_tag(&child) != DW_TAG_formal_parameter)
+			continue;
+		type = elf_type_complete(elf_type_of(d, &child));
+		if (!type || !type->has_size)
+			return false;
+		*out = next_parameter(d->arena, &q, &child, type);
+		if (child.addr == parameter->addr)
+			return true;
+	} while (elf_debug_sibling(&child));
+	return false;
 }

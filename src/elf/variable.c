@@ -188,8 +188,29 @@ struct elf_location elf_entry_location(struct elf_frame *f, Dwarf_Die *die)
 	return declared_location(f, die);
 }
 
+/*
+ * At its first instruction a function has not stored its parameters: one place for all of it is
+ * where they will be, not where they are. A list of places says so itself.
+ */
+static bool is_not_stored(struct elf_scope *s, Dwarf_Die *die)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Addr start;
+
+	return dwarf_tag(die) == DW_TAG_formal_parameter && dwarf_entrypc(&s->frame.function, &start) == 0 &&
+	       start == s->frame.pc && s->chain.list[s->chain.n - 1].addr == s->frame.function.addr &&
+	       dwarf_attr(die, DW_AT_location, &attribute) &&
+	       (attribute.form == DW_FORM_exprloc || attribute.form == DW_FORM_block1 ||
+		attribute.form == DW_FORM_block);
+}
+
 struct elf_location elf_variable_location(struct elf_scope *s, const struct elf_variable *v)
 {
+	struct elf_location passed;
+
+	if (is_not_stored(s, v->priv) &&
+	    elf_passed_location(s->data, &s->frame.function, v->priv, &passed))
+		return passed;
 	return elf_entry_location(&s->frame, v->priv);
 }
 

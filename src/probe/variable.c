@@ -214,7 +214,8 @@ static struct expr *returned_value(struct access *a, struct elf_scope *scope, co
 
 	if (!elf_returned(scope, &a->type, &a->where)) {
 		probe_access_refuse(a, DIAG_VARIABLE_UNKNOWN, a->at,
-				    "function '%s' has no return value", elf_scope_function(scope));
+				    "function %s (%s) has no return value", elf_scope_function(scope),
+				    elf_scope_unit(scope));
 		return NULL;
 	}
 	return finish(a, &w);
@@ -228,7 +229,8 @@ static struct expr *returned_summary(struct access *a, struct elf_scope *scope, 
 	const struct elf_type *type;
 	struct elf_location where;
 
-	if (!elf_returned(scope, &type, &where))
+	if (!elf_returned(scope, &type, &where) ||
+	    (!pretty && (type->kind == ELF_TYPE_STRUCT || type->kind == ELF_TYPE_UNION)))
 		return probe_expr_string(a->resolver, a->written, "");
 	value = returned_value(a, scope, copy);
 	if (!value)
@@ -255,26 +257,60 @@ static struct expr *named(struct access *a, struct elf_scope *scope, const struc
 	return finish(a, &w);
 }
 
+/* When a function returns, its parameters and locals are gone: what is meant is their value at its entry. */
+static struct expr *entry_value(struct access *a, struct expr *target)
+{
+	struct sema_resolver *r = a->resolver;
+	struct expr *e = lang_expr_new(r->arena, EXPR_OPERATOR, target->span);
+	struct buf b;
+
+	if (!a->probing) {
+		buf_init(&b, r->arena);
+		lang_print_expr(&b, target);
+		diag_add(r->diags, DIAG_WARN_OTHER, target->token,
+			 "confusing usage, value is captured as @entry(%s) in .return probe [man stapprobes] RETURN PROBES",
+			 buf_str(&b));
+	}
+	e->token = target->token;
+	e->op.name = intern(r->names, "@entry", 6);
+	vec_push(r->arena, &e->op.args.list, lang_clone_expr(r->arena, target));
+	return e;
+}
+
+static struct expr *scope_variable(struct access *a, struct elf_scope *scope, const struct sema_site *site,
+				   struct expr *target)
+{
+	const char *name = target->target.name;
+	enum probe_summary which;
+
+	if (summary_of(name, &which) && !target->target.n_components && !target->target.address_of)
+		return probe_summary(a, scope, which, target->target.pretty);
+	return named(a, scope, site, target);
+}
+
 static struct expr *context_variable(struct sema_resolver *r, const struct sema_site *site,
 				     struct expr *target, bool probing)
 {
-	struct access a = access_new(r, target, probing, file_open(r, site->module));
+	struct access a = access_new(r, target, probing, file_open(r, site->module)), quiet;
 	const char *name = target->target.name;
 	struct elf_scope *scope;
-	enum probe_summary which;
 
 	if (!a.file)
 		return NULL;
 	scope = elf_scope_at(a.file, site->address);
 	if (!scope)
 		return no_scope(&a, site, name);
-	if (site->flags & SITE_RETURN && strcmp(name, "$return") == 0)
+	if (!(site->flags & SITE_RETURN))
+		return scope_variable(&a, scope, site, target);
+	if (strcmp(name, "$return") == 0)
 		return returned_value(&a, scope, target);
-	if (site->flags & SITE_RETURN && strcmp(name, "$$return") == 0)
+	if (strcmp(name, "$$return") == 0)
 		return returned_summary(&a, scope, target);
-	if (summary_of(name, &which) && !target->target.n_components && !target->target.address_of)
-		return probe_summary(&a, scope, which, target->target.pretty);
-	return named(&a, scope, site, target);
+	quiet = a;
+	quiet.probing = true;
+	if (!scope_variable(&quiet, scope, site, lang_clone_expr(r->arena, target)))
+		return probing ? NULL : scope_variable(&a, scope, site, target);
+	return entry_value(&a, target);
 }
 
 /* ---- @var ------------------------------------------------------------------------------------------- */
