@@ -267,6 +267,10 @@ static void infer_plain(struct sema_infer *i, struct expr *e, enum lang_type wan
 	e->detail = right->detail;
 	if (v && right->type == TYPE_LONG)
 		learn_detail(i, &v->detail, &v->detail_conflict, right->detail);
+	if (is_entry(left) && left->target.operand->detail != right->detail) {
+		left->target.operand->detail = right->detail;
+		i->changed = true;
+	}
 }
 
 static void infer_assign(struct sema_infer *i, struct expr *e, enum lang_type want)
@@ -516,8 +520,10 @@ static void infer(struct sema_infer *i, struct expr *e, enum lang_type want, boo
 			   "base histogram operator where expression expected");
 		return;
 	case EXPR_TARGET:
-		if (is_entry(e))
+		if (is_entry(e)) {
 			infer_entry(i, e, want);
+			e->detail = e->target.operand->detail;
+		}
 		settle(i, e, e->target.operand ? e->target.operand->type : TYPE_LONG, want);
 		return;
 	case EXPR_OPERATOR:

@@ -41,6 +41,7 @@ struct sema_operand {
 	bool module_relative; /* add the module's load bias */
 	int64_t displacement;
 	enum lang_type type; /* ENTRY: unknown until inferred */
+	const struct sema_detail *detail; /* ENTRY: of the saved value, as in struct expr */
 };
 
 /* ---- resolved probe points ------------------------------------------------------ */

@@ -147,6 +147,26 @@ sed "$SED" "$W/out" >"$W/got"
 is output "$(tr '\n' '~' <"$W/got")" '7second13 0 21~02113{.level=7, .name="first", .next=ADDRESS}~7second14 1 21~12114{.level=7, .name="first", .next=ADDRESS}~'
 done_t
 
+t returns
+target variables0 variables.c gcc -O0 -g || exit 1
+cat >"$W/returns.stp" <<'S'
+probe process.function("plain").return {
+	p = @entry($w)
+	println($return, " ", $$return, " ", p->a, " ", @entry($w->in$), " ", $color, " ", @entry($l))
+}
+probe process.function("floats").return { println($return, " ", @entry($p->b), @defined($return), @defined($nosuch)) }
+probe process.function("main").return { println($return, $$return) }
+S
+printf '%s\n' '66865 return=0x10531 1 {.q=3, .name="hello"} 5 -5' '4625407923542032384 810' '0return=0x0' >"$W/want"
+for one in variables variables0; do
+	launch_same "$T/$one" "$W/returns.stp"
+	cmp -s "$W/out" "$W/want" || bad "$one: $(diff "$W/out" "$W/want" | tr '\n' '~')"
+	has "$W/err" 'confusing usage, value is captured as @entry\(\$color\) in .return probe'
+done
+spile -e 'probe process.function("inner_name")? {} probe process.function("bad") { println(@defined($return), $$parms) }' -c "$T/variables0"
+has "$W/out" '^0w=0x0$'
+done_t
+
 t refusals
 refused() {
 	spile -e "probe process.function(\"plain\") { $1 }" -c "$T/variables"
