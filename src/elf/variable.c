@@ -192,23 +192,46 @@ struct elf_location elf_entry_location(struct elf_frame *f, Dwarf_Die *die)
  * At its first instruction a function has not stored its parameters: one place for all of it is
  * where they will be, not where they are. A list of places says so itself.
  */
-static bool is_not_stored(struct elf_scope *s, Dwarf_Die *die)
+static bool is_stored_later(Dwarf_Attribute *attribute)
+{
+	return attribute->form == DW_FORM_exprloc || attribute->form == DW_FORM_block1 ||
+	       attribute->form == DW_FORM_block;
+}
+
+/* Callers outside the unit know the function: it is passed what it declares. Clones have names of their own. */
+static bool keeps_interface(struct elf_scope *s)
+{
+	Dwarf_Attribute attribute;
+	const char *symbol = NULL, *name = dwarf_diename(&s->frame.function);
+	uint64_t start, end;
+
+	if (!dwarf_attr_integrate(&s->frame.function, DW_AT_external, &attribute))
+		return false;
+	if (dwarf_attr_integrate(&s->frame.function, DW_AT_linkage_name, &attribute))
+		name = dwarf_formstring(&attribute);
+	return name && elf_function_at(s->data->file, s->frame.pc, &symbol, &start, &end) && symbol &&
+	       strcmp(symbol, name) == 0;
+}
+
+/* Whether the ABI rather than the debug information tells where a parameter is. */
+static bool is_where_passed(struct elf_scope *s, Dwarf_Die *die)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Addr start;
 
-	return dwarf_tag(die) == DW_TAG_formal_parameter && dwarf_entrypc(&s->frame.function, &start) == 0 &&
-	       start == s->frame.pc && s->chain.list[s->chain.n - 1].addr == s->frame.function.addr &&
-	       dwarf_attr(die, DW_AT_location, &attribute) &&
-	       (attribute.form == DW_FORM_exprloc || attribute.form == DW_FORM_block1 ||
-		attribute.form == DW_FORM_block);
+	if (dwarf_tag(die) != DW_TAG_formal_parameter || dwarf_entrypc(&s->frame.function, &start) != 0 ||
+	    start != s->frame.pc || s->chain.list[s->chain.n - 1].addr != s->frame.function.addr)
+		return false;
+	if (dwarf_attr(die, DW_AT_location, &attribute))
+		return is_stored_later(&attribute);
+	return !dwarf_attr_integrate(die, DW_AT_const_value, &attribute) && keeps_interface(s);
 }
 
 struct elf_location elf_variable_location(struct elf_scope *s, const struct elf_variable *v)
 {
 	struct elf_location passed;
 
-	if (is_not_stored(s, v->priv) &&
+	if (is_where_passed(s, v->priv) &&
 	    elf_passed_location(s->data, &s->frame.function, v->priv, &passed))
 		return passed;
 	return elf_entry_location(&s->frame, v->priv);
