@@ -409,8 +409,8 @@ static void plan_rets(const struct group *whole, const struct patch_request *fun
 	r.bodies = g.bodies;
 	r.n_returns = 0;
 	r.check_start = true;
-	/* Nobody was told of these sites (patch_space_expect) before others were planned: one byte must do. */
-	r.first_rung = RUNG_TRAP;
+	vec_each(at, &returns->frame.rets)
+		patch_space_expect(g.p->space, *at);
 	for (uint32_t i = returns->frame.rets.n; i-- > 0 && r.n_bodies;) {
 		struct ctl_patch patch = { .first_site = g.sites[0], .wanted = true };
 		struct patch_body chain;

@@ -297,6 +297,12 @@ static bool try_run(struct planner *p, const struct spot *s, const struct spot *
 			jump_undo(p, &island);
 			continue;
 		}
+		/* Behind a prefix its displacement would end in bytes that become filler and island. */
+		if (out.size != JUMP) {
+			jump_undo(p, &out);
+			jump_undo(p, &island);
+			continue;
+		}
 		plan_short(p, s, &island, RUNG_EVICT);
 		plan_run(p, run, &out, &island);
 		return true;
