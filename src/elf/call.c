@@ -27,7 +27,7 @@ uint64_t elf_entry_address(Dwarf_Die *die)
 void elf_function_describe(struct elf_file *f, Dwarf_Die *die, uint32_t unit,
 			   struct elf_function *out)
 {
-	const char *file = dwarf_decl_file(die);
+	const char *file = elf_debug_file(die);
 	int line = 0;
 
 	(void)f;
@@ -109,7 +109,7 @@ struct entry_walk {
 
 static void label_tell(struct entry_walk *w, Dwarf_Die *die)
 {
-	struct elf_label l = { .name = string_of(die, DW_AT_name), .file = dwarf_decl_file(die) };
+	struct elf_label l = { .name = string_of(die, DW_AT_name), .file = elf_debug_file(die) };
 	Dwarf_Addr at = 0;
 	int line = 0;
 

@@ -108,6 +108,22 @@ bool elf_debug_sibling(Dwarf_Die *die)
 	return true;
 }
 
+/* libdw's own dwarf_decl_file() ends the program for entries of split units, which have no line table. */
+const char *elf_debug_file(Dwarf_Die *die)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Files *files;
+	Dwarf_Word number;
+	Dwarf_Die unit;
+	size_t n;
+
+	if (!dwarf_attr_integrate(die, DW_AT_decl_file, &attribute) ||
+	    dwarf_formudata(&attribute, &number) != 0 || !number || !dwarf_diecu(die, &unit, NULL, NULL) ||
+	    dwarf_getsrcfiles(&unit, &files, &n) != 0 || number >= n)
+		return NULL;
+	return dwarf_filesrc(files, number, NULL, NULL);
+}
+
 /* ---- units by address ---------------------------------------------------------------------- */
 
 static int compare_ranges(const void *a, const void *b)

@@ -39,6 +39,8 @@ void elf_debug_close(struct elf_debug *d);
 /* Size and time of the last change, in nanoseconds, of the file with the sections. */
 void elf_debug_identity(const struct elf_debug *d, uint64_t *size, uint64_t *time);
 
+/* The source file an entry is declared in, or NULL; also where that is not told, as in split units. */
+const char *elf_debug_file(Dwarf_Die *die);
 /* The entry behind one and its children; false at the last, and where a damaged file leads back. */
 bool elf_debug_sibling(Dwarf_Die *die);
 

@@ -173,7 +173,7 @@ static void walk_file(struct name_walk *w, Dwarf *dwarf)
 	Dwarf_Die unit, split;
 
 	while (dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit, &split) == 0) {
-		w->unit = dwarf_diename(&unit);
+		w->unit = dwarf_diename(split.addr ? &split : &unit);
 		walk(w, "", split.addr ? &split : &unit, 0);
 	}
 }

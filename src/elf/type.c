@@ -241,25 +241,11 @@ static void read_pointer(struct elf_data *d, Dwarf_Die *die, struct elf_type *t,
 		t->text = arena_printf(d->arena, "%s%s", text_of(t->target), mark);
 }
 
-/* libdw's own question ends the program for entries of split units, which have no line table. */
-static const char *declared_file(Dwarf_Die *die)
-{
-	Dwarf_Die unit;
-	Dwarf_Files *files;
-	uint64_t number;
-	size_t n;
-
-	if (!unsigned_attribute(die, DW_AT_decl_file, &number) || !number ||
-	    !dwarf_diecu(die, &unit, NULL, NULL) || dwarf_getsrcfiles(&unit, &files, &n) != 0 || number >= n)
-		return NULL;
-	return dwarf_filesrc(files, number, NULL, NULL);
-}
-
 static void read_declared(Dwarf_Die *die, struct elf_type *t)
 {
 	uint64_t line;
 
-	t->file = declared_file(die);
+	t->file = elf_debug_file(die);
 	if (unsigned_attribute(die, DW_AT_decl_line, &line))
 		t->line = (uint32_t)line;
 	t->is_declaration = has_flag(die, DW_AT_declaration);

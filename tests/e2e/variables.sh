@@ -4,6 +4,8 @@
 
 target variables variables.c gcc -O2 -g || exit 1
 target variables4 variables.c clang -O2 -gdwarf-4 || exit 1
+mkdir -p "$T/split.d" # the compiler leaves the .dwo files beside the program
+target split.d/variables variables.c gcc -O2 -g -gsplit-dwarf || exit 1
 target variables-cxx variables.cc g++ -O2 -g || exit 1
 SED='s/0x[0-9a-f]\{5,\}/ADDRESS/g'
 
@@ -27,7 +29,7 @@ a	name 5 -1 113 65535
 42 1000 70 70 42 6
 4 30 2
 S
-for one in variables variables4; do
+for one in variables variables4 split.d/variables; do
 	t "members-$one"
 	launch_same "$T/$one" "$W/plain.stp"
 	cmp -s "$W/out" "$W/want" || bad "$(diff "$W/out" "$W/want" | tr '\n' '~')"
@@ -174,6 +176,8 @@ refused() {
 	has "$W/err" "$2"
 }
 refused 'println($w->in)' "'struct inner' \(.*variables.c:[0-9]+\) is being accessed instead of a member such as '->q'"
+spile -e 'probe process.function("plain") { println($w->in) }' -c "$T/split.d/variables"
+has "$W/err" "'struct inner' .*is being accessed instead of a member such as '->q'"
 refused 'println($w->nosuch)' "unable to find member 'nosuch' for struct whole \(alternatives: a, b, "
 refused 'println($nosuch)' "unable to find local 'nosuch' .*alternatives: \\\$"
 refused 'println($color->x)' "invalid access '->x' vs. enum color"
