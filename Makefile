@@ -61,6 +61,9 @@ sweep: all       ## every function of real programs counted; long
 	SWEEP=long E2E_LIMIT=7200 tests/run $(BUILD) e2e -k sweep
 values: all         ## what scripts read of variables against gdb, over 75 programs; long
 	tests/values/compare $(BUILD)
+torture: all     ## install and remove at full speed, servers under load; TORTURE seconds each
+	TORTURE=$${TORTURE:-200} ROUNDS=100 E2E_LIMIT=7200 tests/run $(BUILD) e2e -k torture
+	TORTURE=1 ROUNDS=30 E2E_LIMIT=7200 tests/run $(BUILD) e2e -k servers
 bench: all
 	bench/run $(BUILD)/spile
 	bench/frontend $(BUILD)/spile
@@ -73,4 +76,4 @@ format-check:    ## advice: tells files that are not as clang-format would have 
 	done
 clean:
 	rm -rf build build-asan build-clang build-fuzz
-.PHONY: values coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean oracle oracle-random fuzz
+.PHONY: torture values coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean oracle oracle-random fuzz

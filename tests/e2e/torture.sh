@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# Install and remove at full speed while eight threads run the sites, in every alignment; long by `make torture`.
+. "$ROOT/tests/lib/e2e.sh"
+SECONDS_EACH=${TORTURE:-5}
+
+target torture torture.c gcc -O2 -pthread -Wa,--no-warn || exit 1
+
+start "$T/torture" 8
+t live
+LIMIT=$((SECONDS_EACH + 60)) attach_run -vv -e 'global on, hits
+	probe process.function("t_*") if (on) { hits <<< 1 }
+	probe timer.ms(1) { on = !on }
+	probe timer.s('"$SECONDS_EACH"') { exit() } probe end { println(@count(hits) > 0) }'
+ok_rc
+is "hit" "$(cat "$W/out")" 1
+hasnot "$W/err" 'in a window'
+between "changes" "$(grep -c 'armed or disarmed$' "$W/err")" $((SECONDS_EACH * 20)) 100000000
+for rung in nop single several padding; do has "$W/err" "^  $rung "; done
+done_t
+
+t windows
+end=$((SECONDS + SECONDS_EACH))
+r=0
+while [ $SECONDS -lt $end ] && [ -z "$BAD" ]; do
+	attach_run -e 'global hits, m probe process.function("t_*") { hits <<< 1; m += user_int8(8) } probe timer.ms(30) { exit() } probe end { println(@count(hits) > 0, m) }'
+	ok_rc
+	is "hit in round $r" "$(cat "$W/out")" 10
+	r=$((r + 1))
+done
+done_t
+
+# Two sessions, each toggling, over each other.
+t both
+spile_other() {
+	: >"$W/other"; chmod 666 "$W/other"
+	"${RUN_AS[@]}" "$SPILE" -o "$W/other" -x "$PID" -e "$1" >/dev/null 2>"$W/other.err" </dev/null &
+	OTHER=$!
+	PIDS="$PIDS $OTHER"
+}
+snapshot "$PID" >"$W/before"
+spile_other 'global on, hits probe process.function("t_*") if (on) { hits <<< 1 } probe timer.ms(3) { on = !on }
+	probe timer.s('"$SECONDS_EACH"') { exit() } probe end { println(@count(hits) > 0) }'
+sleep 0.5
+spile -x "$PID" -e 'global on, hits probe process.function("t_*") if (on) { hits <<< 1 } probe timer.ms(2) { on = !on }
+	probe timer.s('"$((SECONDS_EACH / 2 + 1))"') { exit() } probe end { println(@count(hits) > 0) }'
+ok_rc
+is "hit" "$(cat "$W/out")" 1
+wait $OTHER
+is "the other's status" $? 0
+is "the other hit" "$(cat "$W/other")" 1
+attached_clean
+done_t
+
+t unharmed
+kill -TERM "$PID"
+wait "$PID"
+is "the program's status" $? 0
+has "$W/bg" 'calls=1 wrong=0'
+done_t
