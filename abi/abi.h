@@ -201,7 +201,11 @@ struct abi_region {
 	uint32_t texts_count, text_size;
 	int64_t zone_west; /* local time: seconds west of UTC, when the session began */
 	char zone_name[16]; /* its name, with a NUL */
-	uint64_t reserved[1];
+	/*
+	 * Slots of dead threads, to be taken when there are no fresh ones: 1 + number of the first in the
+	 * low half, a count of changes in the high half; the next one, the same way, in slot.site.
+	 */
+	uint64_t free_slots;
 };
 
 /* Texts that wait in a slot for the return of a function. */
@@ -343,6 +347,7 @@ struct abi_table_entry {
 	uint64_t slot; /* address */
 };
 #define ABI_TABLE_ENTRIES 4096u
+#define ABI_TABLE_GONE 1u /* key of an entry whose thread is dead: searches go on behind it */
 /*
  * The top 12 bits of a 32-bit product: thread pointers of one process lie near each other, so
  * that they differ in low bits, which a wider product would not carry up so far.
@@ -389,7 +394,7 @@ struct abi_slot {
 	uint32_t tid, pid; /* when registered */
 	uint32_t busy; /* a handler runs: set first, cleared last */
 	uint32_t number;
-	uint64_t site; /* struct abi_site of this hit; 0 in the tool */
+	uint64_t site; /* struct abi_site of this hit; 0 in the tool; of a free slot: the next one */
 	uint64_t saved_sp; /* rsp of the target while on our stack */
 	int64_t actions; /* statements left */
 	uint32_t error; /* ABI_ERROR_ */

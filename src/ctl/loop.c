@@ -169,6 +169,7 @@ void ctl_loop(struct ctl_session *s)
 		ctl_flush(s);
 		ctl_clock_correct(s);
 		look_for_dead(s);
+		ctl_slots_reclaim(s);
 		ctl_commands_reap(s);
 		nap = records ? NAP_LEAST : base_min(nap * 2, NAP_MOST);
 		if (is_over(s))

@@ -135,6 +135,7 @@ struct ctl_session {
 	bool *holds;
 	int64_t conditions_asked; /* when last; they are asked again soon after a change */
 	bool conditions_again;
+	int64_t slots_looked, slots_wait; /* for those of dead threads: when, and how long until again */
 	/* leaving */
 	int signals_forwarded;
 	int64_t leave_by; /* a launched target told to end has until then */
@@ -261,6 +262,11 @@ struct error *ctl_region_copy(struct ctl_process *p) BASE_MUST_CHECK;
 struct abi_slot *ctl_slot(const struct ctl_session *s, uint32_t number);
 uint32_t ctl_slots_used(const struct ctl_session *s);
 void ctl_state_set(struct ctl_session *s, uint32_t state);
+
+/* ---- slots.c --------------------------------------------------------------- */
+
+/* When few are left: takes back those of threads that have ended. */
+void ctl_slots_reclaim(struct ctl_session *s);
 
 /* ---- clock.c --------------------------------------------------------------- */
 

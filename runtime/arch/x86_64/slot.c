@@ -47,35 +47,67 @@ static void prepare_shards(struct abi_region *r, struct abi_slot *s)
 	}
 }
 
-static struct abi_slot *claim_slot(struct abi_process *p, uint64_t key)
+/* One that the tool took from a dead thread. Its shards go on: they are summed up anyhow. */
+static struct abi_slot *take_free(struct abi_region *r)
 {
-	struct abi_region *r = (void *)p->region;
+	uint64_t first = __atomic_load_n(&r->free_slots, __ATOMIC_ACQUIRE);
+
+	while ((uint32_t)first) {
+		struct abi_slot *s = (void *)((uint64_t)r + r->slots_offset +
+					      ((uint32_t)first - 1) * r->slot_size);
+		uint64_t next = ((first >> 32) + 1) << 32 | (uint32_t)s->site;
+
+		if (__atomic_compare_exchange_n(&r->free_slots, &first, next, 0, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return s;
+	}
+	return 0;
+}
+
+static struct abi_slot *take_fresh(struct abi_region *r)
+{
 	uint32_t number = __atomic_fetch_add(&r->slot_next, 1, __ATOMIC_RELAXED);
 	struct abi_slot *s;
 
 	if (number >= r->slot_count) {
 		__atomic_store_n(&r->slot_next, r->slot_count, __ATOMIC_RELAXED);
+		return 0;
+	}
+	s = (void *)((uint64_t)r + r->slots_offset + number * r->slot_size);
+	s->number = number;
+	prepare_shards(r, s);
+	return s;
+}
+
+static struct abi_slot *claim_slot(struct abi_process *p, uint64_t key)
+{
+	struct abi_region *r = (void *)p->region;
+	bool many = __atomic_load_n(&r->slot_next, __ATOMIC_RELAXED) < r->slot_count - r->slot_count / 4;
+	struct abi_slot *s = many ? 0 : take_free(r);
+
+	/* The last quarter is for the time until the tool has taken back some of dead threads. */
+	if (!many && !(uint32_t)__atomic_load_n(&r->free_slots, __ATOMIC_RELAXED))
+		rt_wake_tool(r);
+	if (!s)
+		s = take_fresh(r);
+	if (!s) {
 		__atomic_fetch_add(&r->sites_skipped_no_slot, 1, __ATOMIC_RELAXED);
 		return 0;
 	}
-	s = (void *)(p->region + r->slots_offset + number * r->slot_size);
-	s->number = number;
 	s->process = (uint64_t)p;
 	s->region = p->region;
 	s->pid = (uint32_t)rt_syscall(RT_SYS_GETPID, 0, 0, 0, 0, 0, 0);
 	s->tid = (uint32_t)rt_syscall(RT_SYS_GETTID, 0, 0, 0, 0, 0, 0);
 	s->tid_address = find_tid_address(~key, s);
 	s->virtual_mask = p->initial_virtual_mask;
-	prepare_shards(r, s);
 	__atomic_store_n(&s->key, key, __ATOMIC_RELEASE);
 	return s;
 }
 
-/* The slot of the calling thread, claimed if it has none; NULL: no room, or a hit while it is being claimed. */
-struct abi_slot *rt_slot_register(uint64_t key)
+/* The entry of the key, or one for it: empty, or of a dead thread; NULL: no room. */
+static struct abi_table_entry *find_entry(struct abi_table_entry *table, uint64_t key)
 {
-	struct abi_process *p = rt_process();
-	struct abi_table_entry *table = (void *)p->table;
+	struct abi_table_entry *room = 0;
 	uint32_t at = ABI_TABLE_INDEX(key);
 
 	for (uint32_t n = 0; n < PROBES; n++) {
@@ -83,14 +115,32 @@ struct abi_slot *rt_slot_register(uint64_t key)
 		uint64_t found = __atomic_load_n(&e->key, __ATOMIC_ACQUIRE);
 
 		if (found == key)
+			return e;
+		if (!room && (!found || found == ABI_TABLE_GONE))
+			room = e;
+		if (!found)
+			break;
+	}
+	return room;
+}
+
+/* The slot of the calling thread, claimed if it has none; NULL: no room, or a hit while it is being claimed. */
+struct abi_slot *rt_slot_register(uint64_t key)
+{
+	struct abi_process *p = rt_process();
+
+	for (uint32_t n = 0; n < PROBES; n++) {
+		struct abi_table_entry *e = find_entry((void *)p->table, key);
+		uint64_t found = e ? __atomic_load_n(&e->key, __ATOMIC_ACQUIRE) : 0;
+
+		if (!e)
+			return 0;
+		if (found == key)
 			return (void *)__atomic_load_n(&e->slot, __ATOMIC_ACQUIRE);
-		if (found)
+		if (found && found != ABI_TABLE_GONE)
 			continue;
-		if (!__atomic_compare_exchange_n(&e->key, &found, key, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-			if (found == key)
-				return (void *)__atomic_load_n(&e->slot, __ATOMIC_ACQUIRE);
+		if (!__atomic_compare_exchange_n(&e->key, &found, key, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			continue;
-		}
 		__atomic_store_n(&e->slot, (uint64_t)claim_slot(p, key), __ATOMIC_RELEASE);
 		return (void *)e->slot;
 	}
