@@ -41,6 +41,7 @@ struct group {
 	const struct ctl_foreign *below; /* another session's patch there */
 	struct patch_return *returns;
 	uint32_t n_returns;
+	uint32_t first, end; /* positions in the file's sites */
 };
 
 static bool applies(const struct ctl_process *p, const struct bundle_site *site)
@@ -376,6 +377,27 @@ void ctl_helpers_add(struct ctl_process *p, struct patch_plan *plan)
 	plan->n_before = 0;
 }
 
+/* Another tool's breakpoint is in the way: the sites are planned when it has gone. */
+static bool wait_for_breakpoint(const struct group *g)
+{
+	struct ctl_process *p = g->p;
+	struct ctl_waiting w = { .file = g->m->file,
+				 .bias = g->m->bias,
+				 .address = g->address,
+				 .first = g->first,
+				 .end = g->end };
+
+	/* Not for one of several returns: planned again is the whole group. */
+	if (g->address != g->m->bias + p->session->bundle->sites.p[g->sites[0]].address)
+		return false;
+	if (!ctl_breakpoint_at(p, w.address))
+		w.address += ENDBR_SIZE;
+	if (!ctl_breakpoint_at(p, w.address))
+		return false;
+	vec_push(p->arena, &p->waiting, w);
+	return true;
+}
+
 /* Plans the request, and notes the patch. */
 static void plan_request(struct group *g, struct patch_request *r, struct ctl_patch *patch)
 {
@@ -384,6 +406,8 @@ static void plan_request(struct group *g, struct patch_request *r, struct ctl_pa
 
 	if (!e)
 		e = ctl_chain_finish(p, g->below, patch);
+	if (e && wait_for_breakpoint(g))
+		return;
 	if (e) {
 		note_unplaced(p, g->n, error_text(e));
 		return;
@@ -476,6 +500,8 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 	const struct bundle *b = p->session->bundle;
 	struct group g = { .p = p,
 			   .m = m,
+			   .first = first,
+			   .end = end,
 			   .address = m->bias + b->sites.p[f->sites.p[first]].address };
 	uint32_t *sites = arena_array(p->session->scratch, uint32_t, end - first);
 	struct ctl_patch *dormant;
@@ -550,8 +576,42 @@ static void plan_module(struct ctl_process *p, struct ctl_module *m)
 	m->planned = true;
 }
 
+static const struct ctl_module *module_of(const struct ctl_process *p, const struct ctl_waiting *w)
+{
+	vec_each(m, &p->modules)
+		if (m->file == w->file && m->bias == w->bias && m->planned)
+			return m;
+	return NULL;
+}
+
+/* Those whose breakpoint has gone; who waits for a module that is gone waits no more. */
+static void plan_waiting(struct ctl_process *p)
+{
+	uint32_t n = p->waiting.n, kept = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct ctl_waiting w = p->waiting.p[i];
+		const struct ctl_module *m = module_of(p, &w);
+		struct arena_mark mark = arena_mark(p->session->scratch);
+
+		if (!m)
+			continue;
+		if (ctl_breakpoint_at(p, w.address)) {
+			p->waiting.p[kept++] = w;
+			continue;
+		}
+		plan_group(p, m, w.first, w.end);
+		arena_reset(p->session->scratch, mark);
+	}
+	/* Some may have begun to wait again. */
+	for (uint32_t i = n; i < p->waiting.n; i++)
+		p->waiting.p[kept++] = p->waiting.p[i];
+	p->waiting.n = kept;
+}
+
 void ctl_arm_plan(struct ctl_process *p)
 {
+	plan_waiting(p);
 	vec_each(m, &p->modules)
 		if (!m->planned)
 			plan_module(p, m);
@@ -712,7 +772,7 @@ static struct error *write_patches(struct ctl_process *p)
 			continue;
 		if (patch->conditional)
 			know_traps(p, patch);
-		if (patch->held_off)
+		if (patch->held_off || patch->gave_way)
 			continue;
 		if (can_rely(patch))
 			e = ctl_patch_write(p, patch);

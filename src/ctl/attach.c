@@ -176,6 +176,10 @@ static void tell(struct ctl_process *p)
 	if (p->n_unplaced)
 		ctl_warn(s, "%u probe sites in process %d could not be placed: %s", p->n_unplaced,
 			 (int)p->proc->pid, p->unplaced);
+	if (p->waiting.n && !p->waiting_told)
+		ctl_warn(s, "process %d: %u probed places wait until another tool's breakpoints have gone",
+			 (int)p->proc->pid, p->waiting.n);
+	p->waiting_told = p->waiting.n != 0;
 	p->n_unplaced = 0;
 	memset(p->rungs, 0, sizeof p->rungs);
 }
@@ -198,7 +202,8 @@ struct error *ctl_attach(struct ctl_process *p)
 static bool anything_to_write(const struct ctl_process *p)
 {
 	vec_each(patch, &p->patches)
-		if (patch->wanted && !patch->armed && !(patch->held_off && patch->trapped))
+		if (patch->wanted && !patch->armed && !patch->gave_way &&
+		    !(patch->held_off && patch->trapped))
 			return true;
 	vec_each(sem, &p->semaphores)
 		if (sem->wanted && !sem->raised)

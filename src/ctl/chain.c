@@ -256,6 +256,11 @@ static struct ctl_foreign *above(struct ctl_process *p, const struct ctl_patch *
 	return NULL;
 }
 
+bool ctl_chain_has_above(struct ctl_process *p, const struct ctl_patch *patch)
+{
+	return above(p, patch) != NULL;
+}
+
 /* Our bytes leave the middle of the chain: those above get what is below us. */
 static struct error *unlink_one(struct ctl_process *p, struct ctl_patch *patch, struct ctl_foreign *f)
 {

@@ -182,7 +182,7 @@ static void find_changes(struct ctl_process *p, struct arena *a, struct changes 
 		struct change c = { patch, !patch->armed };
 		const struct patch_plan *plan = &patch->plan;
 
-		if (!patch->conditional || !patch->wanted || patch->armed != patch->held_off)
+		if (!patch->conditional || !patch->wanted || patch->gave_way || patch->armed != patch->held_off)
 			continue;
 		if (bytes_are(p, plan, c.arm ? plan->original : plan->patched))
 			vec_push(a, &out->list, c);

@@ -115,6 +115,7 @@ static void serve_process(struct ctl_process *p)
 		e = ctl_attach_again(p);
 	} else {
 		e = ctl_modules_serve(p);
+		ctl_breakpoints_watch(p);
 	}
 	if (e && e->code != ERROR_NO_PROCESS && !ctl_is_between(p) && !proc_has_ended(p->proc))
 		ctl_warn(p->session, "process %d: %s", (int)p->proc->pid, error_text(e));

@@ -174,6 +174,7 @@ struct ctl_patch {
 	bool wanted, armed;
 	bool noted; /* in the ledger */
 	bool held_off; /* the conditions of all its probes are false */
+	bool gave_way; /* to a breakpoint of the kernel; armed again when that has gone */
 	bool trapped; /* the trap table knows its address, for arming while threads run */
 	/* the bundle's sites at the address, if all are under conditions; else NULL */
 	const uint32_t *conditional;
@@ -201,6 +202,13 @@ struct ctl_semaphore {
 	bool noted; /* in the ledger */
 };
 
+/* Sites of one address where another tool's breakpoint was when they were to be planned. */
+struct ctl_waiting {
+	const struct ctl_file *file;
+	uint64_t bias, address; /* of the breakpoint */
+	uint32_t first, end; /* in the file's sites */
+};
+
 struct ctl_hooks; /* hooks.c */
 
 struct ctl_process {
@@ -218,6 +226,10 @@ struct ctl_process {
 	uint64_t ledger_order; /* as in its head */
 	VEC(struct ctl_foreign) foreign; /* patches of other sessions, as of ctl_chain_look() */
 	struct arena *foreign_arena;
+	VEC(struct ctl_waiting) waiting;
+	bool waiting_told;
+	int64_t breakpoints_looked; /* when ctl_breakpoints_watch() last did */
+	uint32_t breakpoints_next; /* the patch it goes on with */
 	struct patch_space *space;
 	VEC(struct ctl_module) modules;
 	VEC(struct ctl_patch) patches;
@@ -467,6 +479,15 @@ struct error *ctl_chain_unlink(struct ctl_process *p) BASE_MUST_CHECK;
 bool ctl_chain_is_covered(const struct ctl_process *p, const struct ctl_patch *patch);
 struct error *ctl_chain_restore_rest(const struct ctl_process *p,
 				     const struct ctl_patch *patch) BASE_MUST_CHECK;
+
+/* While leaving or after ctl_chain_look(): another session stands upon the patch. */
+bool ctl_chain_has_above(struct ctl_process *p, const struct ctl_patch *patch);
+
+/* ---- breakpoints.c --------------------------------------------------------- */
+
+bool ctl_breakpoint_at(const struct ctl_process *p, uint64_t address);
+/* Now and then: gives way to breakpoints of the kernel, arms where they have gone. */
+void ctl_breakpoints_watch(struct ctl_process *p);
 
 /* ---- peers.c --------------------------------------------------------------- */
 

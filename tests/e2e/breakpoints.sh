@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+# Debuggers, tracers and the kernel's uprobes on a process that a session probes, and on the same places.
+. "$ROOT/tests/lib/e2e.sh"
+
+target count-pie count.c gcc -O2 -pthread -fPIE -pie || exit 1
+
+session() {
+	: >"$W/out"; chmod 666 "$W/out"
+	"${RUN_AS[@]}" env --default-signal=INT "$SPILE" -o "$W/out" -x "$PID" -e 'global n probe process.function("work") { n++ }
+		probe timer.ms(50) { println(n) } probe end { printf("end %d\n", n) }' >/dev/null 2>"$W/err" </dev/null &
+	TOOL=$!
+	PIDS="$PIDS $TOOL"
+	for _ in $(seq 100); do grep -q . "$W/out" && break; sleep 0.1; done
+}
+last() { grep -E '^[0-9]+$' "$W/out" | tail -1; }
+# counts: the session's counter goes on, within some seconds
+counts() {
+	local before
+	before=$(last)
+	for _ in $(seq 40); do [ "$(last)" != "$before" ] && return; sleep 0.1; done
+	bad "no hits any more: $(cat "$W/err")"
+}
+quit() {
+	kill -INT $TOOL
+	wait $TOOL
+	is "status" $? 0
+	attached_clean
+	kill -TERM "$PID"
+	wait "$PID"
+	is "the program's status" $? 0
+	has "$W/bg" 'wrong=0'
+}
+
+if have gdb; then
+	t gdb
+	start "$T/count-pie" 2 0
+	snapshot "$PID" >"$W/before"
+	session
+	counts
+	as_user timeout 60 gdb -nx -batch -p "$PID" -ex 'break *work' -ex 'continue' -ex 'info registers rip' -ex 'continue' -ex 'delete' -ex 'detach' >"$W/gdb" 2>&1 </dev/null
+	has "$W/gdb" 'Breakpoint 1, '
+	counts
+	as_user timeout 60 gdb -nx -batch -p "$PID" -ex 'break *work' -ex 'continue' -ex 'detach' >"$W/gdb" 2>&1 </dev/null
+	counts
+	quit
+	done_t
+else
+	skip_t gdb "gdb is not installed"
+fi
+if have strace; then
+	t strace
+	start "$T/count-pie" 2 0
+	snapshot "$PID" >"$W/before"
+	session
+	as_user timeout 1 strace -f -o "$W/strace" -p "$PID" >/dev/null 2>&1 </dev/null
+	counts
+	quit
+	done_t
+else
+	skip_t strace "strace is not installed"
+fi
+
+uprobe() {
+	bpftrace -e 'uprobe:'"$T"'/count-pie:work { @ = count(); } interval:s:1 { printf("ready\n"); } interval:s:'"$1"' { exit(); }' >"$W/uprobe" 2>&1 </dev/null &
+	UPROBE=$!
+	PIDS="$PIDS $UPROBE"
+	for _ in $(seq 100); do grep -q ready "$W/uprobe" && break; sleep 0.1; done
+}
+if ! have bpftrace || [ "$(id -u)" != 0 ] || ! timeout 30 bpftrace -e 'uprobe:'"$T"'/count-pie:work { } interval:ms:100 { exit(); }' >/dev/null 2>&1; then
+	skip_t uprobe "bpftrace cannot place one here"
+	exit 0
+fi
+t uprobe-before
+start "$T/count-pie" 2 0
+uprobe 6
+session
+has "$W/err" "wait until another tool's breakpoints have gone"
+is "hits while the breakpoint is there" "$(last)" 0
+wait $UPROBE
+has "$W/uprobe" '^@: [1-9]'
+counts
+snapshot "$PID" >"$W/before"
+kill -INT $TOOL
+wait $TOOL
+is "status" $? 0
+text_is_file "$PID"
+kill -TERM "$PID"
+wait "$PID"
+is "the program's status" $? 0
+has "$W/bg" 'wrong=0'
+done_t
+
+t uprobe-after
+start "$T/count-pie" 2 0
+session
+counts
+uprobe 4
+has "$W/err" 'the kernel has a breakpoint on a probed place'
+wait $UPROBE
+counts
+kill -INT $TOOL
+wait $TOOL
+is "status" $? 0
+text_is_file "$PID"
+kill -TERM "$PID"
+wait "$PID"
+is "the program's status" $? 0
+has "$W/bg" 'wrong=0'
+done_t
