@@ -258,18 +258,22 @@ struct error *ctl_live_apply(struct ctl_process *p)
 	struct arena *a = arena_create();
 	struct changes c = { 0 };
 	struct error *e = NULL;
+	int64_t begin = 0;
 
 	ctl_window_open();
 	if (ctl_process_lock(p)) {
 		find_changes(p, a, &c);
+		begin = ctl_now();
 		if (c.list.n)
 			e = can_live(p, &c) ? toggle_live(p, &c) : toggle_stopped(p, &c);
+		begin = ctl_now() - begin;
 		ctl_process_unlock(p);
 	}
 	ctl_window_close();
 	if (c.list.n)
-		ctl_verbose(p->session, 2, "process %d: %u patches armed or disarmed%s",
-			    (int)p->proc->pid, c.list.n, can_live(p, &c) ? "" : " in a window");
+		ctl_verbose(p->session, 2, "process %d: %u patches armed or disarmed in %.1f us%s",
+			    (int)p->proc->pid, c.list.n, (double)begin / 1e3,
+			    can_live(p, &c) ? "" : " (window)");
 	arena_destroy(a);
 	return e;
 }
