@@ -100,6 +100,21 @@ static void read_traps(struct ctl_process *p)
 		ctl_trap_add(p, traps[i].address, traps[i].resume);
 }
 
+/* How frames of functions that its trampolines called are known: nobody may be in one. */
+static void read_unwinds(struct ctl_process *p)
+{
+	struct abi_process page;
+	struct abi_unwind *unwinds;
+	size_t n;
+
+	if (!ctl_process_read(p, 0, &page, sizeof page) || page.n_unwinds > MOST_TRAPS)
+		return;
+	unwinds = arena_array(p->arena, struct abi_unwind, page.n_unwinds + 1);
+	n = proc_read(p->proc, page.unwinds, unwinds, page.n_unwinds * sizeof *unwinds);
+	for (size_t i = 0; i < n / sizeof *unwinds; i++)
+		vec_push(p->arena, &p->unwinds, unwinds[i]);
+}
+
 static void find_pages(struct ctl_process *p)
 {
 	const struct proc_map *image = proc_maps_find(&p->maps, p->place.image);
@@ -147,6 +162,7 @@ static struct error *remake(struct ctl_process *p, const struct ctl_trace *t)
 	find_pages(p);
 	read_records(p, l);
 	read_traps(p);
+	read_unwinds(p);
 	if (l->signals_taken)
 		ctl_hooks_found(p);
 	return NULL;

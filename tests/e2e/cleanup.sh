@@ -29,7 +29,9 @@ COUNT='global n probe process.function("work") { n++ } probe timer.ms(10) { if (
 # reads memory, so that the signals are taken as well
 READS='global n, b probe process.function("work") { n++; try { b += user_int8(int_arg(1)) } catch { b++ } } probe timer.ms(10) { if (n) println(n + b) }'
 
-for kind in COUNT READS; do
+RETURNS='global n probe process.function("work").return { n++ } probe timer.ms(10) { if (n) println(n) }'
+
+for kind in COUNT READS RETURNS; do
 	t "cleanup $kind"
 	start "$T/count-pie" 8 0
 	snapshot "$PID" >"$W/before"
