@@ -52,6 +52,7 @@ struct proc {
 	bool watched; /* runs, but is traced until its next exec */
 	VEC(struct proc_thread) family; /* its children, watched as well */
 	VEC(struct proc_thread) threads; /* valid while stopped */
+	VEC(struct proc_thread) lagging; /* asked to stop, did not in time; let go as soon as they do */
 	/* remote calls */
 	struct proc_thread *caller;
 	struct proc_registers caller_registers;
@@ -83,7 +84,11 @@ struct proc_launch {
 struct error *proc_launch(struct arena *a, const struct proc_launch *l,
 			  struct proc **out) BASE_MUST_CHECK;
 
-/* Stops every thread. Bounded: a thread that does not stop in 10 s is an error, all are let go. */
+/*
+ * Stops every thread. Bounded: a thread that does not stop in 10 s is an error, all are let go.
+ * One that cannot stop now (it waits in vfork(), say) does not keep the others standing for long: all
+ * are let go and stopped anew.
+ */
 struct error *proc_stop(struct proc *p) BASE_MUST_CHECK;
 /* Lets every thread run as it would have, interrupted system calls restarted. */
 struct error *proc_release(struct proc *p) BASE_MUST_CHECK;

@@ -29,6 +29,7 @@
 #include "proc/private.h"
 
 #define PATIENCE 10 /* seconds for a thread to stop */
+#define DEAF_PATIENCE 0.3 /* for one in an uninterruptible wait */
 #define EAGER_TRIES 60 /* looks before sleeping: for a thread that runs on another processor */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 #define OPTIONS (PTRACE_O_TRACESYSGOOD)
@@ -93,11 +94,18 @@ static bool is_unreported_end(const struct proc *p, const struct proc_thread *t)
 	return t->tid == p->pid && proc_state_of(p->pid, t->tid) == 'Z';
 }
 
+/* It does not even look for signals: in vfork() until the child has gone, or in the disk's hands. */
+static bool is_deaf(const struct proc *p, const struct proc_thread *t)
+{
+	return proc_state_of(p->pid, t->tid) == 'D';
+}
+
 /*
  * Each stop sends SIGCHLD: sleeping on it gives the processor to the thread that is to
  * stop, and has a limit, unlike waitpid. The short naps are for a tool whose SIGCHLD is ignored.
  */
-struct proc_stop proc_wait_stop(struct proc *p, struct proc_thread *t, int patience)
+static struct proc_stop wait_stop(struct proc *p, struct proc_thread *t, int patience,
+				  bool unless_deaf)
 {
 	const struct timespec nap = { 0, 2000000 };
 	struct proc_stop out = { STOP_LATE, 0 };
@@ -113,6 +121,8 @@ struct proc_stop proc_wait_stop(struct proc *p, struct proc_thread *t, int patie
 	sigprocmask(SIG_BLOCK, &child, &before);
 	while (!proc_look(p, t, &out) && seconds_now() < end) {
 		sigtimedwait(&child, NULL, &nap);
+		if (unless_deaf && end - seconds_now() < patience - DEAF_PATIENCE && is_deaf(p, t))
+			break;
 		if (!is_unreported_end(p, t))
 			continue;
 		t->gone = true;
@@ -122,6 +132,11 @@ struct proc_stop proc_wait_stop(struct proc *p, struct proc_thread *t, int patie
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return out;
+}
+
+struct proc_stop proc_wait_stop(struct proc *p, struct proc_thread *t, int patience)
+{
+	return wait_stop(p, t, patience, false);
 }
 
 static struct error *gone(const struct proc *p)
@@ -171,6 +186,18 @@ static bool is_dead(const struct proc *p, pid_t tid)
 	return state == 0 || state == 'Z' || state == 'X';
 }
 
+/* Takes the thread off the list of those that did not stop; false: it is not on it. */
+static bool take_lagging(struct proc *p, pid_t tid)
+{
+	vec_each(t, &p->lagging) {
+		if (t->tid != tid)
+			continue;
+		*t = p->lagging.p[--p->lagging.n];
+		return true;
+	}
+	return false;
+}
+
 /* Seizes the threads not yet known, and asks them to stop; *found counts them. */
 static struct error *seize_new(struct proc *p, uint32_t *found)
 {
@@ -184,7 +211,9 @@ static struct error *seize_new(struct proc *p, uint32_t *found)
 
 		if (is_known(p, list[i]))
 			continue;
-		if (ptrace(PTRACE_SEIZE, list[i], NULL, (void *)(long)OPTIONS)) {
+		if (take_lagging(p, list[i])) {
+			/* seized, and asked, before */
+		} else if (ptrace(PTRACE_SEIZE, list[i], NULL, (void *)(long)OPTIONS)) {
 			int saved = errno;
 
 			if (saved != ESRCH && !is_dead(p, list[i]))
@@ -199,16 +228,20 @@ static struct error *seize_new(struct proc *p, uint32_t *found)
 }
 
 /* Waits until the threads from `first` on are held or gone. */
-static struct error *await_stops(struct proc *p, uint32_t first)
+static struct error *await_stops(struct proc *p, uint32_t first, bool *late)
 {
 	for (uint32_t i = first; i < p->threads.n; i++) {
 		struct proc_thread *t = &p->threads.p[i];
-		struct proc_stop stop = proc_wait_stop(p, t, PATIENCE);
+		struct proc_stop stop;
 		struct error *e;
 
+		if (t->held)
+			continue;
+		stop = wait_stop(p, t, PATIENCE, true);
 		if (stop.kind == STOP_GONE)
 			continue;
-		if (stop.kind == STOP_LATE)
+		*late = stop.kind == STOP_LATE;
+		if (*late)
 			return error_hint(error_new(ERROR_OTHER,
 						    "thread %d of process %d does not stop",
 						    (int)t->tid, (int)p->pid),
@@ -231,16 +264,64 @@ void proc_forget_threads(struct proc *p)
 	p->stopped = false;
 }
 
-/* After a failed stop: those that did not stop are asked to once more by their detach. */
+/* Lets a thread go that may not have stopped yet; false: it has not. */
+static bool try_detach(struct proc *p, struct proc_thread *t)
+{
+	struct proc_stop stop = { STOP_EVENT, 0 };
+
+	if (t->gone)
+		return true;
+	if (!t->held && !proc_look(p, t, &stop))
+		return false;
+	if (stop.kind != STOP_GONE)
+		ptrace(PTRACE_DETACH, t->tid, NULL,
+		       (void *)(long)(stop.kind == STOP_SIGNAL ? stop.signal : 0));
+	return true;
+}
+
+/* After a failed stop. */
 static void let_go(struct proc *p)
 {
-	vec_each(t, &p->threads) {
-		if (!t->gone && !t->held && proc_wait_stop(p, t, 1).kind == STOP_LATE)
-			continue;
-		if (!t->gone)
-			ptrace(PTRACE_DETACH, t->tid, NULL, NULL);
-	}
+	vec_each(t, &p->threads)
+		if (!try_detach(p, t))
+			vec_push(p->arena, &p->lagging, *t);
 	proc_forget_threads(p);
+}
+
+static void release_lagging(struct proc *p)
+{
+	for (uint32_t i = 0; i < p->lagging.n;) {
+		if (try_detach(p, &p->lagging.p[i]))
+			p->lagging.p[i] = p->lagging.p[--p->lagging.n];
+		else
+			i++;
+	}
+}
+
+/* Waits for one of those that did not stop in time: it is the first that is held then. */
+static void await_lagging(struct proc *p)
+{
+	const struct timespec nap = { 0, 2000000 };
+	double end = seconds_now() + DEAF_PATIENCE;
+
+	while (p->lagging.n && seconds_now() < end) {
+		for (uint32_t i = 0; i < p->lagging.n; i++) {
+			struct proc_thread t = p->lagging.p[i];
+			struct proc_stop stop;
+
+			if (!proc_look(p, &t, &stop))
+				continue;
+			p->lagging.p[i] = p->lagging.p[--p->lagging.n];
+			t.held = stop.kind == STOP_EVENT;
+			if (t.held)
+				vec_push(p->arena, &p->threads, t);
+			else if (stop.kind != STOP_GONE)
+				ptrace(PTRACE_DETACH, t.tid, NULL,
+				       (void *)(long)(stop.kind == STOP_SIGNAL ? stop.signal : 0));
+			return;
+		}
+		nanosleep(&nap, NULL);
+	}
 }
 
 static bool any_held(const struct proc *p)
@@ -251,23 +332,19 @@ static bool any_held(const struct proc *p)
 	return false;
 }
 
-struct error *proc_stop(struct proc *p)
+/* One try; some may be held already. */
+static struct error *stop_all(struct proc *p, bool *late)
 {
 	uint32_t found = 1;
 	struct error *e = NULL;
 
-	if (p->stopped)
-		return NULL;
-	if (proc_has_ended(p))
-		return gone(p);
-	base_assert(!p->watched);
-	p->threads.n = 0;
+	*late = false;
 	while (!e && found) {
 		uint32_t first = p->threads.n;
 
 		e = seize_new(p, &found);
 		if (!e)
-			e = await_stops(p, first);
+			e = await_stops(p, first, late);
 	}
 	p->stopped = true;
 	if (!e && !any_held(p))
@@ -275,6 +352,26 @@ struct error *proc_stop(struct proc *p)
 	if (e)
 		let_go(p);
 	return e;
+}
+
+struct error *proc_stop(struct proc *p)
+{
+	double end = seconds_now() + PATIENCE;
+	struct error *e;
+	bool late;
+
+	if (p->stopped)
+		return NULL;
+	if (proc_has_ended(p))
+		return gone(p);
+	base_assert(!p->watched);
+	p->threads.n = 0;
+	for (;;) {
+		e = stop_all(p, &late);
+		if (!e || !late || seconds_now() > end)
+			return e;
+		await_lagging(p);
+	}
 }
 
 struct error *proc_release(struct proc *p)
@@ -302,6 +399,8 @@ bool proc_has_ended(struct proc *p)
 
 	if (p->ended)
 		return true;
+	if (!p->stopped)
+		release_lagging(p);
 	if (poll(&poll_one, 1, 0) != 1)
 		return false;
 	p->ended = true;

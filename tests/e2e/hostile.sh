@@ -5,8 +5,8 @@
 target hostile hostile.c gcc -O2 -pthread || exit 1
 target count-pie count.c gcc -O2 -pthread -fPIE -pie || exit 1
 
-HITS='global n, b probe process.function("work") { n++; b += user_int8(8) } probe timer.ms(700) { exit() } probe end { printf("hits=%d %d\n", n > 0, b) }'
-COUNT='global n probe process.function("work") { n++ } probe timer.ms(700) { exit() } probe end { printf("hits=%d\n", n > 0) }'
+HITS='global n, b probe process.function("work") { n++; b += user_int8(8) } probe timer.ms(1200) { exit() } probe end { printf("hits=%d %d\n", n > 0, b) }'
+COUNT='global n probe process.function("work") { n++ } probe timer.ms(1200) { exit() } probe end { printf("hits=%d\n", n > 0) }'
 end_target() {
 	kill -TERM "$PID"
 	wait "$PID"
@@ -14,7 +14,7 @@ end_target() {
 	is "what the program saw" "$(tail -1 "$W/bg")" "$1"
 }
 
-for kind in blocked handlers overflow tiny memfd patcher checksum; do
+for kind in blocked handlers overflow tiny memfd patcher checksum vfork; do
 	t $kind
 	start "$T/hostile" $kind
 	[ $kind = tiny ] && RESTLESS=1

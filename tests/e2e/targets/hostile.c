@@ -10,6 +10,7 @@
  *	tiny		threads with the smallest stacks there are
  *	memfd		the probed function's copy runs from a memfd
  *	patcher		rewrites code of its own in writable and executable memory, and runs it
+ *	vfork		waits for a child in vfork() nearly all the time
  *	checksum	adds up the text of work(); tells how often the sum changed back and forth
  */
 #define _GNU_SOURCE
@@ -30,6 +31,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -259,6 +261,21 @@ static void checksum(void)
 	wrong += last != first;
 }
 
+static void vforks(void)
+{
+	while (!stop) {
+		pid_t child = vfork();
+
+		if (child == 0) {
+			usleep(500000);
+			_exit(0);
+		}
+		waitpid(child, NULL, 0);
+		for (int i = 0; i < 300; i++)
+			check(work);
+	}
+}
+
 static void private(void)
 {
 	prctl(PR_SET_DUMPABLE, 0);
@@ -276,6 +293,7 @@ static const struct {
 	{ "private", private, 0 },   { "tiny", tiny, 0 },
 	{ "memfd", memfd, 0 },	     { "patcher", patcher, 0 },
 	{ "checksum", checksum, 0 },
+	{ "vfork", vforks, 0 },
 };
 
 int main(int argc, char **argv)
