@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Program counters of stopped threads, when patches come and go: into the copies of what is displaced, and back. */
+#include "ctl/session.h"
+
+static uint64_t armed_twin(const struct ctl_patch *patch, uint64_t pc)
+{
+	const struct patch_plan *plan = &patch->plan;
+
+	if (!patch->armed || pc <= plan->address || pc >= plan->address + plan->size)
+		return pc;
+	for (uint32_t i = 0; i < plan->n_moved; i++)
+		if (plan->moved[i].from == pc)
+			return plan->moved[i].to;
+	return pc;
+}
+
+uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc)
+{
+	vec_each(patch, &p->patches) {
+		uint64_t to = armed_twin(patch, pc);
+
+		if (to != pc)
+			return to;
+	}
+	return armed_twin(&p->follow, pc);
+}
+
+/* Known boundaries in a trampoline: its begin, and the relocated instructions. */
+static uint64_t original_of(const struct ctl_patch *patch, uint64_t pc)
+{
+	const struct patch_plan *plan = &patch->plan;
+
+	if (pc < plan->trampoline || pc >= plan->trampoline_end)
+		return pc;
+	if (pc == plan->trampoline || pc == plan->resume)
+		return plan->address;
+	for (uint32_t i = 0; i < plan->n_moved; i++)
+		if (plan->moved[i].to == pc)
+			return plan->moved[i].from;
+	return pc;
+}
+
+uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc)
+{
+	vec_each(patch, &p->patches) {
+		uint64_t to = original_of(patch, pc);
+
+		if (to != pc)
+			return to;
+	}
+	return original_of(&p->follow, pc);
+}
+
+struct error *ctl_pcs_move(struct ctl_process *p,
+			   uint64_t (*to)(const struct ctl_process *p, uint64_t pc))
+{
+	vec_each(t, &p->proc->threads) {
+		struct proc_registers r;
+		uint64_t pc;
+		struct error *e;
+
+		if (!t->held)
+			continue;
+		e = proc_registers_get(p->proc, t, &r);
+		if (e)
+			return e;
+		pc = to(p, r.user.rip);
+		if (pc == r.user.rip)
+			continue;
+		r.user.rip = pc;
+		e = proc_registers_set(p->proc, t, &r);
+		if (e)
+			return e;
+	}
+	return NULL;
+}
