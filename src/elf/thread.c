@@ -119,6 +119,18 @@ static const struct elf_node *in_library(struct elf_data *d, const struct elf_no
 	return elf_node_binary(a, ELF_NODE_ADD, at, offset);
 }
 
+/* GCC with split debug information gives the link-time address of the initial value instead. */
+static const struct elf_node *from_block(struct arena *a, const struct elf_node *offset,
+					 const Elf64_Phdr *block)
+{
+	uint64_t number = (uint64_t)offset->number;
+
+	if (offset->kind != ELF_NODE_NUMBER || number < block->p_memsz ||
+	    number - block->p_vaddr >= block->p_memsz)
+		return offset;
+	return elf_node_number(a, (int64_t)(number - block->p_vaddr));
+}
+
 const struct elf_node *elf_frame_thread_variable(struct elf_data *d, const struct elf_node *offset,
 						 const char **why)
 {
@@ -132,6 +144,7 @@ const struct elf_node *elf_frame_thread_variable(struct elf_data *d, const struc
 		*why = "its module has no thread-local variables";
 		return NULL;
 	}
+	offset = from_block(a, offset, &block);
 	if (!is_program)
 		return in_library(d, thread, offset, why);
 	align = block.p_align ? block.p_align : 1;
