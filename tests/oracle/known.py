@@ -24,6 +24,8 @@ ROWS = [
     (r'^reject \S+ unresolved (target-symbol|symbol)', r'^accept', r'foreach', 'any expression in a slice'),
     (r"^reject \S+ cannot '\w+' outside loop", r'^accept', r'catch', 'what cannot fail leaves nothing reachable behind it'),
     (r'^accept', r'^reject \S+ type mismatch', r'catch', 'what cannot fail is not looked for behind try'),
+    (r'^reject \S+ unresolved array in delete', r'^accept', r'delete', 'a local whose first use is delete'),
+    (r'^reject \S+ (invalid operator|type mismatch)', r'^accept', r'\b[fgh]\d?\(', 'a call without effect is dropped with its function'),
     (r'jiffies', r'^accept', r'\*', 'no jiffies'),
     (r'^accept .* if', r'^accept', r'\bif\b', 'a probe without effect is dropped with its condition'),
     (r'^accept', r'^accept', r'foreach.*[-+]', 'a loop that sorts has an effect'),
