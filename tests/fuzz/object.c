@@ -3,7 +3,7 @@
 #include "elf/elf.h"
 #include "fuzz.h"
 
-#include <sys/mman.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static bool ask_function(void *user, const struct elf_symbol *s)
@@ -32,20 +32,37 @@ static void ask(struct elf_file *f)
 	elf_bytes(f, f->entry, &available);
 }
 
+static char path[] = "/tmp/spile-fuzz.XXXXXX";
+
+static void remove_file(void)
+{
+	unlink(path);
+}
+
+/* One file, written anew for every input: readers want a path. */
+static int open_file(void)
+{
+	static int fd = -1;
+
+	if (fd >= 0)
+		return fd;
+	fd = mkstemp(path);
+	if (fd < 0)
+		base_oom();
+	atexit(remove_file);
+	return fd;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *a = arena_create();
 	struct elf_cache *cache = elf_cache_create(a);
-	int fd = memfd_create("object", MFD_CLOEXEC);
+	int fd = open_file();
 	struct elf_file *f;
 
-	if (fd < 0)
-		base_oom();
-	if (write(fd, data, size) == (ssize_t)size &&
-	    !elf_open(cache, arena_printf(a, "/proc/self/fd/%d", fd), &f))
+	if (ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size && !elf_open(cache, path, &f))
 		ask(f);
 	elf_cache_destroy(cache);
-	close(fd);
 	arena_destroy(a);
 	return 0;
 }
