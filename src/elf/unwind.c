@@ -24,7 +24,7 @@ static struct cursor cursor_at(const struct elf_file *f, uint64_t address)
 	uint64_t available = 0;
 	const uint8_t *p = elf_bytes(f, address, &available);
 
-	return (struct cursor){ p, p + available, address, !p };
+	return (struct cursor){ p, p ? p + available : p, address, !p };
 }
 
 static uint64_t take(struct cursor *c, unsigned size)
