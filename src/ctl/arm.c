@@ -680,13 +680,58 @@ static void add_traps(struct ctl_process *p, const struct patch_plan *plan)
 /* ---- bytes
  * ------------------------------------------------------------------------------------------- */
 
-static bool bytes_are(const struct ctl_process *p, const struct patch_plan *plan,
-		      const uint8_t *want)
+/*
+ * Thousands of patches lie side by side: while all threads stand, a page of code is read once.
+ * Writes go through one by one: another tool's breakpoint may come to the same page meanwhile.
+ */
+static void text_begin(struct ctl_process *p)
 {
+	p->page.active = !p->foreign.n && !p->was_toggling;
+	p->page.known = false;
+}
+
+static void text_end(struct ctl_process *p)
+{
+	p->page.active = false;
+}
+
+/* The bytes of the page at hand that stand for the address; NULL: not by pages. */
+static uint8_t *text_at(struct ctl_process *p, uint64_t address, uint32_t n)
+{
+	struct ctl_page *page = &p->page;
+	uint64_t start = address & ~(uint64_t)(ABI_PAGE - 1);
+
+	if (!page->active || address + n > start + ABI_PAGE)
+		return NULL;
+	if (!page->known || page->address != start) {
+		page->address = start;
+		page->known = proc_read(p->proc, start, page->bytes, ABI_PAGE) == ABI_PAGE;
+	}
+	return page->known ? page->bytes + (address - start) : NULL;
+}
+
+static bool bytes_are(struct ctl_process *p, const struct patch_plan *plan, const uint8_t *want)
+{
+	const uint8_t *at = text_at(p, plan->address, plan->size);
 	uint8_t now[PATCH_MAX];
 
+	if (at)
+		return memcmp(at, want, plan->size) == 0;
 	return proc_read(p->proc, plan->address, now, plan->size) == plan->size &&
 	       memcmp(now, want, plan->size) == 0;
+}
+
+/* A patch that straddles two pages makes the one at hand stale. */
+static struct error *text_write(struct ctl_process *p, const struct patch_plan *plan,
+				const uint8_t *bytes)
+{
+	uint8_t *at = text_at(p, plan->address, plan->size);
+
+	if (at)
+		memcpy(at, bytes, plan->size);
+	else
+		p->page.known = false;
+	return proc_write(p->proc, plan->address, bytes, plan->size);
 }
 
 /* A breakpoint stands on our patch: who wrote it will put our bytes back. */
@@ -716,7 +761,7 @@ struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
 	if (!bytes_are(p, plan, plan->original))
 		return error_new(ERROR_OTHER, "the code at 0x%lx has changed",
 				 (unsigned long)plan->address);
-	e = proc_write(p->proc, plan->address, plan->patched, plan->size);
+	e = text_write(p, plan, plan->patched);
 	if (e)
 		return e;
 	patch->armed = true;
@@ -740,7 +785,7 @@ struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch)
 		p->n_covered += is_covered(p, plan);
 		return NULL;
 	}
-	return proc_write(p->proc, plan->address, plan->original, plan->size);
+	return text_write(p, plan, plan->original);
 }
 
 /* What arming while threads run needs: see live.c. */
@@ -795,11 +840,13 @@ struct error *ctl_arm_apply(struct ctl_process *p)
 {
 	struct error *e = ctl_ledger_note(p);
 
+	text_begin(p);
 	if (!e)
 		e = ctl_unwinds_publish(p);
 
 	if (!e)
 		e = write_patches(p);
+	text_end(p);
 
 	vec_each(s, &p->semaphores) {
 		struct error *bad;
@@ -819,8 +866,12 @@ struct error *ctl_arm_apply(struct ctl_process *p)
 
 void ctl_disarm_bytes(struct ctl_process *p)
 {
-	struct error *e = ctl_patch_restore(p, &p->follow), *next;
-	uint32_t covered = p->n_covered;
+	struct error *e, *next;
+	uint32_t covered;
+
+	text_begin(p);
+	e = ctl_patch_restore(p, &p->follow);
+	covered = p->n_covered;
 
 	for (uint32_t i = p->patches.n; i-- > 0;) {
 		struct ctl_patch *patch = &p->patches.p[i];
@@ -833,6 +884,7 @@ void ctl_disarm_bytes(struct ctl_process *p)
 			i -= patch->n_helpers;
 		covered = p->n_covered;
 	}
+	text_end(p);
 	vec_each(s, &p->semaphores) {
 		next = s->raised ? semaphore_add(p, s->address, -1) : NULL;
 		s->raised = s->wanted = false;

@@ -211,6 +211,13 @@ struct ctl_waiting {
 
 struct ctl_hooks; /* hooks.c */
 
+/* A page of the process's code, looked at for many patches; arm.c's own. */
+struct ctl_page {
+	uint64_t address;
+	bool active, known;
+	uint8_t bytes[ABI_PAGE];
+};
+
 struct ctl_process {
 	struct ctl_session *session;
 	struct arena *arena;
@@ -250,6 +257,7 @@ struct ctl_process {
 	uint64_t follow_shared_at; /* of the sites */
 	bool was_toggling; /* its tool died while it armed patches under running threads */
 	struct ctl_hooks *hooks; /* hooks.c's own */
+	struct ctl_page page;
 	/* counts, for messages */
 	uint32_t rungs[RUNG_COUNT];
 	uint32_t n_unplaced;
