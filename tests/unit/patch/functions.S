@@ -52,6 +52,29 @@ functions:
 .Ldata:	.quad	0x123456789abcdef
 	filler	relative
 
+	/* a transaction that is aborted: control comes to the address that xbegin has told */
+	function transaction, 1
+	site	transaction
+	xbegin	1f
+	xabort	$1
+	ud2
+1:	lea	7(%rsi), %rax
+	ret
+	end	transaction
+	filler	transaction
+
+	/* the same behind another instruction */
+	function transaction_behind, 1
+	site	transaction_behind
+	mov	%esi, %edx
+	xbegin	1f
+	xabort	$1
+	ud2
+1:	lea	7(%rdx), %rax
+	ret
+	end	transaction_behind
+	filler	transaction_behind
+
 	/* the prologue of a frame pointer */
 	function frame, 1
 	site	frame
