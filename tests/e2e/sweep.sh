@@ -157,6 +157,24 @@ job bash-forks /bin/bash free /bin/bash "$J/forks.sh" "$(size 100 4000)"
 job python "$PYTHON" same "$PYTHON" -I "$J/job.py" "$(size 100 20000)"
 job sort /usr/bin/sort same /usr/bin/sort --parallel=1 -k2,3 -r "$J/lines"
 job gcc "$(gcc -print-prog-name=cc1)" same "$(gcc -print-prog-name=cc1)" -quiet -imultiarch x86_64-linux-gnu -O2 -o - "$J/job.c"
+# An independent counter: what callgrind, which runs the program on a processor of its own, says of the same calls.
+if have valgrind; then
+	t sweep-callgrind
+	as_user gcc -O2 -o "$J/calls" "$ROOT/bench/calls.c" 2>/dev/null || gcc -O2 -o "$J/calls" "$ROOT/bench/calls.c"
+	valgrind --tool=callgrind --callgrind-out-file="$W/callgrind" "$J/calls" 500 >"$W/plain" 2>/dev/null
+	awk '{ key = $0; sub(/=.*/, "", key) }
+		key == "fn" || key == "cfn" { id = $0; sub(/^c?fn=/, "", id); sub(/ .*/, "", id); if (/ /) { n = $2; sub(/\047[0-9]+$/, "", n); name[id] = n } last[key] = id }
+		key == "calls" { n = $1; sub(/calls=/, "", n); calls[name[last["cfn"]]] += n }
+		END { for (f in calls) print f, calls[f] }' "$W/callgrind" | grep -E '^(parse_|peek|hash|order|insert|sum) ?' | sort >"$W/want"
+	spile -e "global n probe process(\"$J/calls\").function(\"*\") { n[ppfunc()]++ } probe end { foreach (f in n) println(f, \" \", n[f]) }" -c "$J/calls 500"
+	grep -E '^(parse_|peek|hash|order|insert|sum) ?' "$W/out" | sort >"$W/got"
+	[ "$(wc -l <"$W/want")" -ge 8 ] || bad "callgrind tells too little: $(tr '\n' '~' <"$W/want")"
+	cmp -s "$W/want" "$W/got" || bad "counts differ: $(diff "$W/want" "$W/got" | head -8 | tr '\n' '~')"
+	cmp -s "$W/plain" "$W/target" || bad "the output changed"
+	done_t
+else
+	skip_t sweep-callgrind "no valgrind"
+fi
 [ "$LONG" ] || exit 0
 job perl /usr/bin/perl same /usr/bin/perl "$J/job.pl" "$(size 100 200000)"
 job sqlite /usr/bin/sqlite3 same /usr/bin/sqlite3 -batch -init "$J/job.sql" :memory: .exit
