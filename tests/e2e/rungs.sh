@@ -54,6 +54,8 @@ for kind in pie nopie; do
 done
 
 # A branch that nobody can see lands on a byte that traps (int3), or faults where that leads to no free memory.
+# Without randomization: the heap may else begin just where the latter leads.
+RUN_AS+=(setarch -R)
 target unseen-pie unseen.c gcc -O2 -fPIE -pie
 target unseen-nopie unseen.c gcc -O2 -fno-pie -no-pie
 for kind in pie nopie; do
