@@ -84,7 +84,7 @@ static bool evict_behind(struct planner *p, const struct spot *s)
 	struct jump next = { .request = &p->bare, .at = at, .ins = t.ins };
 
 	if (s->own != s->length || s->own >= JUMP || (end && at >= end) ||
-	    patch_text_is_site(p->text, at) || !spot_look(p, at, &t) || t.ins[0].bytes[0] == INT3)
+	    planner_is_site(p, at) || !spot_look(p, at, &t) || t.ins[0].bytes[0] == INT3)
 		return false;
 	for (uint32_t n = t.n; n; n--) {
 		spot_shorten(p, &t, n);
@@ -238,12 +238,11 @@ static bool run_look(struct planner *p, const struct hood *h, const struct spot 
 	uint64_t first;
 
 	*run = (struct spot){ .at = at };
-	if (patch_text_is_site(p->text, at))
-		return false;
 	while (run->length < RUN_WANTED) {
 		struct x86_ins *ins = &run->ins[run->n];
 
-		if (!planner_decode(p, at + run->length, ins) || ins->bytes[0] == INT3)
+		if (!planner_decode(p, at + run->length, ins) || ins->bytes[0] == INT3 ||
+		    planner_is_site(p, ins->address))
 			break;
 		whole.end = ins->address + ins->length;
 		inside = (struct patch_range){ at + 1, whole.end };

@@ -82,7 +82,7 @@ static bool demand(const struct planner *p, const struct jump *j, uint32_t prefi
 	if (offset >= j->own && byte == INT3 && is_breakpoint(p, j, offset))
 		return false;
 	/* A site that is still to be planned will change its byte. */
-	if (offset >= j->own && patch_text_is_site(p->text, j->at + offset) &&
+	if (offset >= j->own && planner_is_site(p, j->at + offset) &&
 	    !patch_text_is_written(p->text, j->at + offset))
 		return false;
 	if (offset >= j->own && p->request->alone && patch_text_is_written(p->text, j->at + offset))

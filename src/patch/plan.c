@@ -33,8 +33,6 @@
 
 #include "patch/planner.h"
 
-#define ENDBR 4u
-
 const char *patch_rung_name(enum patch_rung r)
 {
 	static const char *const names[] = {

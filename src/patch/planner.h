@@ -22,6 +22,7 @@
 
 #define JUMP 5u /* bytes of jmp rel32 */
 #define SHORT_JUMP 2u
+#define ENDBR 4u
 #define INT3 0xcc
 
 struct spot {
@@ -51,6 +52,9 @@ const uint8_t *planner_code(const struct planner *p, uint64_t address, uint32_t 
 bool planner_decode(const struct planner *p, uint64_t address, struct x86_ins *out);
 /* The byte at the address with all plans so far applied; false: not readable. */
 bool planner_byte(const struct planner *p, uint64_t address, uint8_t *out);
+
+/* A site is, or will be, at the address, or at the endbr64 before it: the patch goes behind that. */
+bool planner_is_site(const struct planner *p, uint64_t address);
 
 /* ---- spot.c ------------------------------------------------------------------------------- */
 

@@ -49,6 +49,17 @@ bool planner_byte(const struct planner *p, uint64_t address, uint8_t *out)
 	return true;
 }
 
+bool planner_is_site(const struct planner *p, uint64_t address)
+{
+	struct x86_ins ins;
+
+	if (patch_text_is_site(p->text, address))
+		return true;
+	return address - ENDBR != p->request->address &&
+	       patch_text_is_site(p->text, address - ENDBR) &&
+	       planner_decode(p, address - ENDBR, &ins) && ins.class == X86_ENDBR;
+}
+
 /* ---- filler ------------------------------------------------------------------------------- */
 
 /*
@@ -106,7 +117,7 @@ static void read_instructions(const struct planner *p, struct spot *s, uint32_t 
 
 		if (!planner_decode(p, s->at + s->length, next))
 			return;
-		if (s->n && (next->bytes[0] == INT3 || patch_text_is_site(p->text, next->address)))
+		if (s->n && (next->bytes[0] == INT3 || planner_is_site(p, next->address)))
 			return;
 		s->length += next->length;
 		s->n++;
