@@ -565,6 +565,7 @@ static void plan_module(struct ctl_process *p, struct ctl_module *m)
 	struct arena_mark mark = arena_mark(p->session->scratch);
 
 	review_dormant(p, m);
+	patch_space_forget(p->space, 0, 0); /* what was known of another library's code */
 	vec_each(site, &f->sites)
 		patch_space_expect(p->space, m->bias + b->sites.p[*site].address);
 	keep_off_foreign(p, m);
@@ -753,12 +754,22 @@ static bool is_between(const struct ctl_process *p, const struct patch_plan *pla
 	       ctl_live_is_between(plan, now);
 }
 
+/* What completes the jump stands behind the patch's own bytes. */
+static bool can_rely_on_rest(const struct ctl_process *p, const struct patch_plan *plan)
+{
+	uint8_t now[PATCH_MAX];
+	uint32_t n = plan->span - plan->size;
+
+	return !n || (proc_read(p->proc, plan->address + plan->size, now, n) == n &&
+		      memcmp(now, plan->patched + plan->size, n) == 0);
+}
+
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
 {
 	const struct patch_plan *plan = &patch->plan;
 	struct error *e;
 
-	if (!bytes_are(p, plan, plan->original))
+	if (!bytes_are(p, plan, plan->original) || !can_rely_on_rest(p, plan))
 		return error_new(ERROR_OTHER, "the code at 0x%lx has changed",
 				 (unsigned long)plan->address);
 	e = text_write(p, plan, plan->patched);
