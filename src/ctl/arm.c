@@ -18,12 +18,6 @@
 #include "ctl/hooks.h"
 #include "ctl/session.h"
 
-#define CODE_BEHIND 16u /* filler behind a function */
-#define CODE_UNKNOWN 64u /* bytes read where no function is known */
-#define CODE_MOST (1u << 20)
-#define NEAR_SMALL 32u /* bytes of a function that may need its neighbours */
-#define NEAR_MOST 65536u
-#define PADS_MOST 1024u
 #define INT3 0xcc
 #define ENDBR_SIZE 4u
 
@@ -210,86 +204,6 @@ static bool is_code(const struct ctl_process *p, const struct ctl_module *m, uin
 	return map && map->executable && map->inode == m->inode && map->device == m->device;
 }
 
-/* Functions before and behind a small one may have to make room for its patch. */
-static void find_near(const struct group *g, struct patch_request *r, uint64_t *first, uint64_t *last)
-{
-	uint64_t sides[] = { *first - 1 - g->m->bias, *last - g->m->bias };
-	struct elf_file *f;
-	const char *name;
-
-	if (*last - *first >= NEAR_SMALL || elf_open(g->p->session->elf, g->m->file->path, &f))
-		return;
-	for (int i = 0; i < 2; i++) {
-		struct patch_range *n = &r->near[r->n_near];
-
-		if (!elf_function_at(f, sides[i], &name, &n->start, &n->end) ||
-		    n->end - n->start > NEAR_MOST || sides[i] - n->start >= n->end - n->start)
-			continue;
-		n->start += g->m->bias;
-		n->end += g->m->bias;
-		*first = base_min(*first, n->start);
-		*last = base_max(*last, n->end);
-		r->n_near++;
-	}
-}
-
-/* Handlers of exceptions are entered behind the code's back; no function begins with one. */
-static void find_pads(const struct group *g, struct patch_request *r)
-{
-	uint64_t *pads = arena_array(g->p->session->scratch, uint64_t, PADS_MOST);
-	struct elf_file *f;
-
-	if (!r->check_start || elf_open(g->p->session->elf, g->m->file->path, &f))
-		return;
-	r->n_entries = elf_landing_pads(f, g->address - g->m->bias, pads, PADS_MOST);
-	for (uint32_t i = 0; i < r->n_entries; i++)
-		pads[i] += g->m->bias;
-	r->entries = pads;
-}
-
-/* Bytes around the site, as the planner wants them. */
-static void read_code(const struct group *g, struct patch_request *r)
-{
-	const struct bundle_site *site = &g->p->session->bundle->sites.p[g->sites[0]];
-	uint64_t start = g->address, end = g->address + CODE_UNKNOWN;
-	uint8_t *code;
-
-	if (site->function_start <= site->address && site->address < site->function_end &&
-	    site->function_end - site->function_start <= CODE_MOST) {
-		start = r->function_start = g->m->bias + site->function_start;
-		end = r->function_end = g->m->bias + site->function_end;
-		find_near(g, r, &start, &end);
-		end += CODE_BEHIND;
-	}
-	code = arena_alloc(g->p->session->scratch, end - start);
-	r->code = code;
-	r->code_address = start;
-	r->code_size = (uint32_t)proc_read(g->p->proc, start, code, end - start);
-	patch_space_original(g->p->space, start, code, r->code_size);
-	ctl_chain_original(g->p, start, code, r->code_size);
-}
-
-/* An int3 that stands in the file is the program's, any other a debugger's. */
-static bool is_own_int3(const struct group *g)
-{
-	uint64_t available;
-	struct elf_file *f;
-	const uint8_t *code;
-
-	if (elf_open(g->p->session->elf, g->m->file->path, &f))
-		return false;
-	code = elf_bytes(f, g->address - g->m->bias, &available);
-	return code && available && *code == INT3;
-}
-
-/* For tables of jumps. */
-static bool read_data(void *user, uint64_t address, void *to, uint32_t n)
-{
-	const struct ctl_process *p = user;
-
-	return proc_read(p->proc, address, to, n) == n;
-}
-
 static void remember_code(const struct group *g, struct ctl_patch *patch)
 {
 	patch->code_size =
@@ -461,8 +375,6 @@ static void plan_patch(struct group *g)
 				   .wanted = true };
 	struct patch_request r = { .address = g->address,
 				   .allow_trap = ctl_hooks_can_trap(p),
-				   .read = read_data,
-				   .read_user = p,
 				   .bodies = g->bodies,
 				   .n_bodies = g->n_bodies,
 				   .returns = g->returns,
@@ -471,11 +383,9 @@ static void plan_patch(struct group *g)
 	struct patch_body chain;
 	struct error *e;
 
-	r.own_int3 = is_own_int3(g);
 	r.check_start = !(p->session->bundle->sites.p[g->sites[0]].flags &
 			  (CTL_SITE_ENTRY | ABI_SITE_RETURN));
-	find_pads(g, &r);
-	read_code(g, &r);
+	ctl_code_read(p, g->m, &p->session->bundle->sites.p[g->sites[0]], &r);
 	remember_code(g, &patch);
 	if (g->below) {
 		chain = ctl_chain_body(p->session->scratch, g->below);

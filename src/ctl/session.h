@@ -414,6 +414,15 @@ uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m);
 bool ctl_unwind_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
 			   struct patch_body *out);
 
+/* ---- code.c ---------------------------------------------------------------- */
+
+/*
+ * Fills what a request for a site of the module says of the code around r->address; r->check_start is
+ * given. The bytes are scratch memory's, and as they were before any session's patches.
+ */
+void ctl_code_read(struct ctl_process *p, const struct ctl_module *m, const struct bundle_site *site,
+		   struct patch_request *r);
+
 /* ---- arm.c ----------------------------------------------------------------- */
 
 /* Plans the sites of modules not yet planned. No stop needed. */
