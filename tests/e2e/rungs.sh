@@ -11,7 +11,7 @@ counting() { printf 'global n probe process("%s").function("shape_*") { n[ppfunc
 for kind in pie nopie; do
 	program=$T/shapes-$kind
 	t "counts-$kind"
-	launch_same "$program 8 200" -v -e "$(counting "$program")"
+	launch_same "$program 8 60" -v -e "$(counting "$program")"
 	grep '^shape_' "$W/target" | grep -v tiny | sort >"$W/want"
 	sort "$W/out" >"$W/got"
 	cmp -s "$W/want" "$W/got" || bad "counts differ: $(diff "$W/want" "$W/got" | head -6 | tr '\n' '~')"
