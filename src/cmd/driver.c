@@ -125,16 +125,24 @@ static void fill_sema(struct cmd_session *s, struct sema_options *o, struct prob
 		.target_path = s->target_path,
 		.target_pid = s->options->pid,
 		.listing = listing,
+		.listing_variables = listing && s->options->list_variables,
 		.script_args = s->options->script_args,
 		.n_script_args = s->options->n_script_args,
 		.global_display = !s->options->no_global_display && !listing,
 	};
 }
 
+static enum elf_prologue prologue_of(const struct cmd_options *o)
+{
+	if (!o->prologue || strcmp(o->prologue, "auto") == 0)
+		return ELF_PROLOGUE_AUTO;
+	return strcmp(o->prologue, "never") == 0 ? ELF_PROLOGUE_NEVER : ELF_PROLOGUE_ALWAYS;
+}
+
 static struct sema_program *pass_2(struct cmd_session *s, struct elf_cache *cache)
 {
 	struct cmd_clock start = cmd_clock_now();
-	struct probe_user user = { .elf = cache };
+	struct probe_user user = { .elf = cache, .prologue = prologue_of(s->options) };
 	struct sema_options o;
 	struct sema_program *p;
 
@@ -358,7 +366,7 @@ int cmd_run(struct cmd_session *s)
 int cmd_list(struct cmd_session *s)
 {
 	struct elf_cache *cache = elf_cache_create(s->arena);
-	struct probe_user user = { .elf = cache };
+	struct probe_user user = { .elf = cache, .prologue = prologue_of(s->options) };
 	struct sema_program *p = NULL;
 	struct probe_point *point;
 	struct sema_options o;

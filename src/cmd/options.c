@@ -169,6 +169,16 @@ static bool set_script(struct parse *p, const char *text)
 	return true;
 }
 
+static bool set_prologue(struct parse *p, const char *when)
+{
+	if (!when)
+		when = "always";
+	if (strcmp(when, "never") && strcmp(when, "always") && strcmp(when, "auto"))
+		return complain("Invalid argument '%s' for --prologue-searching.", when);
+	p->o->prologue = when;
+	return true;
+}
+
 static bool set_colour(struct parse *p, const char *when)
 {
 	if (!when)
@@ -288,6 +298,8 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 		return true;
 	case OPTION_VERBOSE_PASS:
 		return parse_verbosity(value, o->verbose);
+	case OPTION_PROLOGUE:
+		return set_prologue(p, value);
 	case OPTION_COLOUR:
 	case OPTION_COLOUR_UK:
 		return set_colour(p, value);

@@ -37,6 +37,7 @@ struct cmd_options {
 	int verbose[CMD_PASSES]; /* per pass */
 	const char *compatible; /* version of the language, or NULL: the newest */
 	const char *colour; /* never, always, auto */
+	const char *prologue; /* -P: never, always, auto; NULL auto */
 	char **script_args;
 	uint32_t n_script_args;
 };

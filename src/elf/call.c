@@ -15,6 +15,13 @@ static const char *string_of(Dwarf_Die *die, unsigned name)
 	return text ? text : "";
 }
 
+static const char *file_of(Dwarf_Die *die)
+{
+	const char *path = elf_debug_file(die);
+
+	return path ? path : "";
+}
+
 uint64_t elf_entry_address(Dwarf_Die *die)
 {
 	Dwarf_Addr base, start, end, at = 0;
@@ -27,13 +34,12 @@ uint64_t elf_entry_address(Dwarf_Die *die)
 void elf_function_describe(struct elf_file *f, Dwarf_Die *die, uint32_t unit,
 			   struct elf_function *out)
 {
-	const char *file = elf_debug_file(die);
 	int line = 0;
 
 	(void)f;
 	*out = (struct elf_function){ .name = string_of(die, DW_AT_name),
 				      .linkage = string_of(die, DW_AT_linkage_name), .scope = "",
-				      .file = file ? file : "", .unit = unit,
+				      .file = file_of(die), .unit = unit,
 				      .entry = dwarf_dieoffset(die) };
 	if (dwarf_decl_line(die, &line) == 0)
 		out->line = (uint32_t)line;
@@ -91,6 +97,35 @@ bool elf_code_at(struct elf_file *f, uint64_t address, bool inlined, struct elf_
 	return ok;
 }
 
+static bool block_below(Dwarf_Die *die, uint64_t address)
+{
+	Dwarf_Die child;
+
+	if (dwarf_child(die, &child) != 0)
+		return false;
+	do {
+		int tag = dwarf_tag(&child);
+
+		if ((tag == DW_TAG_lexical_block || tag == DW_TAG_try_block || tag == DW_TAG_catch_block) &&
+		    dwarf_haspc(&child, address) > 0) {
+			*die = child;
+			return true;
+		}
+	} while (elf_debug_sibling(&child));
+	return false;
+}
+
+uint64_t elf_code_block(struct elf_file *f, const struct elf_code *c, uint64_t address)
+{
+	Dwarf_Die die;
+
+	if (!elf_entry_at(f, c->unit, c->entry, &die))
+		return c->entry;
+	for (uint32_t depth = 0; depth < 256 && block_below(&die, address);)
+		depth++;
+	return dwarf_dieoffset(&die);
+}
+
 /* ---- labels --------------------------------------------------------------------------------------- */
 
 /* Entries of a function that are looked at, over all depths. */
@@ -109,7 +144,7 @@ struct entry_walk {
 
 static void label_tell(struct entry_walk *w, Dwarf_Die *die)
 {
-	struct elf_label l = { .name = string_of(die, DW_AT_name), .file = elf_debug_file(die) };
+	struct elf_label l = { .name = string_of(die, DW_AT_name), .file = file_of(die) };
 	Dwarf_Addr at = 0;
 	int line = 0;
 
@@ -117,7 +152,6 @@ static void label_tell(struct entry_walk *w, Dwarf_Die *die)
 		return;
 	dwarf_decl_line(die, &line);
 	l.line = (uint32_t)line;
-	l.file = l.file ? l.file : "";
 	l.address = at;
 	w->stopped = !w->label(w->user, &l);
 }

@@ -146,7 +146,7 @@ struct elf_function {
 	const char *name; /* as in the source: "get", "tmpl<int>" */
 	const char *linkage; /* "_ZN2n13boxIiE3getEi", "" none */
 	const char *scope; /* "n1::box<int>", "" none */
-	const char *file; /* of the declaration, whole path, "" not said */
+	const char *file; /* of the declaration, as libdw shows paths, "" not said */
 	uint32_t line;
 	bool is_external;
 	bool is_inlined; /* then it has no address, but copies */
@@ -179,7 +179,7 @@ void elf_each_code(struct elf_file *f, const struct elf_function *function, elf_
 		   void *user);
 /*
  * Where the parameters are in place: behind the prologue as the line table tells it, or the first
- * instruction where the locations hold from there on (GCC with location lists). always: by the
+ * instruction where the locations hold from there on (units with location lists). always: by the
  * line table in any case; never: the first instruction.
  */
 enum elf_prologue { ELF_PROLOGUE_AUTO, ELF_PROLOGUE_ALWAYS, ELF_PROLOGUE_NEVER };
@@ -209,6 +209,12 @@ bool elf_line_at(struct elf_file *f, uint64_t address, const char **file, uint32
 bool elf_code_at(struct elf_file *f, uint64_t address, bool inlined, struct elf_code *code,
 		 struct elf_function *function);
 
+/*
+ * The innermost block of the code around the address, without copies inlined into it: an entry as
+ * in elf_code. The code's own entry when there is none.
+ */
+uint64_t elf_code_block(struct elf_file *f, const struct elf_code *c, uint64_t address);
+
 /* ---- labels and calls ---------------------------------------------------------------------------- */
 
 struct elf_label {
@@ -226,5 +232,11 @@ typedef bool elf_callee_fn(void *user, const struct elf_function *callee, const 
 void elf_each_callee(struct elf_file *f, const struct elf_code *in, elf_callee_fn *hook,
 		     void *user);
 #include "elf/variable.h"
+
+/* ---- linkage table ------------------------------------------------------------------------------- */
+
+/* A slot that calls of `name` go through. */
+typedef bool elf_plt_fn(void *user, const char *name, uint64_t address, uint64_t size);
+void elf_each_plt(struct elf_file *f, const char *glob, elf_plt_fn *hook, void *user);
 
 #endif

@@ -115,6 +115,8 @@ static bool alias_hook(void *user, const struct elf_symbol *symbol)
 	struct function_query *q = user;
 	const struct elf_index *x = q->index;
 
+	if (symbol->is_ifunc)
+		return true; /* the code chooses an implementation, it is none */
 	for (uint32_t i = address_bound(x, symbol->address); i < x->header->n_functions; i++) {
 		uint32_t number = x->by_address[i];
 
@@ -273,24 +275,27 @@ static uint32_t line_bound(Dwarf_Lines *lines, size_t n, uint64_t address)
 /* The record marked as the prologue's end, else the second one; the entry when that is none. */
 static uint64_t body_by_lines(Dwarf_Lines *lines, size_t n, const struct elf_code *c)
 {
-	uint32_t first = line_bound(lines, n, c->address);
-	uint64_t second = 0;
+	uint64_t second = c->address;
+	uint32_t records = 0;
 	Dwarf_Addr at = 0;
 
-	for (size_t i = first; i < n; i++) {
+	for (size_t i = line_bound(lines, n, c->address); i < n; i++) {
 		Dwarf_Line *l = dwarf_onesrcline(lines, i);
-		bool marked = false;
+		bool marked = false, end = false;
 
 		dwarf_lineaddr(l, &at);
-		if (at >= c->end || (i == first && at != c->address))
+		dwarf_lineendsequence(l, &end);
+		if (end && at == c->address)
+			continue; /* of the code before */
+		if (at >= c->end || (!records && at != c->address))
 			break;
 		dwarf_lineprologueend(l, &marked);
 		if (marked)
 			return at;
-		if (i == first + 1)
+		if (++records == 2)
 			second = at;
 	}
-	return second ? second : c->address;
+	return second;
 }
 
 uint64_t elf_code_body(struct elf_file *f, const struct elf_code *c, enum elf_prologue how)

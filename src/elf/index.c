@@ -287,7 +287,18 @@ static const uint8_t *image_make(struct image *m, const struct elf_file *f,
 	return image;
 }
 
-static bool index_build(struct elf_index *x, const struct elf_file *f, struct elf_debug *d)
+/* Functions of assembly have no lines of their own: that of the first instruction. */
+static void lines_complete(struct crew *c, struct elf_file *f)
+{
+	uint64_t start;
+
+	for (uint32_t i = 0; i < c->n; i++)
+		vec_each(found, &c->workers[i].found)
+			if (!found->line && found->address)
+				elf_line_at(f, found->address, &found->file, &found->line, &start);
+}
+
+static bool index_build(struct elf_index *x, struct elf_file *f, struct elf_debug *d)
 {
 	struct arena *scratch = arena_create();
 	struct crew *crew = arena_new(scratch, struct crew);
@@ -299,6 +310,7 @@ static bool index_build(struct elf_index *x, const struct elf_file *f, struct el
 	crew_run(crew);
 	m.texts = (struct texts){ .arena = scratch, .by_pointer = map_create(scratch),
 				  .by_text = map_create(scratch) };
+	lines_complete(crew, f);
 	rows_make(&m);
 	image = image_make(&m, f, d, &size);
 	for (uint32_t i = 0; i < crew->n; i++)

@@ -14,7 +14,7 @@
 #include "elf/scan.h"
 
 #define INDEX_MAGIC "spile-ix"
-#define INDEX_VERSION 1u
+#define INDEX_VERSION 4u
 
 #define INDEX_EXTERNAL 1u
 #define INDEX_INLINED 2u /* abstract: has copies */
@@ -33,8 +33,8 @@ struct index_unit {
 	uint32_t kind, flags;
 };
 /*
- * Locations are right from a function's first instruction on: by GCC, with lists of locations.
- * Elsewhere parameters are where the prologue puts them.
+ * With lists of locations these are right from a function's first instruction on; elsewhere
+ * parameters are where the prologue puts them.
  */
 #define INDEX_UNIT_EXACT 1u
 

@@ -195,12 +195,6 @@ static const char *path_text(struct index_worker *w, struct unit_facts *f, uint3
 
 /* ---- names through origins ------------------------------------------------------------------ */
 
-/* DWARF 5 counts files from 0, and says nothing by not having the attribute. */
-static bool says_where(const struct unit_facts *f, const struct scan_function *s)
-{
-	return s->line || s->file || (f->unit->version >= 5 && s->name && !s->origin.offset);
-}
-
 static void merge(struct index_worker *w, struct unit_facts *f, const struct scan_function *s,
 		  struct index_found *to)
 {
@@ -208,7 +202,7 @@ static void merge(struct index_worker *w, struct unit_facts *f, const struct sca
 		to->name = s->name;
 	if (!to->linkage)
 		to->linkage = s->linkage;
-	if (!to->file && says_where(f, s))
+	if (!to->file && s->flags & SCAN_HAS_FILE)
 		to->file = path_text(w, f, s->file);
 	if (!to->line)
 		to->line = s->line;
@@ -310,13 +304,6 @@ static void found_add(struct index_worker *w, struct unit_facts *f, const struct
 		vec_push(w->arena, &w->found, one);
 }
 
-/* "GNU C17 12.2.0 -O2", not "GNU AS 2.40" */
-static bool is_gcc(const struct scan_unit *u)
-{
-	return u->producer && strncmp(u->producer, "GNU ", 4) == 0 &&
-	       strncmp(u->producer, "GNU AS", 6) != 0;
-}
-
 void elf_index_unit(struct index_worker *w, uint32_t number)
 {
 	struct arena_mark mark = arena_mark(w->unit_arena);
@@ -329,7 +316,7 @@ void elf_index_unit(struct index_worker *w, uint32_t number)
 		vec_each(s, &f.result.functions)
 			found_add(w, &f, s, counts[s - f.result.functions.p]);
 	}
-	if (f.result.has_lists && is_gcc(f.unit))
+	if (f.result.has_lists)
 		w->sources->places.p[number].flags |= INDEX_UNIT_EXACT; /* each unit has one worker */
 	arena_reset(w->unit_arena, mark);
 }

@@ -146,7 +146,7 @@ static uint32_t nearest_of(uint32_t line, uint32_t before, uint32_t behind)
 {
 	if (!before || !behind)
 		return before ? before : behind;
-	return line - before <= behind - line ? before : behind;
+	return line - before < behind - line ? before : behind;
 }
 
 static void one_line(struct line_query *q, uint32_t number, uint32_t *missing)

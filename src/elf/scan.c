@@ -326,12 +326,14 @@ static int compare_codes(const void *a, const void *b)
 /* Tables are apart from each other, except in damaged files: no byte is read more often. */
 #define ABBREVIATION_READINGS 4u
 
-/* DWARF 3 has offsets of lists in the forms of constants. */
+/*
+ * DWARF 3 has offsets of lists in the forms of constants. Lists by index (clang's DWARF 5) do not
+ * count: SystemTap takes such code for code without lists, and probes behind the prologue.
+ */
 static bool is_list(const struct scan_unit *u, const struct scan_spec *s)
 {
 	return s->attribute == DW_AT_location &&
-	       (s->form == DW_FORM_sec_offset || s->form == DW_FORM_loclistx ||
-		(u->version < 4 && (s->form == DW_FORM_data4 || s->form == DW_FORM_data8)));
+	       (s->form == DW_FORM_sec_offset || (u->version < 4 && (s->form == DW_FORM_data4 || s->form == DW_FORM_data8)));
 }
 
 static void abbreviation_read(struct scan_cursor *c, const struct scan_unit *u, struct arena *a,
@@ -671,16 +673,16 @@ static uint32_t scope_add(struct scan_walk *w, const struct entry_values *v, uin
 
 static void function_add(struct scan_walk *w, uint64_t offset, const struct entry_values *v)
 {
-	bool inlined = v->inlined.kind == SCAN_CONSTANT &&
-		       (v->inlined.number == DW_INL_inlined ||
-			v->inlined.number == DW_INL_declared_inlined);
+	/* also DW_INL_declared_not_inlined: GCC says it of constructors that it did inline */
+	bool inlined = v->inlined.kind == SCAN_CONSTANT && v->inlined.number != DW_INL_not_inlined;
 
 	vec_push(w->arena, &w->out->functions, (struct scan_function){
 		.offset = offset, .origin = origin_of(v), .name = text_of(w->unit, &v->name),
 		.linkage = text_of(w->unit, &v->linkage), .entry = entry_of(w->unit, v),
 		.scope = w->scopes[w->depth], .file = (uint32_t)v->file.number,
 		.line = (uint32_t)v->line.number,
-		.flags = (v->external.number ? SCAN_EXTERNAL : 0) | (inlined ? SCAN_INLINED : 0) |
+		.flags = (v->file.kind == SCAN_CONSTANT ? SCAN_HAS_FILE : 0) |
+			 (v->external.number ? SCAN_EXTERNAL : 0) | (inlined ? SCAN_INLINED : 0) |
 			 (v->declaration.number ? SCAN_DECLARATION : 0),
 	});
 }

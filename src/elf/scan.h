@@ -90,8 +90,9 @@ struct scan_origin {
 };
 
 #define SCAN_EXTERNAL 1u
-#define SCAN_INLINED 2u /* DW_INL_inlined or DW_INL_declared_inlined */
+#define SCAN_INLINED 2u /* an abstract instance */
 #define SCAN_DECLARATION 4u
+#define SCAN_HAS_FILE 8u /* DWARF 5 counts files from 0 */
 
 struct scan_function {
 	uint64_t offset;
@@ -134,12 +135,11 @@ struct scan_file {
 	const char *directory, *name; /* name: NULL none */
 };
 struct scan_files {
-	const char *directory; /* of the compilation, or NULL */
 	const struct scan_file *files;
 	uint32_t n;
 };
 void scan_files_read(const struct scan_unit *u, struct arena *a, struct scan_files *out);
-/* A file's whole path; NULL: there is none. */
+/* A file's path; NULL: there is none. */
 const char *scan_file_path(const struct scan_files *f, uint32_t i, struct arena *a);
 
 /* ---- reading bytes; past the end everything is 0 and `bad` is set ------------------------------- */

@@ -2,7 +2,8 @@
 /*
  * The file names of a line table's header: DWARF 4, 6.2.4, and DWARF 5, 6.2.4.1.
  *
- * Paths are whole: a relative directory is below the unit's compilation directory.
+ * Paths are as libdw (and so SystemTap) shows them: the directory's name as it is written, the
+ * compilation directory where there is none.
  */
 #include <dwarf.h>
 
@@ -24,7 +25,7 @@ static void file_add(struct file_list *l, const char *name, uint64_t directory)
 
 static void tables_of_4(struct file_list *l, struct scan_cursor *c)
 {
-	vec_push(l->arena, &l->directories, "");
+	vec_push(l->arena, &l->directories, l->unit->directory);
 	while (!c->bad && c->at < c->end && *c->at)
 		vec_push(l->arena, &l->directories, scan_text(c));
 	scan_skip(c, 1);
@@ -143,21 +144,16 @@ void scan_files_read(const struct scan_unit *u, struct arena *a, struct scan_fil
 		tables_of_4(&l, &c);
 	out->files = l.files.p;
 	out->n = l.files.n;
-	out->directory = u->directory;
 }
 
 const char *scan_file_path(const struct scan_files *f, uint32_t i, struct arena *a)
 {
-	const char *root = f->directory ? f->directory : "", *in;
+	const char *in;
 
 	if (i >= f->n || !f->files[i].name)
 		return NULL;
 	in = f->files[i].directory;
-	if (*f->files[i].name == '/' || (!*root && !*in))
+	if (*f->files[i].name == '/' || !*in)
 		return f->files[i].name;
-	if (*in == '/' || !*root)
-		return arena_printf(a, "%.4096s/%.4096s", in, f->files[i].name);
-	if (!*in)
-		return arena_printf(a, "%.4096s/%.4096s", root, f->files[i].name);
-	return arena_printf(a, "%.4096s/%.4096s/%.4096s", root, in, f->files[i].name);
+	return arena_printf(a, "%.4096s/%.4096s", in, f->files[i].name);
 }

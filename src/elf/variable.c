@@ -102,6 +102,7 @@ struct elf_scope *elf_scope_of(struct elf_file *f, uint64_t address, uint64_t en
 {
 	struct elf_data *d = elf_data_of(f);
 	struct elf_scopes all;
+	Dwarf_Die die;
 
 	if (!d || !elf_debug_scopes(d->arena, d->debug, address, &all) || all.n < 2)
 		return NULL;
@@ -109,8 +110,12 @@ struct elf_scope *elf_scope_of(struct elf_file *f, uint64_t address, uint64_t en
 		if (dwarf_dieoffset(&all.list[i]) == entry) {
 			all.list += i;
 			all.n -= i;
-			break;
+			return scope_new(d, address, &all);
 		}
+	/* where an inlined copy is entered need not be among its addresses */
+	if (!dwarf_offdie(dwarf_cu_getdwarf(all.list[all.n - 1].cu), entry, &die) ||
+	    !elf_debug_parents(d->arena, &die, &all))
+		return NULL;
 	return scope_new(d, address, &all);
 }
 
@@ -373,6 +378,29 @@ const struct elf_variable *elf_scope_variables(struct elf_scope *s, uint32_t *n)
 	s->listed = true;
 	*n = s->variables.n;
 	return s->variables.p;
+}
+
+/* A block's own variables, as they stand in it; origins of blocks that say nothing themselves. */
+static void order_below(struct elf_scope *s, Dwarf_Die *scope, elf_variable_fn *hook, void *user)
+{
+	Dwarf_Die child;
+
+	if (dwarf_child(scope, &child) != 0)
+		return;
+	do {
+		struct elf_variable v;
+
+		if (!is_variable(&child) || !dwarf_diename(&child))
+			continue;
+		v = variable_from(s->data, &child);
+		hook(user, &v);
+	} while (elf_debug_sibling(&child));
+}
+
+void elf_each_variable(struct elf_scope *s, elf_variable_fn *hook, void *user)
+{
+	for (uint32_t i = 0; i < s->chain.n; i++)
+		order_below(s, &s->chain.list[i], hook, user);
 }
 
 bool elf_returned(struct elf_scope *s, const struct elf_type **type, struct elf_location *where)

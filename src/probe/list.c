@@ -23,6 +23,8 @@ static const char *arguments_text(struct arena *a, const struct sema_site *s)
 {
 	struct buf b;
 
+	if (s->variables)
+		return s->variables;
 	buf_init(&b, a);
 	for (uint32_t i = 0; i < s->n_args; i++)
 		buf_addf(&b, " $arg%u:long", i + 1);

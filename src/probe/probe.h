@@ -24,6 +24,8 @@
 /* What sema_options.provider_user points to. */
 struct probe_user {
 	struct elf_cache *elf;
+	enum elf_prologue prologue; /* -P */
+	struct map *debug_warned; /* modules whose debug files were told of */
 	struct map *warned; /* modules already warned about; made when needed */
 	struct map *headers; /* "<a.h>": struct elf_file with its types; made when needed */
 };

@@ -230,6 +230,17 @@ struct sema_site *process_site_add(struct process_query *q, const struct process
 	return s;
 }
 
+/* For -L, of sites that are no marks. */
+static void variables_find(struct process_query *q)
+{
+	struct probe_user *user = q->resolver->user;
+	struct elf_file *f;
+
+	vec_each(it, &q->sites)
+		if (!((*it)->flags & SITE_MARK) && !elf_open(user->elf, (*it)->module, &f))
+			(*it)->variables = probe_variables_text(q->resolver->arena, f, *it);
+}
+
 static void point_finish(struct process_query *q)
 {
 	const struct point_component *root = &q->point->components.p[0];
@@ -237,6 +248,8 @@ static void point_finish(struct process_query *q)
 	struct sema_point *p = sema_point_add(r, EVENT_SITE, CONTEXT_TARGET,
 					      lang_point_text(r->arena, q->point, false));
 
+	if (r->options->listing_variables)
+		variables_find(q);
 	p->type = q->at_return ? "uretprobe" : "uprobe";
 	p->target_only = !root->has_argument;
 	if (root->has_argument && root->argument->kind == EXPR_NUMBER)
@@ -299,7 +312,9 @@ static struct expr *process_variable(struct sema_resolver *r, const struct sema_
 				     const struct sema_site *site, struct expr *target,
 				     bool probing)
 {
-	if (site && site->flags & SITE_MARK && target->kind == EXPR_TARGET)
+	if (site && target->kind == EXPR_TARGET &&
+	    (site->flags & SITE_MARK ||
+	     (site->flags & SITE_PLT && strcmp(target->target.name, "$$name") == 0)))
 		return process_mark_variable(r, site, target, probing);
 	return probe_variable(r, point, site, target, probing);
 }

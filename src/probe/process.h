@@ -33,6 +33,7 @@ struct process_query {
 
 /* Adds the sites of one module to q->sites. False after a diagnostic. */
 typedef bool process_resolve_fn(struct process_query *q, const struct process_module *m);
+process_resolve_fn process_statement_resolve, process_plt_resolve;
 process_resolve_fn process_mark_resolve, process_function_resolve, process_address_resolve,
 	process_absolute_resolve;
 

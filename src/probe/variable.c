@@ -288,6 +288,13 @@ static struct expr *scope_variable(struct access *a, struct elf_scope *scope, co
 	return named(a, scope, site, target);
 }
 
+/* What is visible at a site: in the function it was found by, where that is known. */
+static struct elf_scope *scope_of(struct elf_file *f, const struct sema_site *site)
+{
+	return site->debug_entry ? elf_scope_of(f, site->address, site->debug_entry) :
+				   elf_scope_at(f, site->address);
+}
+
 static struct expr *context_variable(struct sema_resolver *r, const struct sema_site *site,
 				     struct expr *target, bool probing)
 {
@@ -297,7 +304,7 @@ static struct expr *context_variable(struct sema_resolver *r, const struct sema_
 
 	if (!a.file)
 		return NULL;
-	scope = elf_scope_at(a.file, site->address);
+	scope = scope_of(a.file, site);
 	if (!scope)
 		return no_scope(&a, site, name);
 	if (!(site->flags & SITE_RETURN))
@@ -335,7 +342,7 @@ static bool variable_find(struct access *a, const struct sema_site *site, const 
 	struct elf_scope *scope;
 	struct elf_variable v;
 
-	if (!unit && own_module && site && (scope = elf_scope_at(a->file, site->address)) != NULL &&
+	if (!unit && own_module && site && (scope = scope_of(a->file, site)) != NULL &&
 	    elf_variable_find(scope, name, &v)) {
 		a->type = v.type;
 		a->where = elf_variable_location(scope, &v);

@@ -113,6 +113,19 @@ static struct expr *conditions(struct sema *s, const struct sema_level *l)
 	return all;
 }
 
+/* if (!the site's guard) next */
+static struct stmt *guard_new(struct sema *s, const struct sema_site *site, struct span at)
+{
+	struct stmt *guard = lang_stmt_new(s->arena, STMT_IF, at);
+	struct expr *refused = lang_expr_new(s->arena, EXPR_UNARY, at);
+
+	refused->unary.op = OP_NOT;
+	refused->unary.operand = lang_clone_expr(s->arena, site->guard);
+	guard->if_.condition = refused;
+	guard->if_.yes = lang_stmt_new(s->arena, STMT_NEXT, at);
+	return guard;
+}
+
 /* ---- one probe ------------------------------------------------------------------------- */
 
 /* Statements that fill the inserted frame, for what `entries` got since `from`. */
@@ -146,6 +159,9 @@ static struct stmt *compose(struct sema *s, const struct sema_place *place,
 {
 	struct stmt *block = lang_stmt_new(s->arena, STMT_BLOCK, place->probe->span);
 
+	if (place->site && place->site->guard)
+		vec_push(s->arena, &block->block.list,
+			 guard_new(s, place->site, place->probe->span));
 	vec_each(segment, segments) {
 		struct stmt *body = lang_clone_stmt(s->arena, segment->body);
 		uint32_t saved = place->entries ? place->entries->list.n : 0;
@@ -232,6 +248,8 @@ static const char *signature(struct sema *s, const struct sema_leaf *leaf,
 	struct buf b;
 
 	buf_init(&b, s->arena);
+	if (site->guard)
+		buf_addf(&b, "if %s ", site->guard_text);
 	vec_each(segment, segments)
 		buf_adds(&b, sema_targets_signature(&place, segment->body, segment->file));
 	return buf_str(&b);

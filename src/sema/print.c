@@ -54,11 +54,15 @@ static int compare_functions(const void *a, const void *b)
 	return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-static void print_point(FILE *to, struct arena *a, const struct sema_probe *p, const char *point)
+/* site NULL: the point is no place in a program. */
+static void print_point(FILE *to, struct arena *a, const struct sema_probe *p, const char *point,
+			const struct sema_site *site)
 {
 	struct buf condition;
 
 	fprintf(to, "%s%s", point, p->mark ? p->mark : "");
+	if (site)
+		fprintf(to, " /* pc=0x%llx */", (unsigned long long)site->address);
 	if (p->condition) {
 		buf_init(&condition, a);
 		lang_print_expr(&condition, p->condition);
@@ -70,9 +74,9 @@ static void print_point(FILE *to, struct arena *a, const struct sema_probe *p, c
 static void print_probe(FILE *to, struct arena *a, const struct sema_probe *p)
 {
 	vec_each(site, &p->sites)
-		print_point(to, a, p, (*site)->point);
+		print_point(to, a, p, (*site)->point, *site);
 	if (!p->sites.n)
-		print_point(to, a, p, p->point->point);
+		print_point(to, a, p, p->point->point, NULL);
 	print_locals(to, a, p->locals.p, p->locals.n);
 }
 

@@ -55,6 +55,7 @@ enum probe_event { EVENT_BEGIN, EVENT_END, EVENT_ERROR, EVENT_NEVER, EVENT_TIMER
 #define SITE_ENTRY 1u /* a function's first instruction: flags and red zone dead */
 #define SITE_MARK 2u
 #define SITE_RETURN 4u /* fires when the function whose first instruction it is returns */
+#define SITE_PLT 8u /* mark is the name of the function called */
 
 /* One place in one object file. */
 struct sema_site {
@@ -70,6 +71,11 @@ struct sema_site {
 	struct sema_operand *args; /* $arg1.. */
 	const char **arg_text; /* operand as written, for messages; a bad one has size 0 */
 	uint32_t n_args;
+	uint64_t debug_entry; /* the DWARF entry whose code it is, in .debug_info; 0: by address */
+	/* the handler runs only when this, of operands, is true; alike when the text is; NULL always */
+	struct expr *guard;
+	const char *guard_text;
+	const char *variables; /* -L: " $p:struct s*", or NULL */
 	const char *listed; /* -l: process("/usr/bin/x").library("/lib/y").mark("z") */
 };
 
@@ -261,6 +267,7 @@ struct sema_options {
 	const char *target_path; /* the executable of -c / -x, canonical; NULL unknown */
 	uint32_t target_pid; /* of -x */
 	bool listing; /* -l, -L: bodies are not checked for effects */
+	bool listing_variables; /* -L */
 	char **script_args; /* argv(), argc */
 	uint32_t n_script_args;
 	bool global_display; /* unread globals become an end probe */
