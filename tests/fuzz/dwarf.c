@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file with debug information: its headers, symbols, index, copies, lines, labels, callees and
+ * scopes. Whatever the bytes are, answers come or fewer of them.
+ */
+#include "fuzz.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "elf/debug.h"
+
+/* Enough of each to see every path, so that one input stays fast. */
+#define QUESTIONS 64u
+
+struct asked {
+	struct elf_file *file;
+	struct elf_code codes[QUESTIONS];
+	struct elf_function functions[QUESTIONS];
+	uint32_t n_codes, n_functions;
+};
+
+static bool code_hook(void *user, const struct elf_code *c)
+{
+	struct asked *a = user;
+
+	a->codes[a->n_codes++] = *c;
+	return a->n_codes < QUESTIONS;
+}
+
+static bool function_hook(void *user, const struct elf_function *f)
+{
+	struct asked *a = user;
+	struct elf_function *kept = &a->functions[a->n_functions++];
+
+	*kept = *f;
+	if (a->n_codes < QUESTIONS)
+		elf_each_code(a->file, kept, code_hook, a);
+	return a->n_functions < QUESTIONS;
+}
+
+static bool label_hook(void *user, const struct elf_label *l)
+{
+	(void)user;
+	return l->address != 0;
+}
+
+static bool callee_hook(void *user, const struct elf_function *f, const struct elf_code *c)
+{
+	(void)user, (void)c;
+	return f->name != NULL;
+}
+
+static bool any_file(void *user, const char *path)
+{
+	(void)user;
+	return path != NULL;
+}
+
+static bool line_hook(void *user, const struct elf_code *in, uint64_t address, uint32_t line)
+{
+	uint32_t *n = user;
+
+	(void)in, (void)address, (void)line;
+	return ++*n < QUESTIONS;
+}
+
+static bool plt_hook(void *user, const char *name, uint64_t address, uint64_t size)
+{
+	(void)user, (void)address, (void)size;
+	return name != NULL;
+}
+
+static void ask_code(struct arena *arena, struct asked *a, const struct elf_code *c)
+{
+	struct elf_debug *d = elf_debug_of(a->file);
+	struct elf_scopes scopes;
+	const char *file;
+	uint64_t start;
+	uint32_t line;
+
+	elf_code_body(a->file, c, ELF_PROLOGUE_ALWAYS);
+	elf_code_block(a->file, c, c->address);
+	elf_each_label(a->file, c, label_hook, NULL);
+	elf_each_callee(a->file, c, callee_hook, NULL);
+	elf_line_at(a->file, c->address, &file, &line, &start);
+	if (d)
+		elf_debug_scopes(arena, d, c->address, &scopes);
+}
+
+static void ask(struct arena *arena, struct elf_file *f)
+{
+	static const uint32_t numbers[] = { 1, 7, 20 };
+	struct elf_line_spec all = { .kind = ELF_LINES_ALL, .file_matches = any_file };
+	struct elf_line_spec some = { .kind = ELF_LINES_LISTED, .numbers = numbers, .n = 3,
+				      .nearest = true, .file_matches = any_file };
+	struct asked a = { .file = f };
+	uint32_t lines = 0;
+
+	elf_each_debug_function(f, "*", function_hook, &a);
+	for (uint32_t i = 0; i < a.n_codes; i++)
+		ask_code(arena, &a, &a.codes[i]);
+	elf_each_line(f, &all, a.codes, a.n_codes, line_hook, &lines);
+	elf_each_line(f, &some, a.codes, a.n_codes, line_hook, &lines);
+	elf_each_plt(f, "*", plt_hook, NULL);
+	elf_symbol_find(f, "main");
+}
+
+static char path[] = "/tmp/spile-fuzz-dwarf-XXXXXX";
+
+static void path_remove(void)
+{
+	unlink(path);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static int fd = -1;
+	struct arena *arena = arena_create();
+	struct elf_cache *cache = elf_cache_create(arena);
+	struct elf_file *f;
+
+	if (fd < 0) {
+		fd = mkstemp(path);
+		atexit(path_remove);
+		setenv("XDG_CACHE_HOME", "/nonexistent", 1);
+		setenv("SYSTEMTAP_DEBUGINFO_PATH", ".", 1);
+		unsetenv("DEBUGINFOD_URLS");
+	}
+	if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
+		fuzz_found("no file");
+	if (!elf_open(cache, path, &f))
+		ask(arena, f);
+	elf_cache_destroy(cache);
+	arena_destroy(arena);
+	return 0;
+}
