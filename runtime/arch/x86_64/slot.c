@@ -184,9 +184,11 @@ int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp)
 }
 
 #define MODULE_WAITS 2000u
+/* Where returns are probed: without the hook of its unwinder an exception would end the program. */
+#define UNWINDER_WAITS 20000u
 #define MODULE_WAITS_UNANSWERED 20u /* the tool did not answer the last time: it may be dead */
 
-/* Called when the dynamic loader changed its list: tells the tool and waits for it, about two seconds at most. */
+/* Called when the dynamic loader changed its list: tells the tool and waits for it, about two seconds at most, or twenty. */
 void rt_module_wait(void)
 {
 	struct abi_process *p = rt_process();
@@ -195,7 +197,7 @@ void rt_module_wait(void)
 		int64_t seconds, nanoseconds;
 	} wait = { 0, 1000000 };
 	uint64_t mine, served;
-	uint32_t waits = MODULE_WAITS;
+	uint32_t waits = p->n_unwinds ? UNWINDER_WAITS : MODULE_WAITS;
 
 	if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) > ABI_STATE_RUNNING ||
 	    (p->pid && rt_syscall(RT_SYS_GETPID, 0, 0, 0, 0, 0, 0) != (long)p->pid))
