@@ -679,6 +679,7 @@ struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
 	const struct patch_plan *plan = &patch->plan;
 	struct error *e;
 
+	ctl_chain_accept(p, patch);
 	if (!bytes_are(p, plan, plan->original) || !can_rely_on_rest(p, plan))
 		return error_new(ERROR_OTHER, "the code at 0x%lx has changed",
 				 (unsigned long)plan->address);

@@ -209,6 +209,32 @@ struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *
 	return NULL;
 }
 
+/* The session below may have armed or disarmed its patch since ours was planned. */
+void ctl_chain_accept(const struct ctl_process *p, struct ctl_patch *patch)
+{
+	struct patch_plan *plan = &patch->plan;
+	const struct ctl_foreign *f = patch->below ? foreign_at(p, plan->address) : NULL;
+	uint8_t now[PATCH_MAX];
+	struct error *ignored;
+	uint32_t n;
+
+	if (!f || proc_read(p->proc, plan->address, now, plan->size) != plan->size)
+		return;
+	n = base_min(plan->size, f->size);
+	if (f->trampoline != patch->below || memcmp(now, plan->original, plan->size) == 0 ||
+	    memcmp(now + n, plan->original + n, plan->size - n) != 0 ||
+	    (memcmp(now, f->patched, n) != 0 && memcmp(now, f->original, n) != 0))
+		return;
+	memcpy(plan->original, now, plan->size);
+	if (!patch->noted || !patch->ledger_at)
+		return;
+	ignored = proc_write(p->proc,
+			     p->place.ledger + patch->ledger_at +
+				     offsetof(struct abi_ledger_patch, original),
+			     plan->original, plan->size);
+	(void)ignored;
+}
+
 /* ---- links ------------------------------------------------------------------------------------------ */
 
 /* What the links in a page lead to now; another session may have turned them. */

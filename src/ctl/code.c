@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* code: what the planner wants to know of the code around a site: bytes, extents, neighbours, ways in. */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "ctl/session.h"
 
 #define CODE_BEHIND 16u /* filler behind a function */
@@ -76,17 +79,30 @@ static void read_code(const struct place *g, struct patch_request *r)
 	ctl_chain_original(g->p, start, code, r->code_size);
 }
 
-/* An int3 that stands in the file is the program's, any other a debugger's. */
+/*
+ * An int3 that stands in the file is the program's, any other a debugger's. The kernel puts
+ * its breakpoints into our own mapping of the file, too: that byte is read anew.
+ */
 static bool is_own_int3(const struct place *g)
 {
 	uint64_t available;
 	struct elf_file *f;
 	const uint8_t *code;
+	uint8_t byte = 0;
+	int fd;
 
 	if (elf_open(g->p->session->elf, g->m->file->path, &f))
 		return false;
 	code = elf_bytes(f, g->address - g->m->bias, &available);
-	return code && available && *code == INT3;
+	if (!code || !available || *code != INT3)
+		return false;
+	fd = open(g->m->file->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (pread(fd, &byte, 1, code - f->image) != 1)
+		byte = 0;
+	close(fd);
+	return byte == INT3;
 }
 
 /* For tables of jumps. */

@@ -178,12 +178,17 @@ static bool bytes_are(const struct ctl_process *p, const struct patch_plan *plan
 /* What another tool has written over stays as it is: armed does no harm, disarmed waits. */
 static void find_changes(struct ctl_process *p, struct arena *a, struct changes *out)
 {
+	/* A session below that left has changed what is to be put back. */
+	if (p->foreign.n)
+		ctl_ledger_refresh(p);
 	vec_each(patch, &p->patches) {
 		struct change c = { patch, !patch->armed };
 		const struct patch_plan *plan = &patch->plan;
 
 		if (!patch->conditional || !patch->wanted || patch->gave_way || patch->armed != patch->held_off)
 			continue;
+		if (c.arm)
+			ctl_chain_accept(p, patch);
 		if (bytes_are(p, plan, c.arm ? plan->original : plan->patched))
 			vec_push(a, &out->list, c);
 	}

@@ -489,6 +489,8 @@ struct patch_body ctl_chain_body(struct arena *a, const struct ctl_foreign *f);
 /* Makes a plan stand on what is there; f may be NULL. An error: patches would overlap. */
 struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *f,
 			       struct ctl_patch *patch) BASE_MUST_CHECK;
+/* The original bytes become what is there now, if that is how the session below leaves it. */
+void ctl_chain_accept(const struct ctl_process *p, struct ctl_patch *patch);
 /* Brings the links in the bytes of a page up to date, before it is written again. */
 void ctl_chain_keep(const struct ctl_process *p, const struct patch_page *page);
 /* In the window, leaving, before bytes are restored: sessions above go round us. */
