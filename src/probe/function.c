@@ -203,6 +203,21 @@ static bool is_double(struct function_search *s, const struct elf_function *f)
 	return false;
 }
 
+/* Units that share a header have the same functions: one line of a listing. Functions come sorted. */
+static bool is_listed_before(struct function_search *s, const struct elf_function *f)
+{
+	const struct elf_function *b = &s->before;
+	bool same;
+
+	if (!is_short_listing(s) || s->label || s->callees || s->code_list)
+		return false;
+	same = s->any_before && b->line == f->line && strcmp(b->name, f->name) == 0 &&
+	       strcmp(b->file, f->file) == 0 && strcmp(b->scope, f->scope) == 0;
+	s->before = *f;
+	s->any_before = true;
+	return same;
+}
+
 static bool debug_hook(void *user, const struct elf_function *f)
 {
 	struct function_search *s = user;
@@ -211,7 +226,7 @@ static bool debug_hook(void *user, const struct elf_function *f)
 		return true;
 	if (f->is_inlined && s->at_return)
 		vec_push(s->query->resolver->arena, &s->not_returning, s->shown);
-	if (!wanted_kind(s, f) || is_double(s, f))
+	if (!wanted_kind(s, f) || is_listed_before(s, f) || is_double(s, f))
 		return true;
 	if (s->code_list)
 		elf_each_code(s->module->file,

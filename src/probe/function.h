@@ -24,6 +24,8 @@ struct function_search {
 	bool by_debug, any;
 	uint64_t last; /* address of the symbol before */
 	struct map *addresses; /* of functions found */
+	struct elf_function before; /* that was listed, when any_before */
+	bool any_before;
 	VEC(const char *) not_returning; /* inlined functions, for .return */
 };
 
