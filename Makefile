@@ -41,6 +41,9 @@ fuzz:            ## coverage-guided fuzzing, each target of tests/fuzz for FUZZ_
 clang:
 	[ -f build-clang/build.ninja ] || CC=clang meson setup build-clang
 	ninja -C build-clang
+programs: all    ## 100000 random programs, interpreted and as generated code; the tests run 2000
+	SPILE_PROGRAMS=100000 $(BUILD)/tests/unit/gen/test-gen-programs
+.PHONY: programs
 lint: all        ## what the compiler does not see; part of the continuous integration
 	tools/check-floors
 	tools/check-sizes
