@@ -428,6 +428,12 @@ struct abi_slot {
 #define ABI_SLOT_TOKENIZE 2048u /* runtime's own: tokenize, matched, indent */
 #define ABI_SLOT_HEAD 8192u /* shards start here */
 
+/* What -t tells of a probe's handler, in nanoseconds; one per probe from ABI_SLOT_HEAD on. */
+struct abi_timing {
+	uint64_t hits, sum, least, most;
+	uint64_t squares_low, squares_high; /* sum of the squares, 128 bits */
+};
+
 /* ---- ring records ------------------------------------------------------------------------------- */
 
 #define ABI_RECORD_PAD 0u /* skip to the ring's start */

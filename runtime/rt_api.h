@@ -228,8 +228,10 @@ RT_API void rt_match_forget(struct abi_slot *s); /* before the first match of a 
 RT_API void rt_matched(struct abi_slot *s, int64_t group, struct abi_string *out); /* fails; "" if left out */
 RT_API int64_t rt_ngroups(struct abi_slot *s); /* fails; the whole match counted */
 
-/* ---- handler edges, called by gen's prologues only */
-/* Reports slot->error (if uncaught) as a record, counts it; publishes records; drops locks. */
+/* ---- handler edges */
+/* -t: a run of the probe's handler that began at time stamp `start` is over. */
+RT_API void rt_timing(struct abi_slot *s, int64_t probe, int64_t start);
+/* Called by gen's prologues only. Reports slot->error (if uncaught) as a record, counts it; publishes records; drops locks. */
 RT_API void rt_handler_end(struct abi_slot *s);
 
 #endif

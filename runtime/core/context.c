@@ -193,6 +193,25 @@ int64_t rt_cycles(struct abi_slot *s)
 	return (int64_t)rt_tsc();
 }
 
+void rt_timing(struct abi_slot *s, int64_t probe, int64_t start)
+{
+	const struct abi_region *r = region_of(s);
+	struct abi_timing *t = (struct abi_timing *)((char *)s + ABI_SLOT_HEAD) + probe;
+	uint64_t passed = rt_tsc() - (uint64_t)start;
+	uint64_t ns = (uint64_t)((unsigned __int128)passed * r->tsc_mult >> 32);
+	unsigned __int128 squares = (unsigned __int128)t->squares_high << 64 | t->squares_low;
+
+	if (!t->hits || ns < t->least)
+		t->least = ns;
+	if (ns > t->most)
+		t->most = ns;
+	t->hits++;
+	t->sum += ns;
+	squares += (unsigned __int128)ns * ns;
+	t->squares_low = (uint64_t)squares;
+	t->squares_high = (uint64_t)(squares >> 64);
+}
+
 /* ---- registers --------------------------------------------------------------------- */
 
 int64_t rt_registers_valid(struct abi_slot *s)

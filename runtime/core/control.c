@@ -95,6 +95,17 @@ static void count_error(struct abi_region *r)
 	rt_wake_tool(r);
 }
 
+RT_COLD void rt_count_skipped(struct abi_region *r)
+{
+	uint32_t running = ABI_STATE_RUNNING;
+
+	if (__atomic_add_fetch(&r->skipped, 1, __ATOMIC_RELAXED) <= r->max_skipped)
+		return;
+	if (__atomic_compare_exchange_n(&r->state, &running, ABI_STATE_ERROR, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_RELAXED))
+		rt_wake_tool(r);
+}
+
 /* Suppressed errors are counted and nothing else, as if every handler caught them; MAXACTION cannot
  * be caught. */
 static RT_COLD void report(struct abi_slot *s)

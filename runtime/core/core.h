@@ -107,6 +107,9 @@ static inline int rt_bytes_compare(const char *a, uint32_t na, const char *b, ui
 /* Where b occurs in a, or -1. An empty b occurs at 0. */
 int64_t rt_bytes_find(const char *a, uint32_t na, const char *b, uint32_t nb);
 
+/* Counts a hit that was not served; too many of them end the session. */
+void rt_count_skipped(struct abi_region *r);
+
 /* ---- errors -------------------------------------------------------------------------- */
 
 /* Raises the catchable error `text`, unless one is pending. */

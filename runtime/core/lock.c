@@ -99,6 +99,7 @@ int64_t rt_lock(struct abi_slot *s, const uint32_t *locks, int64_t n)
 			continue;
 		rt_unlock(s);
 		s->skipped_locked++;
+		rt_count_skipped(r);
 		return 0;
 	}
 	return 1;

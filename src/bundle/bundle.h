@@ -105,6 +105,7 @@ struct bundle_probe {
 	int64_t interval_ns, randomize_ns;
 	const char *name; /* pn() */
 	const char *point; /* pp(), tool context */
+	const char *place; /* file:line:column in the script, for -t */
 	uint32_t pid; /* only in this process; 0 any */
 	bool target_only; /* only in the process of -c or -x */
 	/* 1 + the handler that tells in the tool (rt_condition_holds) whether the sites shall be armed; 0 always */
@@ -154,6 +155,7 @@ struct bundle {
 	uint64_t shards_size; /* per slot, behind ABI_SLOT_HEAD */
 	uint64_t frame_size; /* per slot */
 	uint64_t match_offset; /* in a slot, among the shards: struct abi_match, or 0 */
+	uint64_t timing_offset; /* ABI_SLOT_HEAD: struct abi_timing per probe is there; or 0 */
 	uint32_t max_string, max_map_entries, max_nesting;
 	int64_t max_action;
 	uint32_t max_errors, max_skipped;

@@ -189,6 +189,11 @@ static const char *check_globals(const struct bundle *b)
 	     !inside(b->match_offset - ABI_SLOT_HEAD,
 		     sizeof(struct abi_match) + (uint64_t)b->max_string, b->shards_size)))
 		return "bad place of matches";
+	if (b->timing_offset &&
+	    (b->timing_offset < ABI_SLOT_HEAD || b->timing_offset > ABI_SLOT_HEAD ||
+	     !inside(b->timing_offset - ABI_SLOT_HEAD, b->probes.n * sizeof(struct abi_timing),
+		     b->shards_size)))
+		return "bad place of times";
 	if ((uint64_t)b->globals.n * sizeof(struct abi_global) > b->globals_size)
 		return "bad table of globals";
 	vec_each(g, &b->globals)

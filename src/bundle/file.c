@@ -120,6 +120,7 @@ static void move_probe(struct transfer *t, struct bundle_probe *p)
 	MOVE(t, p->randomize_ns);
 	move_text(t, &p->name);
 	move_text(t, &p->point);
+	move_text(t, &p->place);
 	MOVE(t, p->pid);
 	move_bool(t, &p->target_only);
 	MOVE(t, p->condition);
@@ -187,6 +188,7 @@ static void move_numbers(struct transfer *t, struct bundle *b)
 	MOVE(t, b->shards_size);
 	MOVE(t, b->frame_size);
 	MOVE(t, b->match_offset);
+	MOVE(t, b->timing_offset);
 	MOVE(t, b->max_string);
 	MOVE(t, b->max_map_entries);
 	MOVE(t, b->max_nesting);

@@ -194,7 +194,7 @@ static bool read_nesting(const struct cmd_options *o, const struct ir_module *m,
 static struct ir_module *pass_3(struct cmd_session *s, const struct sema_program *p, const struct gen_limits *g)
 {
 	struct cmd_clock start = cmd_clock_now();
-	struct ir_limits l = { g->max_string, g->max_map_entries, s->sources };
+	struct ir_limits l = { g->max_string, g->max_map_entries, s->sources, g->max_action, s->options->timing };
 	struct ir_module *m = ir_lower(s->arena, p, &l);
 	const char *wrong;
 

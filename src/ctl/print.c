@@ -102,6 +102,11 @@ void ctl_warn(struct ctl_session *s, const char *fmt, ...)
 	warn_text(s, text, strlen(text));
 }
 
+void ctl_complain(struct ctl_session *s, const char *text)
+{
+	message(s, "ERROR: ", text, strlen(text));
+}
+
 void ctl_verbose(struct ctl_session *s, int level, const char *fmt, ...)
 {
 	va_list ap;

@@ -58,7 +58,7 @@ static void set_limits(const struct ctl_session *s, struct abi_region *r)
 	r->max_string = b->max_string ? b->max_string : ABI_MAXSTRINGLEN;
 	r->max_map_entries = b->max_map_entries;
 	r->max_errors = b->max_errors;
-	r->max_skipped = b->max_skipped;
+	r->max_skipped = s->options->suppress_handler_errors ? UINT32_MAX : b->max_skipped;
 	r->max_action = b->max_action;
 	r->max_nesting = b->max_nesting;
 	r->lossless = s->options->lossless;

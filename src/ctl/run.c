@@ -181,16 +181,15 @@ static void leave_all(struct ctl_session *s)
 static void tell_counts(struct ctl_session *s)
 {
 	const struct abi_region *r = s->region;
-	uint64_t skipped = r->skipped + r->sites_skipped_no_slot, dropped = s->dropped, nested = 0;
+	uint64_t dropped = s->dropped;
 	uint32_t n = ctl_slots_used(s);
 
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++)
 		dropped += ctl_slot(s, i)->dropped;
-		nested += ctl_slot(s, i)->skipped_nested;
-	}
-	if (r->errors || skipped)
-		ctl_warn(s, "Number of errors: %u, skipped probes: %lu", r->errors,
-			 (unsigned long)skipped);
+	if (r->skipped > r->max_skipped)
+		ctl_complain(s, "Skipped too many probes, check MAXSKIPPED; -t tells why they were skipped.");
+	if (r->errors || r->skipped)
+		ctl_warn(s, "Number of errors: %u, skipped probes: %u", r->errors, r->skipped);
 	if (r->sites_skipped_no_slot)
 		ctl_warn(s, "%lu hits came from threads beyond the %u that a session follows",
 			 (unsigned long)r->sites_skipped_no_slot, r->slot_count);
@@ -199,8 +198,6 @@ static void tell_counts(struct ctl_session *s)
 			 "There were %lu transport failures: records lost because a thread's ring "
 			 "was full",
 			 (unsigned long)dropped);
-	if (nested && s->options->timing)
-		ctl_verbose(s, 0, "skipped probes: %lu reentrant", (unsigned long)nested);
 }
 
 /* The target's own end, as a part of ours. */
@@ -233,6 +230,7 @@ static int finish(struct ctl_session *s)
 		ctl_tool_run_all(s, CTL_ERROR);
 	ctl_collect(s, true);
 	ctl_flush(s);
+	ctl_timing_report(s);
 	tell_counts(s);
 	ctl_commands_finish(s);
 	return tell_child(s) || failed;

@@ -331,6 +331,10 @@ void ctl_flush(struct ctl_session *s);
 void ctl_commands_reap(struct ctl_session *s);
 void ctl_commands_finish(struct ctl_session *s);
 void ctl_warn(struct ctl_session *s, const char *fmt, ...) BASE_PRINTF(2, 3);
+/* "ERROR: text" */
+void ctl_complain(struct ctl_session *s, const char *text);
+/* -t: what it asked for, to the script's output. */
+void ctl_timing_report(struct ctl_session *s);
 void ctl_verbose(struct ctl_session *s, int level, const char *fmt, ...) BASE_PRINTF(3, 4);
 
 /* ---- target.c -------------------------------------------------------------- */

@@ -106,6 +106,7 @@ static const struct runtime_fact {
 	{ "rt_cycles", 0 },
 	{ "rt_zone_west", 0 },
 	{ "rt_zone_name", 0 },
+	{ "rt_timing", 0 },
 	{ "rt_randint", FAILS },
 	{ "rt_text_keep", 0 },
 	{ "rt_text_kept", 0 },

@@ -129,6 +129,8 @@ static void place_shards(struct gen *g)
 {
 	uint64_t at = ABI_SLOT_HEAD;
 
+	if (g->m->is_timed)
+		g->b->timing_offset = take(&at, g->m->probes.n * sizeof(struct abi_timing), LINE);
 	for (int large = 0; large <= 1; large++)
 		vec_each(to, &g->b->globals) {
 			struct abi_global *l = &to->layout;

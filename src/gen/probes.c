@@ -75,6 +75,7 @@ static void add_probe(struct gen *g, const struct ir_probe *from, const struct i
 
 	to.name = arena_strdup(g->arena, p->name ? p->name : "");
 	to.point = arena_strdup(g->arena, point->point ? point->point : "");
+	to.place = copy_text(g, from->place);
 	if (from->condition) {
 		to.condition = handler_of(g, from->condition - 1) + 1;
 		want(g, to.condition - 1, VARIANT_TOOL);

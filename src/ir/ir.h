@@ -91,6 +91,7 @@ struct ir_probe {
 	struct sema_probe *probe;
 	uint32_t function; /* in functions; IR_NONE: nothing to run */
 	uint32_t condition; /* 1 + the function that tells in the tool whether its condition holds; 0 none */
+	const char *place; /* file:line:column */
 };
 
 struct ir_module {
@@ -107,6 +108,7 @@ struct ir_module {
 	uint32_t n_formats, cap_formats;
 	VEC(struct sema_regex) regexes;
 	bool asks_match; /* slots need room for an abi_match */
+	bool is_timed; /* and for an abi_timing per probe */
 	/* where errors happen: "identifier 'x' at file:line:col" */
 	VEC(const char *) positions;
 	VEC(struct ir_probe) probes;
@@ -117,6 +119,8 @@ struct ir_limits {
 	uint32_t max_string; /* MAXSTRINGLEN */
 	uint32_t max_map_entries; /* MAXMAPENTRIES */
 	const struct source_set *sources;
+	int64_t max_action; /* MAXACTION; 0: handlers without loops are not looked at */
+	bool timing; /* -t */
 };
 
 struct ir_module *ir_lower(struct arena *a, const struct sema_program *p,

@@ -236,6 +236,8 @@ static void drop_texts(struct build *b, const struct sema_probe *saver)
 static void build_handler(struct build *b, const struct sema_probe *p)
 {
 	const struct ir_uses *uses = &b->lower->effects.probes[p->index];
+	uint32_t statements = ir_count_statements(p->body);
+	uint32_t start = b->lower->limits->timing ? ir_emit_call(b, "rt_cycles", 0, 0) : IR_NONE;
 
 	if (ir_probe_is_concurrent(p))
 		find_locks(b, uses);
@@ -251,6 +253,8 @@ static void build_handler(struct build *b, const struct sema_probe *p)
 		test_condition(b, p->condition);
 	vec_each(v, &p->locals)
 		clear_local(b, *v);
+	if (b->lower->limits->max_action && statements > b->lower->limits->max_action)
+		ir_emit_budget(b, statements, p->body->span);
 	ir_lower_stmt(b, p->body);
 	if (p->is_saver)
 		set_saved(b);
@@ -262,6 +266,9 @@ static void build_handler(struct build *b, const struct sema_probe *p)
 		ir_emit_effect(b, "rt_unlock", 0);
 	if (writes_what_decides(&b->lower->effects, uses))
 		ir_emit_effect(b, "rt_condition_changed", 0);
+	if (start != IR_NONE)
+		ir_emit_effect(b, "rt_timing", 2, ir_emit_const(b, b->lower->module->probes.n),
+			       start);
 	ir_emit(b, IR_RETURN);
 	b->function.is_handler = true;
 	b->function.at_return = p->sites.n && p->sites.p[0]->flags & SITE_RETURN;
@@ -371,8 +378,11 @@ static uint32_t handler_number(struct lower *l, const struct ir_function *f)
 static void lower_probe(struct lower *l, struct sema_probe *p)
 {
 	struct ir_probe probe = { .probe = p, .function = IR_NONE };
+	const struct source_set *sources = l->limits->sources;
 	struct build b;
 
+	if (sources && p->span.source)
+		probe.place = source_place(l->arena, sources, p->span);
 	if (p->point->event != EVENT_NEVER) {
 		build_init(&b, l, NULL, p->point->context);
 		b.function.name = arena_printf(l->arena, "probe %u", p->index);
@@ -451,6 +461,7 @@ static void lower_init(struct lower *l, struct arena *a, const struct sema_progr
 	vec_each(r, &p->regexes)
 		vec_push(a, &l->module->regexes, *r);
 	l->module->asks_match = p->asks_match;
+	l->module->is_timed = limits->timing;
 }
 
 struct ir_module *ir_lower(struct arena *a, const struct sema_program *p,

@@ -8,6 +8,7 @@
  * their own.  Slots are claimed from the shared region with one atomic add.
  */
 #include "runtime/arch/arch.h"
+#include "runtime/core/core.h"
 #include "runtime/rt_api.h"
 #include "runtime/arch/x86_64/entry.h"
 #include "runtime/core/wake.h"
@@ -92,6 +93,7 @@ static struct abi_slot *claim_slot(struct abi_process *p, uint64_t key)
 		s = take_fresh(r);
 	if (!s) {
 		__atomic_fetch_add(&r->sites_skipped_no_slot, 1, __ATOMIC_RELAXED);
+		rt_count_skipped(r);
 		return 0;
 	}
 	s->process = (uint64_t)p;
@@ -175,11 +177,13 @@ int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp)
 	    sp - s->saved_sp < STALE_REACH && !on_alternate_stack()) {
 		rt_unlock(s);
 		s->skipped_other++;
+		rt_count_skipped(r);
 		s->ring_write = s->ring_head;
 		s->ring_pending = 0;
 		return 1;
 	}
 	s->skipped_nested++;
+	rt_count_skipped(r);
 	return 0;
 }
 

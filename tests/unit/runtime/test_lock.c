@@ -59,6 +59,7 @@ static void waiting_is_bounded(void **state)
 	assert_int_equal(rt_lock(w->slot, write, 1), 1);
 	assert_int_equal(rt_lock(other, both, 2), 0);
 	assert_int_equal(other->skipped_locked, 1);
+	assert_int_equal(w->region->skipped, 1);
 	assert_int_equal(other->locks_held, 0);
 	assert_int_equal(global(4)->lock, 0);
 	assert_int_equal(global(5)->lock, WRITE | 2);

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# Hits that are skipped, errors in targets, and what -t tells.
+. "$ROOT/tests/lib/e2e.sh"
+
+target ticks ticks.c gcc -O2 || exit 1
+as_user "$T/ticks" 30 1 >"$W/plain" 2>/dev/null
+
+t too-many-skipped
+spile -g --no-global-var-display -c "$T/ticks 30 1" -e 'global n, t
+	probe process.function("work") { mdelay(20) n++ }
+	probe process.function("tick") { t[pp()]++ }
+	probe end { println("never") }
+	probe error { println("error ", n > 1) }'
+is "status" "$RC" 1
+is "probes" "$(cat "$W/out")" "error 1"
+has "$W/err" '^ERROR: Skipped too many probes, check MAXSKIPPED'
+has "$W/err" '^WARNING: Number of errors: 0, skipped probes: 1[0-9][0-9]$'
+is "the target's output" "$(cat "$W/target")" "$(cat "$W/plain")"
+done_t
+
+t skipped-up-to-a-limit
+launch_same "$T/ticks 15 1" -g -t --no-global-var-display -DMAXSKIPPED=10000 -e 'global n, t
+	probe process.function("work") { mdelay(20) n++ }
+	probe process.function("tick") { t[pp()]++ }
+	probe end { println(n) }'
+is "calls" "$(head -1 "$W/out")" 15
+has "$W/err" '^WARNING: Number of errors: 0, skipped probes: [1-9]'
+has "$W/out" '^----- skipped: [1-9][0-9]* reentrant, 0 lock timeouts'
+done_t
+
+t suppressed
+launch_same "$T/ticks 30 1" -g --suppress-handler-errors --no-global-var-display -e 'global n, t
+	probe process.function("work") { mdelay(10) n++ error("mine") }
+	probe process.function("tick") { t[pp()]++ }
+	probe end { println(n) }'
+is "calls" "$(cat "$W/out")" 30
+has "$W/err" '^WARNING: Number of errors: 30, skipped probes: [1-9][0-9]+$'
+hasnot "$W/err" '^ERROR'
+done_t
+
+# An error in the target ends the session; the target goes on.
+t error-in-target
+spile -c "$T/ticks 1000 0" -e 'global n[10]
+	probe process.function("work") { n[int_arg(1)]++ }
+	probe end { println("never") }
+	probe error { foreach (k in n+) s += k println(s) }'
+is "status" "$RC" 1
+is "kept" "$(cat "$W/out")" 45
+has "$W/err" '^ERROR: Array overflow, check size limit \(10\) near identifier .n. at <input>:2:35$'
+has "$W/err" '^WARNING: Number of errors: 1, skipped probes: 0$'
+is "the target's output" "$(cat "$W/target")" "sum=1499500"
+done_t
+
+t budget-in-target
+launch_same "$T/ticks 5 0" -DMAXERRORS=100 -e 'global n
+	probe process.function("work") { try { while (1) n++ } catch { n = -1 } }
+	probe end { println(n > 100) }'
+is "rounds" "$(cat "$W/out")" 1
+is "errors" "$(grep -c '^ERROR: MAXACTION exceeded near keyword .while. at <input>:2:41' "$W/err")" 5
+done_t
+
+# Hits are exact for counters that would be inlined and for handlers that do nothing.
+t timing
+launch_same "$T/ticks 2000 0" -t -u --no-global-var-display -e 'global n, a
+	probe process.function("work") { n++ }
+	probe process.function("work") { }
+	probe process.function("work") { if (int_arg(1) % 2) next; a[int_arg(1)] <<< 1 }
+	probe process.function("tick") { n++ }
+	probe end { println(n) }'
+is "counted" "$(head -1 "$W/out")" 2000
+for line in 2 3 4; do
+	has "$W/out" "^process.function\\(\"work\"\\), \\(<input>:$line:2\\), hits: 2000, nsecs: +[0-9]+min/ *[0-9]+avg/ *[0-9]+max, variance: +[0-9]+, index: "
+done
+has "$W/out" '^process.function\("tick"\), \(<input>:5:2\), hits:    0,'
+has "$W/out" '^end, +\(<input>:6:2\), +hits:    1,'
+is "aligned" "$(awk '/, hits:/ { n[index($0, "hits:")]; n[index($0, "variance:") + 1000] } END { for (i in n) c++; print c }' "$W/out")" 2
+awk '/hits: 2000/ { match($0, /nsecs:.*variance/); split(substr($0, RSTART + 6), v, /[a-z\/,]+/); if (v[1] + 0 > v[2] + 0 || v[2] + 0 > v[3] + 0) bad = 1 } END { exit bad }' "$W/out" || bad "least, average and most are out of order"
+done_t
