@@ -70,6 +70,7 @@ torture: all     ## install and remove at full speed, servers under load; TORTUR
 bench: all
 	bench/run $(BUILD)/spile
 	bench/frontend $(BUILD)/spile
+	bench/language $(BUILD)/spile
 	bench/every $(BUILD)/spile
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

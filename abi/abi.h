@@ -503,7 +503,11 @@ struct abi_regex {
 	uint32_t n_groups; /* the whole match counted; 0: without groups */
 	uint32_t n_classes, stride; /* cells of a row */
 	uint32_t start; /* state */
-	uint32_t start_ops; /* with groups: as abi_regex_edge.ops */
+	/*
+	 * Low half, with groups: as abi_regex_edge.ops. High half: the classes below this number lead from
+	 * the start to itself and do nothing.
+	 */
+	uint32_t start_ops;
 	uint32_t cells; /* offset */
 	uint32_t lists; /* offset of u32 offsets of abi_regex_op lists; 0 is empty */
 	uint8_t class_of[256];

@@ -12,11 +12,18 @@ int64_t rt_regex_test(struct abi_slot *s, rt_str a, const struct abi_regex *x)
 {
 	const uint16_t *cells = (const void *)((const char *)x + x->cells);
 	const uint8_t *class_of = x->class_of, *p = (const uint8_t *)a->text, *end = p + a->length;
-	uint32_t state = x->start, settled = x->stride;
+	uint32_t state = x->start, settled = x->stride, start = state, stay = x->start_ops >> 16;
 
 	(void)s;
-	while (p < end && state > settled)
+	while (state > settled) {
+		/* most bytes begin no match: passing them needs no state, so that they overlap */
+		if (state == start)
+			while (p < end && class_of[*p] < stay)
+				p++;
+		if (p == end)
+			break;
 		state = cells[state + class_of[*p++]];
+	}
 	return cells[state + x->n_classes];
 }
 
@@ -59,7 +66,7 @@ static void take_match(const struct abi_regex *x, struct abi_match *m, uint32_t 
 static void search(const struct abi_regex *x, rt_str a, struct abi_match *m)
 {
 	const struct abi_regex_edge *cells = (const void *)((const char *)x + x->cells);
-	uint32_t state = x->start, ops = x->start_ops;
+	uint32_t state = x->start, ops = x->start_ops & 0xffff, stay = x->start_ops >> 16;
 
 	for (uint32_t at = 0;; at++) {
 		struct abi_regex_edge edge;
@@ -70,6 +77,9 @@ static void search(const struct abi_regex *x, rt_str a, struct abi_match *m)
 			take_match(x, m, cells[state + x->n_classes + 1].ops, at);
 		if (!state)
 			return;
+		if (state == x->start)
+			while (at < a->length && x->class_of[(uint8_t)a->text[at]] < stay)
+				at++;
 		if (at == a->length) {
 			ops = cells[state + x->n_classes].ops;
 			if (ops)

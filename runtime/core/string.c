@@ -52,12 +52,35 @@ void rt_substr(struct abi_slot *s, rt_str a, int64_t start, int64_t length, stru
 		      rt_string_most(s));
 }
 
+#define EACH_BYTE 0x0101010101010101ull
+
+/* Where byte c is in a[from..to), or `to`. Eight at a time: a byte that is equal becomes 0, which borrows. */
+static uint32_t find_byte(const char *a, uint32_t from, uint32_t to, char c)
+{
+	uint64_t all = EACH_BYTE * (uint8_t)c, word;
+
+	for (; from + (uint64_t)8 <= to; from += 8) {
+		memcpy(&word, a + from, sizeof word);
+		word ^= all;
+		word = (word - EACH_BYTE) & ~word & EACH_BYTE << 7;
+		if (word)
+			return from + (uint32_t)__builtin_ctzll(word) / 8;
+	}
+	while (from < to && a[from] != c)
+		from++;
+	return from;
+}
+
 int64_t rt_bytes_find(const char *a, uint32_t na, const char *b, uint32_t nb)
 {
+	uint32_t last = na - nb + 1; /* behind the last place where b fits */
+
 	if (nb == 0)
 		return 0;
-	for (uint32_t i = 0; i + (uint64_t)nb <= na; i++)
-		if (a[i] == b[0] && memcmp(a + i, b, nb) == 0)
+	if (nb > na)
+		return -1;
+	for (uint32_t i = find_byte(a, 0, last, b[0]); i < last; i = find_byte(a, i + 1, last, b[0]))
+		if (memcmp(a + i, b, nb) == 0)
 			return i;
 	return -1;
 }

@@ -11,7 +11,37 @@ static uint32_t stride_of(const struct dfa *d)
 	return d->n_classes + ABI_REGEX_EXTRA_CELLS;
 }
 
-static void put_cells(struct buf *to, const struct dfa *d)
+/* Classes in the order that the table has them: those that leave the search where it started come first. */
+struct class_order {
+	uint32_t stay;
+	uint8_t class_at[256], place_of[256];
+};
+
+static bool stays(const struct dfa *d, uint32_t class)
+{
+	uint32_t cell = d->start * d->n_classes + class;
+
+	return d->next[cell] == d->start && (!d->ops || (!d->ops[cell] && !d->accept[d->start]));
+}
+
+static struct class_order order_classes(const struct dfa *d)
+{
+	struct class_order o = { 0 };
+	uint32_t n = 0;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (uint32_t c = 0; c < d->n_classes; c++)
+			if (stays(d, c) == !pass) {
+				o.place_of[c] = (uint8_t)n;
+				o.class_at[n++] = (uint8_t)c;
+			}
+		if (!pass)
+			o.stay = n;
+	}
+	return o;
+}
+
+static void put_cells(struct buf *to, const struct dfa *d, const struct class_order *o)
 {
 	uint32_t stride = stride_of(d);
 
@@ -19,7 +49,7 @@ static void put_cells(struct buf *to, const struct dfa *d)
 		uint16_t cell;
 
 		for (uint32_t c = 0; c < d->n_classes; c++) {
-			cell = (uint16_t)(d->next[s * d->n_classes + c] * stride);
+			cell = (uint16_t)(d->next[s * d->n_classes + o->class_at[c]] * stride);
 			buf_add(to, &cell, sizeof cell);
 		}
 		cell = (uint16_t)d->end[s];
@@ -34,7 +64,7 @@ static uint16_t edge_ops(const struct dfa *d, uint32_t ops, uint32_t to)
 	return (uint16_t)(ops | (d->accept[to] ? ABI_REGEX_ACCEPTS : 0));
 }
 
-static void put_edges(struct buf *to, const struct dfa *d)
+static void put_edges(struct buf *to, const struct dfa *d, const struct class_order *o)
 {
 	uint32_t stride = stride_of(d);
 
@@ -42,10 +72,10 @@ static void put_edges(struct buf *to, const struct dfa *d)
 		struct abi_regex_edge e;
 
 		for (uint32_t c = 0; c < d->n_classes; c++) {
-			uint32_t next = d->next[s * d->n_classes + c];
+			uint32_t cell = s * d->n_classes + o->class_at[c], next = d->next[cell];
 
 			e.next = (uint16_t)(next * stride);
-			e.ops = edge_ops(d, d->ops[s * d->n_classes + c], next);
+			e.ops = edge_ops(d, d->ops[cell], next);
 			buf_add(to, &e, sizeof e);
 		}
 		e = (struct abi_regex_edge){ .ops = (uint16_t)d->end[s] };
@@ -74,24 +104,28 @@ const struct abi_regex *regex_encode(struct arena *a, const struct nfa *n, const
 				     uint32_t n_groups)
 {
 	struct abi_regex head = { .n_groups = n_groups, .n_classes = d->n_classes };
+	struct class_order order;
 	struct buf to;
 
 	if ((uint64_t)d->n_states * stride_of(d) > ABI_REGEX_CELLS || d->lists.n > ABI_REGEX_LISTS)
 		return NULL;
-	memcpy(head.class_of, n->class_of, sizeof head.class_of);
+	order = order_classes(d);
+	for (uint32_t c = 0; c < 256; c++)
+		head.class_of[c] = order.place_of[n->class_of[c]];
 	head.start = d->start * stride_of(d);
 	head.stride = stride_of(d);
 	if (n_groups)
 		head.start_ops = edge_ops(d, d->start_ops, d->start);
+	head.start_ops |= order.stay << 16;
 	head.cells = sizeof head;
 	buf_init(&to, a);
 	buf_add(&to, &head, sizeof head);
 	if (n_groups) {
-		put_edges(&to, d);
+		put_edges(&to, d, &order);
 		((struct abi_regex *)to.p)->lists = (uint32_t)to.n;
 		put_lists(&to, d);
 	} else {
-		put_cells(&to, d);
+		put_cells(&to, d, &order);
 	}
 	((struct abi_regex *)to.p)->size = (uint32_t)to.n;
 	return (const struct abi_regex *)to.p;
