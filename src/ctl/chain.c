@@ -186,7 +186,7 @@ struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *
 			       struct ctl_patch *patch)
 {
 	struct patch_plan *plan = &patch->plan;
-	uint8_t now[PATCH_MAX];
+	uint8_t now[PATCH_MAX + PATCH_REST];
 
 	if (!p->foreign.n)
 		return NULL;

@@ -51,7 +51,7 @@ static void add_patch(struct ctl_process *p, const struct abi_ledger_patch *r, u
 	plan->trampoline_end = r->trampoline_end;
 	plan->resume = r->resume;
 	memcpy(plan->original, r->original, sizeof plan->original);
-	memcpy(plan->patched, r->patched, sizeof plan->patched);
+	memcpy(plan->patched, r->patched, sizeof r->patched);
 	plan->n_moved = r->n_moved;
 	memcpy(plan->moved, r + 1, r->n_moved * sizeof *plan->moved);
 	if (r->head.role == ABI_ROLE_HOOK)

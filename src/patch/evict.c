@@ -271,8 +271,10 @@ static void plan_run(struct planner *p, const struct spot *run, struct jump *out
 	memcpy(out->bytes + at, island->bytes, size);
 	out->own = out->size = run->length;
 	jump_plan(p, out, RUNG_EVICT, &helper);
-	if (size < island->size) /* relied on */
+	if (size < island->size) { /* relied on */
 		helper.span = at + island->size;
+		memcpy(helper.patched + at + size, island->bytes + size, island->size - size);
+	}
 	keep_plan(p, &helper);
 }
 

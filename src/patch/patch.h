@@ -162,6 +162,7 @@ struct patch_request {
 };
 
 #define PATCH_MAX 16
+#define PATCH_REST 4 /* most bytes behind the patch that complete a jump */
 struct patch_moved {
 	uint64_t from, to; /* an instruction boundary inside the patch and its relocated twin */
 };
@@ -169,7 +170,7 @@ struct patch_plan {
 	enum patch_rung rung;
 	uint64_t address; /* of the patch: mostly behind the endbr64 at a request's address */
 	/* The first `size` bytes are ours, the rest up to `span` is what stands behind them. */
-	uint8_t original[PATCH_MAX], patched[PATCH_MAX];
+	uint8_t original[PATCH_MAX], patched[PATCH_MAX + PATCH_REST];
 	uint32_t size; /* bytes at address that are written: 1..PATCH_MAX */
 	uint32_t span; /* bytes that must be as in patched[] for the jump to be right */
 	uint64_t trampoline; /* first byte of the bodies; 0: a helper that has none of its own */
