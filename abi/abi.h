@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 3
+#define ABI_VERSION 4
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -69,6 +69,8 @@ struct abi_string {
 #define ABI_STAT_AVG 4
 #define ABI_STAT_VARIANCE 5
 #define ABI_LOG_BUCKETS 128u
+#define ABI_HIST_WIDTH 50 /* of the longest bar in text */
+#define ABI_HIST_ELISION 2 /* rows of zeroes kept beside others */
 
 /* Constant description of one statistics global. */
 struct abi_stat_desc {
@@ -206,6 +208,7 @@ struct abi_region {
 	 * low half, a count of changes in the high half; the next one, the same way, in slot.site.
 	 */
 	uint64_t free_slots;
+	int32_t hist_width, hist_elision; /* of the text of histograms, -D HIST_WIDTH and HIST_ELISION */
 };
 
 /* Texts that wait in a slot for the return of a function. */

@@ -35,8 +35,8 @@ bool rt_format_record(const struct abi_format *f, const struct abi_record *r, rt
 
 /* Width of the largest bar, and rows of zeroes kept beside others (negative: all), as -D HIST_...
  */
-#define RT_HIST_WIDTH 50
-#define RT_HIST_ELISION 2
+#define RT_HIST_WIDTH ABI_HIST_WIDTH
+#define RT_HIST_ELISION ABI_HIST_ELISION
 /* Text of a histogram; kind 1 log, 2 linear. v may not change meanwhile. */
 void rt_format_hist(const struct abi_stat_desc *d, int64_t kind, const struct abi_stat *v,
 		    int64_t width, int64_t elision, rt_write *write, void *to);

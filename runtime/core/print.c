@@ -212,7 +212,8 @@ static void write_text(void *to, const char *bytes, uint64_t length)
 static void print_hist_text(struct abi_slot *s, int64_t newline, const struct abi_stat_desc *d,
 			    int64_t kind, const struct abi_stat *v)
 {
-	rt_format_hist(d, kind, v, RT_HIST_WIDTH, RT_HIST_ELISION, write_text, s);
+	rt_format_hist(d, kind, v, rt_region(s)->hist_width, rt_region(s)->hist_elision, write_text,
+		       s);
 	if (newline)
 		write_text(s, "\n", 1);
 }
@@ -271,7 +272,7 @@ void rt_sprint_hist(struct abi_slot *s, const struct abi_stat_desc *d, int64_t h
 	if (!v || v->count == 0)
 		rt_raise(s, 4);
 	else
-		rt_format_hist(d, hist_kind, v, RT_HIST_WIDTH, RT_HIST_ELISION, write_string,
-			       &sink);
+		rt_format_hist(d, hist_kind, v, rt_region(s)->hist_width,
+			       rt_region(s)->hist_elision, write_string, &sink);
 	out->text[out->length] = 0;
 }

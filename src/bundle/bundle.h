@@ -159,6 +159,7 @@ struct bundle {
 	uint32_t max_string, max_map_entries, max_nesting;
 	int64_t max_action;
 	uint32_t max_errors, max_skipped;
+	int32_t hist_width, hist_elision;
 	bool reads_memory; /* the fault table is needed */
 	bool keeps_texts; /* @entry of a string: slots have a store for them */
 	/* assembler-like text of the code for -p4; may be NULL */

@@ -160,7 +160,7 @@ static struct sema_program *pass_2(struct cmd_session *s, struct elf_cache *cach
 static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
 {
 	int64_t string = ABI_MAXSTRINGLEN, entries = 2048, errors = 0, skipped = 100;
-	int64_t action = 1000;
+	int64_t action = 1000, width = ABI_HIST_WIDTH, elision = ABI_HIST_ELISION;
 
 	if (!cmd_limit(o, "MAXSTRINGLEN", 16, 65536, &string) ||
 	    !cmd_limit(o, "MAXMAPENTRIES", 1, 100000000, &entries) ||
@@ -168,7 +168,8 @@ static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
 		return false;
 	action *= 10;
 	if (!cmd_limit(o, "MAXACTION_INTERRUPTIBLE", 1, INT64_MAX / 16, &action) ||
-	    !cmd_limit(o, "MAXERRORS", 0, INT32_MAX, &errors) || !cmd_limit(o, "MAXSKIPPED", 0, INT32_MAX, &skipped))
+	    !cmd_limit(o, "MAXERRORS", 0, INT32_MAX, &errors) || !cmd_limit(o, "MAXSKIPPED", 0, INT32_MAX, &skipped) ||
+	    !cmd_limit(o, "HIST_WIDTH", 1, 1000, &width) || !cmd_limit(o, "HIST_ELISION", -1000, 1000, &elision))
 		return false;
 	*l = (struct gen_limits){
 		.max_string = (uint32_t)string,
@@ -176,6 +177,8 @@ static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
 		.max_action = action,
 		.max_errors = (uint32_t)errors,
 		.max_skipped = (uint32_t)skipped,
+		.hist_width = (int32_t)width,
+		.hist_elision = (int32_t)elision,
 	};
 	return true;
 }

@@ -269,8 +269,8 @@ void ctl_print_record(struct ctl_session *s, const struct abi_record *r, uint32_
 		good = print_format(s, copy);
 		break;
 	case ABI_RECORD_HIST:
-		good = rt_format_hist_record(copy, RT_HIST_WIDTH, RT_HIST_ELISION, write_text,
-					     &s->output);
+		good = rt_format_hist_record(copy, s->bundle->hist_width, s->bundle->hist_elision,
+					     write_text, &s->output);
 		break;
 	case ABI_RECORD_ERROR:
 	case ABI_RECORD_WARN:

@@ -60,6 +60,8 @@ static void set_limits(const struct ctl_session *s, struct abi_region *r)
 	r->max_errors = b->max_errors;
 	r->max_skipped = s->options->suppress_handler_errors ? UINT32_MAX : b->max_skipped;
 	r->max_action = b->max_action;
+	r->hist_width = b->hist_width;
+	r->hist_elision = b->hist_elision;
 	r->max_nesting = b->max_nesting;
 	r->lossless = s->options->lossless;
 	r->suppress_errors = s->options->suppress_handler_errors;

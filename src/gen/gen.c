@@ -28,6 +28,8 @@ static void take_limits(struct bundle *b, const struct ir_module *m, const struc
 	b->max_action = l->max_action;
 	b->max_errors = l->max_errors;
 	b->max_skipped = l->max_skipped;
+	b->hist_width = l->hist_width;
+	b->hist_elision = l->hist_elision;
 	b->reads_memory = m->reads_memory;
 	b->keeps_texts = calls(m, "rt_text_keep");
 	vec_each(p, &m->positions)

@@ -110,6 +110,7 @@ struct bundle *made_bundle(struct arena *a)
 	b->globals_size = sizeof(struct abi_global) + 8;
 	b->max_string = ABI_MAXSTRINGLEN;
 	b->max_action = 1000;
+	b->hist_elision = ABI_HIST_ELISION;
 	b->max_nesting = 10;
 	g.layout.share = ABI_SHARE_TOOL;
 	g.layout.base_offset = b->globals_offset + sizeof(struct abi_global);

@@ -89,6 +89,8 @@ static void lay_out(struct process *p, struct abi_region *r)
 	r->n_globals = b->globals.n;
 	r->max_string = b->max_string;
 	r->max_action = b->max_action;
+	r->hist_width = b->hist_width;
+	r->hist_elision = b->hist_elision;
 	r->max_nesting = b->max_nesting;
 	r->state = ABI_STATE_RUNNING;
 	r->max_map_entries = b->max_map_entries;

@@ -21,6 +21,7 @@ const struct gen_limits run_limits = {
 	.max_nesting = 20,
 	.max_action = 1000,
 	.max_errors = 1,
+	.hist_elision = ABI_HIST_ELISION,
 	.want_listing = true,
 };
 

@@ -17,6 +17,7 @@ static const struct gen_limits limits = {
 	.max_nesting = 10,
 	.max_action = 1000,
 	.max_errors = 1,
+	.hist_elision = ABI_HIST_ELISION,
 	.want_listing = true,
 };
 

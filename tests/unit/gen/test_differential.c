@@ -19,7 +19,8 @@ static struct gen_limits limits_of(uint64_t seed)
 				    .max_map_entries = 64,
 				    .max_nesting = seed % 5,
 				    .max_action = (int64_t)(seed * seed % 211),
-				    .max_errors = 1 };
+				    .max_errors = 1,
+				    .hist_elision = ABI_HIST_ELISION };
 }
 
 /* What a run leaves behind. */

@@ -27,6 +27,7 @@ static const struct gen_limits limits = {
 	.max_nesting = 4,
 	.max_action = 300,
 	.max_errors = 1,
+	.hist_elision = ABI_HIST_ELISION,
 };
 
 static void prepare_sites(struct process *p)

@@ -148,6 +148,7 @@ static void init_region(struct world *w)
 				  .n_globals = w->script->module->globals.n,
 				  .max_string = ABI_MAXSTRINGLEN,
 				  .max_action = 1000,
+				  .hist_elision = ABI_HIST_ELISION,
 				  .max_nesting = 20,
 				  .max_map_entries = 2048,
 				  .slots_offset = GLOBALS_MOST,

@@ -27,6 +27,8 @@ struct world *world_create(uint32_t max_string)
 	r->slot_size = slot;
 	r->globals_offset = ABI_PAGE;
 	r->max_string = max_string ? max_string : ABI_MAXSTRINGLEN;
+	r->hist_width = ABI_HIST_WIDTH;
+	r->hist_elision = ABI_HIST_ELISION;
 	r->ring_offset = SLOT_HEAD_ROOM;
 	r->ring_size = WORLD_RING;
 	r->tsc_mult = (uint64_t)(0.5 * 4294967296.0);
