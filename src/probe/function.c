@@ -257,12 +257,20 @@ static void symbol_site(struct function_search *s, uint64_t start, uint64_t end,
 	site->flags = s->at_return ? SITE_RETURN : SITE_ENTRY;
 }
 
-/* "work.cold": the part of a function that seldom runs, entered by jumps in the middle. */
+/*
+ * "work.cold": the part of a function that seldom runs, entered by jumps in the middle: no return
+ * address is where a function's would be.
+ */
 static bool is_cold_part(const char *name)
 {
 	const char *cold = strstr(name, ".cold");
 
 	return cold && (!cold[5] || cold[5] == '.');
+}
+
+static bool can_return(const char *name)
+{
+	return strcmp(name, "_start") != 0 && !is_cold_part(name);
 }
 
 /* Symbols come by address: of several names at one place the first is probed. */
@@ -274,8 +282,8 @@ static bool symbol_hook(void *user, const struct elf_symbol *symbol)
 
 	if (s->exported_only && !symbol->is_global)
 		return true;
-	if (s->at_return && strcmp(symbol->name, "_start") == 0)
-		return true; /* it does not return */
+	if (s->at_return && !can_return(symbol->name))
+		return true;
 	if (s->any && s->last == symbol->address)
 		return true;
 	if (s->by_debug && (elf_debug_function_starts(s->module->file, symbol->address) ||
@@ -402,7 +410,8 @@ static void by_address(struct function_search *s, uint64_t address)
 						(unsigned long long)address, s->suffix));
 		return;
 	}
-	if (elf_function_at(s->module->file, address, &name, &start, &end))
+	if (elf_function_at(s->module->file, address, &name, &start, &end) &&
+	    (!s->at_return || can_return(name)))
 		symbol_site(s, start, end, name,
 			    arena_printf(a, "0x%llx", (unsigned long long)address));
 }
