@@ -426,6 +426,10 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 		note_unplaced(p, g.n, "no code at its address");
 		return;
 	}
+	if (ctl_hooks_claim(p, g.address)) {
+		note_unplaced(p, g.n, "a system call for signals is there, which is watched itself");
+		return;
+	}
 	for (uint32_t i = 0; i < g.n; i++)
 		want_semaphore(p, m, &b->sites.p[sites[i]]);
 	dormant = find_dormant(&g);
@@ -479,6 +483,7 @@ static void plan_module(struct ctl_process *p, struct ctl_module *m)
 	vec_each(site, &f->sites)
 		patch_space_expect(p->space, m->bias + b->sites.p[*site].address);
 	keep_off_foreign(p, m);
+	ctl_hooks_expect(p, m);
 	for (uint32_t end = f->sites.n, start; end; end = start) {
 		start = group_start(p, f, end);
 		plan_group(p, m, start, end);

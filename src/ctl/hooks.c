@@ -24,6 +24,7 @@
 #define FLAG_NODEFER 0x40000000u
 #define FLAG_RESETHAND 0x80000000u
 #define MASK_SIZE 8u
+#define SYSCALL_SIZE 2u
 #define LAST_SIGNAL 64
 #define MARKER (1ull << (16 - 1)) /* SIGSTKFLT: see signals.c of the runtime */
 #define BIT(sig) (1ull << ((sig) - 1))
@@ -149,6 +150,13 @@ static struct error *plan_site(struct ctl_process *p, const struct hook_site *si
 	return NULL;
 }
 
+/* A site has the mov: the hook goes to the syscall behind it. */
+static void hook_at_call(struct hook_site *site)
+{
+	site->address = site->after - SYSCALL_SIZE;
+	site->at_move = false;
+}
+
 static struct error *scan(struct ctl_process *p, const struct proc_map *m, struct elf_file *f)
 {
 	size_t size = (size_t)(m->end - m->start), have;
@@ -159,10 +167,71 @@ static struct error *scan(struct ctl_process *p, const struct proc_map *m, struc
 	have = proc_read(p->proc, m->start, bytes, size);
 	hook_sites_find(p->arena, bytes, have, m->start, hooked_calls, base_count(hooked_calls),
 			&found);
-	vec_each(site, &found.list)
+	vec_each(site, &found.list) {
+		if (site->at_move && map_find_u64(p->by_address, site->address))
+			hook_at_call(site);
 		if (!e && !planned_already(p->hooks, site->address))
 			e = plan_site(p, site, bytes, m, f);
+	}
 	return e;
+}
+
+/* ---- their places ---------------------------------------------------------------- */
+
+static void forget_places(struct ctl_process *p, const struct ctl_module *m)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < p->hook_places.n; i++)
+		if (p->hook_places.p[i] < m->start || p->hook_places.p[i] >= m->end)
+			p->hook_places.p[kept++] = p->hook_places.p[i];
+	p->hook_places.n = kept;
+}
+
+static void expect_in(struct ctl_process *p, const struct proc_map *m)
+{
+	struct arena *scratch = p->session->scratch;
+	size_t size = (size_t)(m->end - m->start);
+	uint8_t *bytes = arena_alloc(scratch, size);
+	struct hook_sites found = { 0 };
+
+	size = proc_read(p->proc, m->start, bytes, size);
+	hook_sites_find(scratch, bytes, size, m->start, hooked_calls, base_count(hooked_calls),
+			&found);
+	vec_each(site, &found.list) {
+		if (site->at_move && patch_space_is_expected(p->space, site->address))
+			hook_at_call(site);
+		vec_push(p->arena, &p->hook_places, site->address);
+	}
+	vec_each(place, &p->hook_places)
+		patch_space_expect(p->space, *place);
+}
+
+/*
+ * Whether there are to be hooks is known when all sites are planned: until then no site's patch
+ * takes their instructions.
+ */
+void ctl_hooks_expect(struct ctl_process *p, const struct ctl_module *module)
+{
+	forget_places(p, module);
+	for (uint32_t i = 0; i < p->maps.n && ctl_hooks_can_trap(p); i++) {
+		const struct proc_map *m = &p->maps.p[i];
+		struct arena_mark mark = arena_mark(p->session->scratch);
+		struct elf_file *f;
+
+		if (m->start < module->start || m->start >= module->end || !may_ask(p, m, &f))
+			continue;
+		expect_in(p, m);
+		arena_reset(p->session->scratch, mark);
+	}
+}
+
+bool ctl_hooks_claim(const struct ctl_process *p, uint64_t address)
+{
+	vec_each(place, &p->hook_places)
+		if (*place == address)
+			return true;
+	return false;
 }
 
 struct error *ctl_hooks_prepare(struct ctl_process *p)

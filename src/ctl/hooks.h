@@ -10,6 +10,10 @@
 
 /* May plans use int3? Only when SIGTRAP can be taken over. */
 bool ctl_hooks_can_trap(const struct ctl_process *p);
+/* Finds the places of the hooks that the module may get, before its sites are planned. */
+void ctl_hooks_expect(struct ctl_process *p, const struct ctl_module *module);
+/* A hook may have to go to just this address. */
+bool ctl_hooks_claim(const struct ctl_process *p, uint64_t address);
 /*
  * Plans the hooks' own patches (into p->space), before the window; called when the bundle
  * reads memory or traps may be used. May be called again for new modules.

@@ -257,6 +257,7 @@ struct ctl_process {
 	uint64_t follow_shared_at; /* of the sites */
 	bool was_toggling; /* its tool died while it armed patches under running threads */
 	struct ctl_hooks *hooks; /* hooks.c's own */
+	VEC(uint64_t) hook_places; /* where they go in modules that have sites, if they are needed */
 	struct ctl_page page;
 	/* counts, for messages */
 	uint32_t rungs[RUNG_COUNT];

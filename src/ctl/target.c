@@ -342,7 +342,7 @@ void ctl_target_reset(struct ctl_process *p)
 	p->follow_shared = false;
 	p->follow_shared_at = 0;
 	p->live = false;
-	p->waiting.n = 0;
+	p->waiting.n = p->hook_places.n = 0;
 	p->n_covered = 0;
 	p->hooks = NULL;
 	p->n_unplaced = 0;

@@ -13,3 +13,16 @@ for kind in signals signals-static; do
 	hasnot "$W/err" 'ERROR'
 	done_t
 done
+
+# Sites where the hooks of these system calls have to go: at the mov of the number both have room, at the syscall the hook goes first.
+t sites-at-hooks
+sites=$(objdump -d --no-show-raw-insn "$T/signals-static" |
+	sed -nE '/mov +\$0x[de],%eax/ { s/^ *([0-9a-f]+):.*/\1/p; n; s/^ *([0-9a-f]+):\tsyscall.*/\1/p }')
+probes=$(for a in $sites; do echo "probe process(\"$T/signals-static\").statement(0x$a) { n++ }"; done)
+launch_same "$T/signals-static" -e "global good, bad, n $probes
+	probe process(\"$T/signals-static\").function(\"look\") { try { s = user_string(pointer_arg(1)); good[s]++ } catch (m) { bad++ } }
+	probe end { printf(\"good=%d bad=%d n=%d\n\", good[\"good\"], bad > 5, n > 0) }"
+is "seen" "$(cat "$W/out")" "good=1 bad=1 n=1"
+hasnot "$W/err" 'ERROR'
+has "$W/err" 'could not be placed: a system call for signals'
+done_t
