@@ -11,7 +11,7 @@ enum cmd_action { ACTION_RUN, ACTION_LIST, ACTION_HELP, ACTION_VERSION, ACTION_C
 #define CMD_PASSES 5
 
 /* The version of SystemTap's language that is spoken. */
-#define CMD_LANGUAGE_VERSION "5.5"
+#define CMD_LANGUAGE_VERSION "5.6"
 
 struct cmd_assignment {
 	const char *name, *value; /* value NULL: a bare -D NAME */

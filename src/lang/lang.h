@@ -335,7 +335,7 @@ struct lang_macros *lang_macros_create(struct arena *a);
 /* What %( %) conditions may ask about. */
 struct lang_conditions {
 	const char *kernel_v, *kernel_vr; /* uname -r */
-	const char *systemtap_v; /* "5.5", the language version spoken */
+	const char *systemtap_v; /* "5.6", the language version spoken */
 	const char *arch; /* x86_64 */
 	const char *runtime; /* dyninst */
 	const char *privilege; /* stapusr */
