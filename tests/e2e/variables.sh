@@ -18,7 +18,7 @@ probe process.function("plain") {
 		user_string($w->many[1]->name), " ", $w->wide)
 	println(user_string($name), " ", $color, " ", $sign, " ", $letter, " ", $s)
 	println(@var("everywhere"), " ", @var("here@variables.c")->a, " ", @var("of_thread"), " ", $of_thread, " ", $everywhere,
-		" ", @enum("BLUE"))
+		" ", @enum("BLUE"), " ", @enumname($color), " ", @enumname(6, "color"))
 	println(&$w->numbers[1] - &$w->numbers[0], " ", $w->numbers[$w->yes + 1], " ", $w->many[$w->yes]->q)
 }
 S
@@ -26,7 +26,7 @@ cat >"$W/want" <<'S'
 1 5 -3 3 hello inner buffer 4609434218613702656 4612811918334230528
 6 -9 65 8 30 6 120 1 2 1 200 77 two 78187493520
 a	name 5 -1 113 65535
-42 1000 70 70 42 6
+42 1000 70 70 42 6 GREEN BLUE
 4 30 2
 S
 for one in variables variables4 split.d/variables; do
