@@ -64,6 +64,8 @@ const struct elf_symbol *elf_symbol_find(struct elf_file *f, const char *name);
 /* Every function whose name matches the glob; hook returns false to stop. In order of address. */
 void elf_each_function(struct elf_file *f, const char *glob,
 		       bool (*hook)(void *user, const struct elf_symbol *s), void *user);
+/* Neither .symtab, also of a separate file, nor .gnu_debugdata: only exported functions have names. */
+bool elf_is_stripped(struct elf_file *f);
 /*
  * The function that holds the address, with its extent: by symbol size, else
  * .eh_frame, else the next symbol. *name is NULL when only .eh_frame knows it.

@@ -132,3 +132,10 @@ const struct symbol_index *elf_symbol_tables(struct elf_file *f)
 		x->tables[x->n_tables++] = t;
 	return x;
 }
+
+bool elf_is_stripped(struct elf_file *f)
+{
+	const struct symbol_index *x = elf_symbol_tables(f);
+
+	return !x->n_tables || x->tables[0].is_dynamic;
+}

@@ -68,19 +68,45 @@ const char *process_similar(struct arena *a, const char *want, const char **name
 	return b.n ? buf_str(&b) : NULL;
 }
 
+/* What a user can do when names are not there at all. */
+static void missing_names_note(struct process_query *q, struct diag *d, struct span at)
+{
+	bool marks = strcmp(q->wanted.one, "mark") == 0;
+	struct process_module *bare = NULL;
+	uint32_t n;
+
+	vec_each(m, &q->modules)
+		if (marks ? (elf_marks(m->file, &n), !n) : elf_is_stripped(m->file))
+			bare = bare ? bare : m;
+	if (!bare)
+		return;
+	at.source = 0;
+	if (marks)
+		diag_note(q->resolver->diags, d, at, "%s has no marks [man error::sdt]",
+			  bare->file->path);
+	else
+		diag_note(q->resolver->diags, d, at,
+			  "%s is stripped, only exported functions have names; its debug symbols name "
+			  "the others [man warning::debuginfo]",
+			  bare->file->path);
+}
+
 void process_no_match(struct process_query *q, struct span at)
 {
 	const char *similar = NULL;
+	struct diag *d;
 
 	if (q->resolver->quiet)
 		return;
 	if (q->wanted.text && !base_has_glob(q->wanted.text))
 		similar = process_similar(q->resolver->arena, q->wanted.text, q->near.p, q->near.n);
 	if (similar)
-		process_error(q, DIAG_PROBE_TARGET, at, "no match (similar %s: %s)",
-			      strchr(similar, ',') ? q->wanted.many : q->wanted.one, similar);
+		d = diag_add(q->resolver->diags, DIAG_PROBE_TARGET, at, "no match (similar %s: %s)",
+			     strchr(similar, ',') ? q->wanted.many : q->wanted.one, similar);
 	else
-		process_error(q, DIAG_PROBE_TARGET, at, "no match");
+		d = diag_add(q->resolver->diags, DIAG_PROBE_TARGET, at, "no match");
+	if (q->wanted.text && q->modules.n)
+		missing_names_note(q, d, at);
 }
 
 /* ---- the tail ---------------------------------------------------------------------------- */
