@@ -18,9 +18,21 @@ RT_INLINE uint64_t mix(uint64_t v)
 	return v ^ v >> 32;
 }
 
-RT_INLINE uint32_t hash_long(uint64_t key)
+RT_INLINE uint32_t finish(uint64_t h)
 {
-	return (uint32_t)(mix(key) * FINISHER >> 32);
+	return (uint32_t)(mix(h) * FINISHER >> 32);
+}
+
+/*
+ * Of one integer: keys that differ in their last NEAR bits alone share a cache line of buckets, each with one
+ * of its own, so that counting through an array does not miss the cache at every step.
+ * Where in the line is as random as the line: keys that are multiples of 16 or of pages use all of it.
+ */
+#define NEAR 4
+
+RT_INLINE uint32_t hash_long(const struct abi_map *m, uint64_t key)
+{
+	return finish(key >> NEAR) ^ (uint32_t)((key & ((1 << NEAR) - 1)) << rt_map_shift(m));
 }
 
 static uint64_t hash_text(uint64_t h, const char *p, uint32_t n)
@@ -47,7 +59,7 @@ static uint32_t hash_keys(const struct abi_map *m, const uint64_t *keys)
 	uint64_t h = 0;
 
 	if (one_long(m))
-		return hash_long(keys[0]);
+		return hash_long(m, keys[0]);
 	for (uint32_t i = 0; i < m->n_keys; i++) {
 		const struct abi_string *t = (const void *)keys[i];
 
@@ -56,7 +68,7 @@ static uint32_t hash_keys(const struct abi_map *m, const uint64_t *keys)
 		else
 			h = mix(h ^ keys[i]);
 	}
-	return hash_long(h);
+	return finish(h);
 }
 
 /* ---- keys -------------------------------------------------------------------------- */
@@ -127,15 +139,23 @@ bool rt_map_is_sane(const struct abi_map *m, uint64_t size)
 
 /* ---- find ------------------------------------------------------------------------------ */
 
-static uint32_t find_hashed(const struct abi_map *m, uint32_t hash, const uint64_t *keys)
+/* The link, of bucket or chain, that leads to the entry with these keys; NULL: there is none. */
+static uint32_t *link_to(const struct abi_map *m, uint32_t hash, const uint64_t *keys)
 {
-	uint32_t n = *rt_map_bucket(m, hash), left = m->capacity;
+	uint32_t *link = rt_map_bucket(m, hash), left = m->capacity;
 	struct abi_entry *e;
 
-	for (; left && (e = rt_map_entry(m, n)); n = e->chain, left--)
+	for (; left && (e = rt_map_entry(m, *link)); link = &e->chain, left--)
 		if (e->hash == hash && rt_map_matches(m, e, keys, 0))
-			return n;
-	return 0;
+			return link;
+	return NULL;
+}
+
+static uint32_t find_hashed(const struct abi_map *m, uint32_t hash, const uint64_t *keys)
+{
+	const uint32_t *link = link_to(m, hash, keys);
+
+	return link ? *link : 0;
 }
 
 RT_INLINE struct abi_entry *find_long(const struct abi_map *m, uint32_t hash, int64_t key)
@@ -157,7 +177,7 @@ uint32_t rt_map_find(const struct abi_map *m, const uint64_t *keys)
 static struct abi_entry *find(const struct abi_map *m, const uint64_t *keys)
 {
 	if (one_long(m))
-		return find_long(m, hash_long(keys[0]), (int64_t)keys[0]);
+		return find_long(m, hash_long(m, keys[0]), (int64_t)keys[0]);
 	return rt_map_entry(m, rt_map_find(m, keys));
 }
 
@@ -278,9 +298,9 @@ struct abi_entry *rt_map_make(struct abi_slot *s, struct abi_map *m, const uint6
 	return e ? e : make(s, m, hash, keys);
 }
 
-static void delete_entry(struct abi_map *m, uint32_t n, struct abi_entry *e)
+/* An entry that is on no chain any more. */
+static void release(struct abi_map *m, uint32_t n, struct abi_entry *e)
 {
-	unlink_chain(m, n, e);
 	unlink_order(m, e);
 	e->chain = m->free;
 	m->free = n;
@@ -293,25 +313,30 @@ static void delete_slice(struct abi_map *m, const uint64_t *keys, uint64_t mask)
 
 	for (; left && (e = rt_map_entry(m, n)); n = next, left--) {
 		next = e->next;
-		if (rt_map_matches(m, e, keys, mask))
-			delete_entry(m, n, e);
+		if (!rt_map_matches(m, e, keys, mask))
+			continue;
+		unlink_chain(m, n, e);
+		release(m, n, e);
 	}
 }
 
 void rt_map_delete(struct abi_slot *s, struct abi_map *m, const uint64_t *keys, int64_t mask)
 {
 	struct abi_entry *e;
-	uint32_t n;
+	uint32_t *link, n;
 
 	(void)s;
 	if (mask) {
 		delete_slice(m, keys, (uint64_t)mask);
 		return;
 	}
-	n = rt_map_find(m, keys);
+	link = link_to(m, hash_keys(m, keys), keys);
+	n = link ? *link : 0;
 	e = rt_map_entry(m, n);
-	if (e)
-		delete_entry(m, n, e);
+	if (!e)
+		return;
+	publish(link, e->chain);
+	release(m, n, e);
 }
 
 void rt_map_clear(struct abi_slot *s, struct abi_map *m)
@@ -372,7 +397,7 @@ int64_t *rt_map_ref(struct abi_slot *s, struct abi_map *m, const uint64_t *keys)
 
 int64_t *rt_map_ref_long(struct abi_slot *s, struct abi_map *m, int64_t key)
 {
-	uint32_t hash = hash_long((uint64_t)key);
+	uint32_t hash = hash_long(m, (uint64_t)key);
 	struct abi_entry *e = find_long(m, hash, key);
 	uint64_t keys[1] = { (uint64_t)key };
 

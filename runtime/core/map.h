@@ -25,12 +25,17 @@ RT_INLINE struct abi_entry *rt_map_entry(const struct abi_map *m, uint32_t n)
 				    (uint64_t)(n - 1) * m->entry_size);
 }
 
+/* How many of a hash's bits are left out when it chooses a bucket: 32 for a single one. */
+RT_INLINE uint32_t rt_map_shift(const struct abi_map *m)
+{
+	return 1 + (uint32_t)__builtin_clz(m->buckets);
+}
+
 /* The highest bits of the hash choose: they depend on all bits of a key. */
 RT_INLINE uint32_t *rt_map_bucket(const struct abi_map *m, uint32_t hash)
 {
-	uint32_t bits = 31 - (uint32_t)__builtin_clz(m->buckets);
-
-	return (uint32_t *)((char *)(uintptr_t)m + sizeof *m) + ((uint64_t)hash >> (32 - bits));
+	return (uint32_t *)((char *)(uintptr_t)m + sizeof *m) +
+	       ((uint64_t)hash >> rt_map_shift(m));
 }
 
 RT_INLINE void *rt_map_value(const struct abi_map *m, struct abi_entry *e)

@@ -183,6 +183,28 @@ static void long_keys(void **state)
 	free(map);
 }
 
+/* Sixteen integers in a row have a bucket each in one cache line, and no bucket of theirs is left over. */
+static void neighbouring_keys_share_a_cache_line(void **state)
+{
+	const struct map_shape shape = { .n_keys = 1, .capacity = 1024 };
+	struct abi_map *map = map_create(&shape, 512);
+	const uint32_t *bucket = (const void *)(map + 1);
+	uint32_t lines = 0;
+
+	(void)state;
+	for (int64_t i = 0; i < 16; i++)
+		rt_map_ref_long(w->slot, map, 0x7000 + i);
+	for (uint32_t line = 0; line < map->buckets / 16; line++) {
+		uint32_t used = 0;
+
+		for (uint32_t i = 0; i < 16; i++)
+			used += bucket[line * 16 + i] != 0;
+		lines += used == 16;
+	}
+	assert_int_equal(lines, 1);
+	free(map);
+}
+
 /* Keys that programs have: counters, pages, addresses, high words. */
 static void usual_keys_spread_over_the_buckets(void **state)
 {
@@ -350,6 +372,7 @@ static void damaged_maps_neither_hang_nor_leave_their_memory(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 TESTS(map, T(random_operations_equal_the_model), T(random_operations_on_a_wrapping_map),
-      T(long_keys), T(usual_keys_spread_over_the_buckets), T(declared_sizes_are_named),
+      T(long_keys), T(neighbouring_keys_share_a_cache_line),
+      T(usual_keys_spread_over_the_buckets), T(declared_sizes_are_named),
       T(eviction_takes_the_first_in_order), T(string_values), T(slices), T(statistics_as_values),
       T(damaged_maps_neither_hang_nor_leave_their_memory));
