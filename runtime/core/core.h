@@ -21,6 +21,11 @@
 #define RT_SCRATCH_DRAIN 0
 #define RT_SCRATCH_LOCKS 1 /* the list given to rt_lock, for what slot.locks has no room for */
 #define RT_SCRATCH_RANDOM 2 /* state of rt_randint, 0 unseeded */
+/*
+ * The tool's: bool (*)(struct abi_slot *, uint64_t address, uint64_t size, void *to), which reads the
+ * target's memory for handlers that run in the tool; 0 none.
+ */
+#define RT_SCRATCH_FETCH 8
 
 RT_INLINE struct abi_region *rt_region(const struct abi_slot *s)
 {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the program's memory: every load may fault and then raises the script's read error. */
+/*
+ * Reading the program's memory: every load may fault and then raises the script's read error.
+ * Handlers that run in the tool mean the target's memory, which the tool fetches for them.
+ */
 #include "runtime/arch/arch.h"
+#include "runtime/core/core.h"
 #include "runtime/core/escape.h"
 #include "runtime/rt_api.h"
 
@@ -37,8 +41,21 @@ static void read_fault(struct abi_slot *s, const char *what, uint64_t address)
 	rt_error(s, message);
 }
 
-static bool peek(uint64_t address, int64_t size, uint64_t *value)
+typedef bool fetch_function(struct abi_slot *s, uint64_t address, uint64_t size, void *to);
+
+static RT_COLD bool fetch(struct abi_slot *s, uint64_t address, uint64_t size, void *to)
 {
+	fetch_function *f = (fetch_function *)s->scratch[RT_SCRATCH_FETCH];
+
+	return f && f(s, address, size, to);
+}
+
+static bool peek(struct abi_slot *s, uint64_t address, int64_t size, uint64_t *value)
+{
+	if (rt_unlikely(s->in_tool)) {
+		*value = 0;
+		return fetch(s, address, (uint64_t)size, value);
+	}
 	switch (size) {
 	case 1:
 		return rt_peek8(address, value);
@@ -55,7 +72,7 @@ int64_t rt_read(struct abi_slot *s, int64_t address, int64_t size)
 {
 	uint64_t value;
 
-	if (peek((uint64_t)address, size, &value))
+	if (peek(s, (uint64_t)address, size, &value))
 		return (int64_t)value;
 	read_fault(s, "read fault [man error::fault] at ", (uint64_t)address);
 	return 0;
@@ -105,6 +122,37 @@ static bool copy_bytes(uint64_t address, uint32_t limit, bool stop_at_nul, char 
 	return true;
 }
 
+#define PAGE_SIZE 4096u
+
+/* The same by way of the tool, a page at a time. */
+static RT_COLD bool fetch_bytes(struct abi_slot *s, uint64_t address, uint32_t limit, bool stop_at_nul,
+				char *to, uint32_t *length)
+{
+	uint32_t n = 0;
+
+	while (n < limit) {
+		uint32_t part = PAGE_SIZE - (uint32_t)((address + n) % PAGE_SIZE);
+
+		part = part < limit - n ? part : limit - n;
+		if (!fetch(s, address + n, part, to + n))
+			return false;
+		for (uint32_t end = n + part; n < end; n++)
+			if (stop_at_nul && !to[n]) {
+				*length = n;
+				return true;
+			}
+	}
+	*length = n;
+	return true;
+}
+
+static bool take_bytes(struct abi_slot *s, uint64_t address, uint32_t limit, bool stop_at_nul, char *to,
+		       uint32_t *length)
+{
+	return (rt_unlikely(s->in_tool) ? fetch_bytes(s, address, limit, stop_at_nul, to, length) :
+					  copy_bytes(address, limit, stop_at_nul, to, length));
+}
+
 static uint32_t limit_of(const struct abi_slot *s, int64_t limit)
 {
 	uint32_t room = room_of(s);
@@ -117,7 +165,7 @@ static uint32_t limit_of(const struct abi_slot *s, int64_t limit)
 static void get_bytes(struct abi_slot *s, int64_t address, int64_t limit, bool stop, struct abi_string *out)
 {
 	out->length = 0;
-	if (!copy_bytes((uint64_t)address, limit_of(s, limit), stop, out->text, &out->length)) {
+	if (!take_bytes(s, (uint64_t)address, limit_of(s, limit), stop, out->text, &out->length)) {
 		out->length = 0;
 		read_fault(s, "user string copy fault -14 [man error::fault] at ", (uint64_t)address);
 	}
@@ -147,7 +195,7 @@ void rt_user_string_quoted(struct abi_slot *s, int64_t address, int64_t limit, i
 	wanted = wanted < QUOTE_CHUNK ? wanted : QUOTE_CHUNK;
 	if (most < 6)
 		most = 6;
-	if (!copy_bytes((uint64_t)address, wanted, true, bytes, &n))
+	if (!take_bytes(s, (uint64_t)address, wanted, true, bytes, &n))
 		out->length = put_hex(out->text, (uint64_t)address);
 	else
 		out->length = rt_escape_text(bytes, n, true, false, out->text, most);

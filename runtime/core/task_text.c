@@ -237,7 +237,7 @@ int64_t rt_module_base(struct abi_slot *s, rt_str path)
 	struct mapping m;
 	bool found = false;
 
-	if (rt_proc_open(&f, 0, "maps")) {
+	if (rt_proc_open(&f, s->in_tool ? rt_target(s) : 0, "maps")) {
 		while (!found && read_mapping(&f, &m))
 			found = m.offset == 0 && m.length == path->length &&
 				memcmp(m.path, path->text, m.length) == 0;

@@ -361,6 +361,7 @@ int cmd_run(struct cmd_session *s)
 		return 1;
 	}
 	cache = elf_cache_create(s->arena);
+	elf_cache_enter(cache, s->options->pid);
 	status = check_and_run(s, cache);
 	elf_cache_destroy(cache);
 	return status;
@@ -371,7 +372,7 @@ int cmd_list(struct cmd_session *s)
 	struct elf_cache *cache = elf_cache_create(s->arena);
 	struct probe_user user = { .elf = cache, .prologue = prologue_of(s->options) };
 	struct sema_program *p = NULL;
-	struct probe_point *point;
+	struct probe_decl *points;
 	struct sema_options o;
 	struct source *source;
 
@@ -379,14 +380,15 @@ int cmd_list(struct cmd_session *s)
 	source = source_from_text(s->sources, "<input>", s->options->list, strlen(s->options->list));
 	if (!pass_1(s) || cmd_target_find(s) != NULL)
 		return 1;
-	point = lang_parse_point(&s->lang, source);
-	if (point && !s->diags.errors) {
+	elf_cache_enter(cache, s->options->pid);
+	points = lang_parse_listed(&s->lang, source);
+	if (points && !s->diags.errors) {
 		fill_sema(s, &o, &user, true);
-		p = sema_list(&o, point);
+		p = sema_list_all(&o, points);
 	}
 	diag_render(&s->diags, s->sources, stderr, s->colour);
 	if (p)
 		probe_list_print(stdout, s->arena, p, s->options->list_variables);
 	elf_cache_destroy(cache);
-	return p && !s->diags.errors && probe_list_count(s->arena, p) ? 0 : 1;
+	return p && probe_list_count(s->arena, p) ? 0 : 1;
 }

@@ -269,6 +269,7 @@ static void session_init(struct ctl_session *s, const struct ctl_options *o)
 	s->tool.fd = -1;
 	s->scratch = arena_create();
 	s->elf = elf_cache_create(s->arena);
+	elf_cache_enter(s->elf, (uint32_t)o->pid);
 	s->warned = map_create(s->arena);
 	s->finders = map_create(s->arena);
 	s->start_ticks = proc_start_ticks(getpid());

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "ctl/session.h"
@@ -19,6 +20,7 @@
 #define ARCH_GET_FS 0x1003
 /* The runtime calls what this word of slot.scratch points to when the tool's ring is full. */
 #define SCRATCH_DRAIN 0
+#define SCRATCH_FETCH 8 /* and to what this one points for the target's memory */
 
 typedef void handler_function(struct abi_slot *);
 
@@ -102,6 +104,16 @@ static void drain(struct abi_slot *slot)
 	ctl_collect_own(draining);
 }
 
+/* Variables of the target, in handlers that run here: of the process of -c or -x. */
+static bool fetch(struct abi_slot *slot, uint64_t address, uint64_t size, void *to)
+{
+	struct iovec here = { to, size }, there = { (void *)address, size };
+	pid_t pid = (pid_t)draining->region->target_pid;
+
+	(void)slot;
+	return pid && process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size;
+}
+
 static void make_slot(struct ctl_session *s)
 {
 	struct ctl_tool *t = &s->tool;
@@ -125,6 +137,7 @@ static void make_slot(struct ctl_session *s)
 	t->slot = slot;
 	draining = s;
 	slot->scratch[SCRATCH_DRAIN] = (uint64_t)drain;
+	slot->scratch[SCRATCH_FETCH] = (uint64_t)fetch;
 }
 
 /* ---- faults ---------------------------------------------------------------------------------- */

@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "elf/debug.h"
+#include "elf/root.h"
 
 struct debug_search {
 	struct elf_file *file;
 	struct arena *arena;
+	const char *root; /* "/proc/PID/root" of a file that is there, or "" */
 	const char *link; /* name in .gnu_debuglink, or NULL */
 	uint32_t checksum;
 	int fd; /* the file that was taken, -1 so far */
@@ -165,6 +167,12 @@ static bool next_directory(struct arena *a, const char **rest, const char **dire
 	return true;
 }
 
+static bool try_at(struct debug_search *s, const char *path)
+{
+	return access(path, R_OK) == 0 && take(s, path, true);
+}
+
+/* Of a file in another root: in its directories, then in ours. */
 static bool by_build_id(struct debug_search *s)
 {
 	const char *id = s->file->build_id, *rest = search_path(), *d;
@@ -175,7 +183,8 @@ static bool by_build_id(struct debug_search *s)
 		const char *path = arena_printf(s->arena, "%s/.build-id/%.2s/%s.debug", d, id,
 						id + 2);
 
-		if (*d == '/' && access(path, R_OK) == 0 && take(s, path, true))
+		if (*d == '/' && (try_at(s, arena_printf(s->arena, "%s%s", s->root, path)) ||
+				  (*s->root && try_at(s, path))))
 			return true;
 	}
 	return false;
@@ -188,14 +197,14 @@ static const char *directory_of(struct arena *a, const char *path)
 
 static bool link_at(struct debug_search *s, const char *directory)
 {
-	const char *path = arena_printf(s->arena, "%s/%s", directory, s->link);
+	const char *path = arena_printf(s->arena, "%s%s/%s", s->root, directory, s->link);
 
-	return strcmp(path, s->file->path) != 0 && access(path, R_OK) == 0 && take(s, path, true);
+	return strcmp(path, s->file->path) != 0 && try_at(s, path);
 }
 
 static bool by_link(struct debug_search *s)
 {
-	const char *own = directory_of(s->arena, s->file->path), *rest = search_path(), *d;
+	const char *own = directory_of(s->arena, s->file->path + strlen(s->root)), *rest = search_path(), *d;
 
 	if (!s->link)
 		return false;
@@ -285,6 +294,7 @@ int elf_debug_find(struct elf_file *f, const char **path, const char **missing)
 	struct debug_search s = { .file = f, .arena = private_of(f)->arena, .fd = -1 };
 
 	elf_version(EV_CURRENT);
+	s.root = arena_strndup(s.arena, f->path, elf_root_length(f->path));
 	link_read(&s);
 	if (take(&s, f->path, false) || by_build_id(&s) || by_link(&s) || by_server(&s)) {
 		*path = s.path;

@@ -22,6 +22,12 @@
 struct elf_cache;
 struct elf_cache *elf_cache_create(struct arena *a);
 void elf_cache_destroy(struct elf_cache *c); /* closes files and mappings */
+/*
+ * Looks for files first where the process sees them, when its root or its mounts are others than ours; paths of
+ * such files begin with /proc/PID/root. For the first process that is given.
+ */
+void elf_cache_enter(struct elf_cache *c, uint32_t pid);
+const char *elf_cache_root(const struct elf_cache *c); /* NULL: none */
 
 struct elf_segment {
 	uint64_t address, file_offset, file_size, memory_size, align;

@@ -8,6 +8,8 @@
  * sysdeps/generic/dl-cache.h, levels: the x86-64 psABI, "micro-architecture levels".
  */
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -85,10 +87,14 @@ static void head_check(struct loader_cache *c)
 	c->size = c->map_size - offset;
 }
 
-void elf_loader_cache_open(struct loader_cache *c)
+void elf_loader_cache_open(struct loader_cache *c, const char *root)
 {
-	int fd = open("/etc/ld.so.cache", O_RDONLY | O_CLOEXEC);
+	char path[PATH_MAX];
 	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/etc/ld.so.cache", root ? root : "");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	*c = (struct loader_cache){ 0 };
 	if (fd < 0)

@@ -12,7 +12,7 @@ struct loader_cache {
 	void *map;
 	size_t map_size;
 };
-void elf_loader_cache_open(struct loader_cache *c);
+void elf_loader_cache_open(struct loader_cache *c, const char *root); /* root: or NULL */
 void elf_loader_cache_close(struct loader_cache *c);
 /* The path given for a soname, the best for this CPU; NULL none. Lives as long as the mapping. */
 const char *elf_loader_cache_find(const struct loader_cache *c, const char *soname);

@@ -90,6 +90,7 @@ struct elf_location elf_entry_location(struct elf_frame *f, Dwarf_Die *die);
 
 /* ---- type.c */
 const struct elf_type *elf_type_of(struct elf_data *d, Dwarf_Die *die); /* of DW_AT_type; void: NULL */
+const struct elf_type *elf_type_int(struct elf_data *d);
 const struct elf_type *elf_type_from(struct elf_data *d, Dwarf_Die *type);
 
 /* ---- returned.c */

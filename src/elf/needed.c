@@ -139,7 +139,7 @@ static struct elf_file *try_path(struct search *s, const char *path)
 {
 	struct elf_file *f;
 
-	if (access(path, R_OK) != 0 || elf_open(s->cache, path, &f))
+	if ((!elf_cache_root(s->cache) && access(path, R_OK) != 0) || elf_open(s->cache, path, &f))
 		return NULL;
 	return f;
 }
@@ -239,7 +239,7 @@ static void search_open(struct search *s, struct elf_cache *c, struct arena *a, 
 	s->loaded = map_create(a);
 	s->system_path = s->is_musl ? musl_system_path(a) : glibc_path;
 	if (!s->is_musl)
-		elf_loader_cache_open(&s->loader);
+		elf_loader_cache_open(&s->loader, elf_cache_root(c));
 	vec_push(a, &s->objects, (struct object){ f, 0 });
 	map_put(s->loaded, f->path, f);
 }

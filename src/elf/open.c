@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "elf/index.h"
+#include "elf/root.h"
 
 struct elf_cache {
 	struct arena *arena;
 	struct map *by_path; /* canonical path to struct elf_file */
+	const char *root; /* where files are looked for first, or NULL */
 	VEC(struct elf_file *) files;
 };
 
@@ -23,6 +25,17 @@ struct elf_cache *elf_cache_create(struct arena *a)
 	c->arena = a;
 	c->by_path = map_create(a);
 	return c;
+}
+
+void elf_cache_enter(struct elf_cache *c, uint32_t pid)
+{
+	if (!c->root)
+		c->root = elf_root_of(c->arena, pid);
+}
+
+const char *elf_cache_root(const struct elf_cache *c)
+{
+	return c->root;
 }
 
 void elf_cache_destroy(struct elf_cache *c)
@@ -68,7 +81,7 @@ struct error *elf_open(struct elf_cache *c, const char *path, struct elf_file **
 	struct elf_file *f;
 	struct error *e;
 
-	if (!realpath(path, canonical))
+	if (!elf_root_path(c->root, path, canonical) && !realpath(path, canonical))
 		return error_errno(errno, "cannot find %s", path);
 	*out = map_find(c->by_path, canonical);
 	if (*out)

@@ -12,6 +12,7 @@
 #include <elf.h>
 
 #include "elf/location.h"
+#include "elf/symbol.h"
 
 /* Alignment of an entry of the vector of blocks: glibc's are two words, musl's are one. */
 #define GLIBC_VECTOR_ENTRY 16
@@ -150,4 +151,38 @@ const struct elf_node *elf_frame_thread_variable(struct elf_data *d, const struc
 	align = block.p_align ? block.p_align : 1;
 	size = base_align(block.p_memsz, align);
 	return elf_node_binary(a, ELF_NODE_ADD, elf_node_plus(a, thread, -(int64_t)size), offset);
+}
+
+static bool errno_symbol(struct elf_file *f, uint64_t *offset)
+{
+	static const char name[] = "errno";
+	struct symbol_cursor c = { 0 };
+	struct raw_symbol s;
+
+	while (elf_symbol_next(f, &c, &s))
+		if (s.name_length == strlen(name) && memcmp(s.name, name, s.name_length) == 0 &&
+		    ELF64_ST_TYPE(s.symbol.st_info) == STT_TLS && s.symbol.st_size == 4) {
+			*offset = s.symbol.st_value;
+			return true;
+		}
+	return false;
+}
+
+bool elf_errno_find(struct elf_file *f, struct elf_variable *out, struct elf_location *where)
+{
+	struct elf_data *d;
+	uint64_t offset;
+	const char *why = NULL;
+
+	if (!errno_symbol(f, &offset))
+		return false;
+	d = arena_new(private_of(f)->arena, struct elf_data);
+	d->arena = private_of(f)->arena;
+	d->file = f;
+	*out = (struct elf_variable){ .name = "errno", .type = elf_type_int(d) };
+	*where = (struct elf_location){ .place = ELF_PLACE_MEMORY, .reg = -1 };
+	where->node = elf_frame_thread_variable(d, elf_node_number(d->arena, (int64_t)offset), &why);
+	if (!where->node)
+		*where = elf_location_absent(why);
+	return true;
 }

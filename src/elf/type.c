@@ -405,6 +405,18 @@ const struct elf_type *elf_type_pointer_to(struct elf_file *f, const struct elf_
 	return t;
 }
 
+/* int, for what no debug information describes. */
+const struct elf_type *elf_type_int(struct elf_data *d)
+{
+	struct elf_type *t = arena_new(d->arena, struct elf_type);
+	struct type_private *p = arena_new(d->arena, struct type_private);
+
+	p->data = d;
+	*t = (struct elf_type){ .kind = ELF_TYPE_INTEGER, .has_size = true, .size = 4, .is_signed = true,
+				.text = "int", .name = "int", .priv = p };
+	return t;
+}
+
 /* ---- members ------------------------------------------------------------------------------------ */
 
 /* The offset in bytes: a constant, or an expression that adds one (DWARF 2). */
@@ -425,6 +437,32 @@ static bool member_offset(Dwarf_Die *die, uint64_t *out)
 	if (dwarf_getlocation(&attribute, &ops, &n) != 0 || n != 1 || ops[0].atom != DW_OP_plus_uconst)
 		return false;
 	*out = ops[0].number;
+	return true;
+}
+
+/*
+ * A virtual base class is where the object's table of virtual functions says (Itanium C++ ABI, 2.5.2):
+ * below the address point, at a distance that compilers write as dup, deref, N, minus, deref, plus.
+ */
+static bool virtual_offset(Dwarf_Die *die, uint64_t *out)
+{
+	static const uint8_t form[] = { DW_OP_dup, DW_OP_deref, 0, DW_OP_minus, DW_OP_deref, DW_OP_plus };
+	Dwarf_Attribute attribute;
+	Dwarf_Op *ops;
+	size_t n;
+
+	if (!dwarf_attr_integrate(die, DW_AT_data_member_location, &attribute) ||
+	    dwarf_getlocation(&attribute, &ops, &n) != 0 || n != base_count(form))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (form[i] && ops[i].atom != form[i])
+			return false;
+	if (ops[2].atom >= DW_OP_lit0 && ops[2].atom <= DW_OP_lit31)
+		*out = ops[2].atom - DW_OP_lit0;
+	else if (ops[2].atom == DW_OP_constu || ops[2].atom == DW_OP_const1u || ops[2].atom == DW_OP_const2u)
+		*out = ops[2].number;
+	else
+		return false;
 	return true;
 }
 
@@ -463,7 +501,7 @@ static void member_add(struct type_private *p, Dwarf_Die *die)
 		       has_flag(die, DW_AT_declaration));
 	m.is_artificial = has_flag(die, DW_AT_artificial) || (m.name && strncmp(m.name, "_vptr", 5) == 0);
 	m.is_virtual = unsigned_attribute(die, DW_AT_virtuality, &virtuality) && virtuality && m.is_base;
-	if (!member_offset(die, &m.offset) && !m.is_virtual)
+	if (m.is_virtual ? !virtual_offset(die, &m.offset) : !member_offset(die, &m.offset))
 		return;
 	if (!m.is_base && !m.is_static && dwarf_attr(die, DW_AT_bit_size, &attribute))
 		member_bits(die, &m);

@@ -108,7 +108,7 @@ struct elf_type {
 struct elf_member {
 	const char *name; /* NULL: an unnamed struct, union or bit-field */
 	const struct elf_type *type;
-	uint64_t offset; /* bytes */
+	uint64_t offset; /* bytes; is_virtual: how far below the address point of the vtable its offset stands */
 	uint32_t bit_size, bit_offset; /* bit-fields: size, 0 none; first bit from `offset` */
 	bool is_base; /* a base class */
 	bool is_virtual; /* a virtual base class: its offset is not constant */
@@ -208,6 +208,10 @@ struct elf_location elf_variable_location(struct elf_scope *s, const struct elf_
  */
 bool elf_global_find(struct elf_file *f, const char *name, const char *unit,
 		     struct elf_variable *out, struct elf_location *where);
+/*
+ * The C library's errno, by its symbol: libraries without debug information have it. False: none.
+ */
+bool elf_errno_find(struct elf_file *f, struct elf_variable *out, struct elf_location *where);
 bool elf_static_member(struct elf_file *f, const struct elf_member *m, struct elf_location *where);
 /*
  * What the function returns, at its caller's next instruction (System V ABI, "Returning of

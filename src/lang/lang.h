@@ -360,8 +360,10 @@ struct lang_options {
 struct lang_file *lang_parse(const struct lang_options *o, const struct source *s);
 /* A .stpm file: only @define (and conditions around them) into `into`. */
 void lang_parse_macros(const struct lang_options *o, const struct source *s, struct lang_macros *into);
-/* One probe point, as -l takes it. NULL with a diagnostic. */
+/* One probe point. NULL with a diagnostic. */
 struct probe_point *lang_parse_point(const struct lang_options *o, const struct source *s);
+/* Probe points with commas between them, as -l takes them: a probe with an empty body. NULL with a diagnostic. */
+struct probe_decl *lang_parse_listed(const struct lang_options *o, const struct source *s);
 
 /* ---- printing, cloning, walking ----------------------------------------------------- */
 

@@ -553,6 +553,19 @@ struct lang_file *lang_parse(const struct lang_options *o, const struct source *
 	return p->file;
 }
 
+/* "a, b": until the end of the text */
+static bool parse_listed(struct parser *p, struct point_list *points)
+{
+	if (setjmp(p->failed))
+		return false;
+	do
+		lang_parse_points(p, points, false);
+	while (lang_accept(p, PUNCT1(',')));
+	if (lang_peek(p)->kind != TOKEN_END)
+		lang_fail(p, "expected probe point specifier");
+	return true;
+}
+
 static bool parse_one_point(struct parser *p, struct point_list *points)
 {
 	if (setjmp(p->failed))
@@ -571,6 +584,22 @@ struct probe_point *lang_parse_point(const struct lang_options *o, const struct 
 	struct point_list points = { 0 };
 
 	return parse_one_point(p, &points) ? points.list.p[0] : NULL;
+}
+
+struct probe_decl *lang_parse_listed(const struct lang_options *o, const struct source *s)
+{
+	struct parser *p = parser_create(o, s);
+	struct point_list points = { 0 };
+	struct probe_decl *d;
+
+	if (!parse_listed(p, &points))
+		return NULL;
+	d = arena_new(o->arena, struct probe_decl);
+	d->span = points.list.p[0]->span;
+	d->body = lang_stmt_new(o->arena, STMT_BLOCK, d->span);
+	vec_each(it, &points.list)
+		vec_push(o->arena, &d->points, *it);
+	return d;
 }
 
 void lang_parse_macros(const struct lang_options *o, const struct source *s,

@@ -157,17 +157,31 @@ bool probe_access_follow(struct access *a)
 	return true;
 }
 
-/*
- * A virtual base class is where the object's table of virtual functions says; the entry's own
- * expression is for debuggers, what it computes is fixed by the C++ ABI and not followed here.
- */
+/* The object, and at its beginning the address of the table that has the base's offset in it. */
+static bool virtual_base(struct access *a, const struct elf_member *m)
+{
+	struct sema_resolver *r = a->resolver;
+	struct expr *object = probe_access_address(a), *offset;
+
+	if (!object)
+		return false;
+	offset = probe_expr_load(r, a->written, lang_clone_expr(r->arena, object), 8, false);
+	offset = probe_expr_binary(r, a->written, OP_SUB, offset,
+				   probe_expr_number(r, a->written, (int64_t)m->offset));
+	offset = probe_expr_load(r, a->written, offset, 8, false);
+	a->address = probe_expr_binary(r, a->written, OP_ADD, object, offset);
+	a->bit = 0;
+	a->bit_size = 0;
+	a->type = elf_type_complete(m->type);
+	return true;
+}
+
 bool probe_access_member(struct access *a, const struct elf_member *m)
 {
 	struct elf_location where;
 
 	if (m->is_virtual)
-		return probe_access_refuse(a, DIAG_VARIABLE_CONTEXT, a->at,
-					   "members of virtual base classes are not supported");
+		return virtual_base(a, m);
 	if (m->is_static) {
 		if (!elf_static_member(a->file, m, &where))
 			return refuse_absent(a, "the class variable has no definition in this module");

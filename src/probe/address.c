@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * process.statement(ADDRESS) and process(PID).statement(ADDRESS).absolute: a site at one instruction.
+ * process.statement(ADDRESS), .nearest behind it, and process(PID).statement(ADDRESS).absolute: a site
+ * at one instruction.
  *
- * Whether an instruction begins there is seen when the site is planned, from the process's own
- * code. Without .absolute the address is that of the file, with it that of the process.
+ * Where the line table knows the address it must be where a statement begins; with .nearest the
+ * statement around it is taken, in guru mode the instruction itself. Elsewhere any instruction may be
+ * probed: whether one begins there is seen when the site is planned, from the process's own code.
+ * Without .absolute the address is that of the file, with it that of the process.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "probe/process.h"
+#include "probe/function.h"
 
 static bool is_code(const struct elf_file *f, uint64_t address)
 {
@@ -42,12 +45,42 @@ static void site_at(struct process_query *q, const struct process_module *m, uin
 	}
 }
 
+/* False after an error. *address moves when .nearest says so. */
+static bool statement_begins(struct process_query *q, const struct process_module *m, bool nearest,
+			     uint64_t *address)
+{
+	struct span at = q->point->components.p[q->tail].span;
+	const char *file;
+	uint64_t start;
+	uint32_t line;
+
+	if (!elf_line_at(m->file, *address, &file, &line, &start) || start == *address)
+		return true;
+	if (nearest) {
+		*address = start;
+	} else if (q->resolver->options->guru) {
+		process_warn(q, at, arena_printf(q->resolver->arena,
+						 "address 0x%" PRIx64 " does not match the beginning of a statement "
+						 "(try 0x%" PRIx64 ")", *address, start));
+	} else {
+		process_error(q, DIAG_PROBE_TARGET, at,
+			      "address 0x%" PRIx64 " does not match the beginning of a statement (try 0x%" PRIx64 ")",
+			      *address, start);
+		return false;
+	}
+	return true;
+}
+
 bool process_address_resolve(struct process_query *q, const struct process_module *m)
 {
-	uint64_t address = address_of(q);
+	bool nearest = q->point->components.n > q->tail + 1;
+	uint64_t shown = address_of(q), address = shown;
 
-	if (is_code(m->file, address))
-		site_at(q, m, address, address, "");
+	if (!is_code(m->file, address))
+		return true;
+	if (!statement_begins(q, m, nearest, &address))
+		return false;
+	site_at(q, m, address, shown, nearest ? ".nearest" : "");
 	return true;
 }
 

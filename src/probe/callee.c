@@ -3,7 +3,8 @@
  * .callee("pattern"), .callees and .callees(N): functions that a function calls.
  *
  * Inlined callees are code of the caller. Others are probed at their own first instruction; whether
- * it was this caller is seen from the return address, which lies on the stack there.
+ * it was this caller is seen from the return address, which lies on the stack there (and, for
+ * .return, is looked at then).
  */
 #include <string.h>
 
@@ -106,7 +107,7 @@ static void callee_site(const struct callee_walk *w, const struct elf_function *
 
 	if (f->is_inlined)
 		return;
-	site->flags = SITE_ENTRY;
+	site->flags = s->at_return ? SITE_RETURN : SITE_ENTRY;
 	if (elf_function_at(s->module->file, s->caller->address, &name, &start, &end))
 		caller_guard(s, site, start, end);
 }

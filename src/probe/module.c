@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which object files process, process("path"), process(PID) and .library("name") select. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -63,10 +64,17 @@ static bool program_of_target(struct process_query *q)
 
 static bool program_of_pid(struct process_query *q, int64_t pid)
 {
-	const char *directory = arena_printf(q->resolver->arena, "/proc/%lld", (long long)pid);
+	struct arena *a = q->resolver->arena;
+	const char *directory = arena_printf(a, "/proc/%lld", (long long)pid);
+	const char *exe = arena_printf(a, "%s/exe", directory);
+	char path[PATH_MAX];
+	ssize_t n;
 
-	if (access(directory, F_OK) == 0)
-		return program_add(q, arena_printf(q->resolver->arena, "%s/exe", directory));
+	if (access(directory, F_OK) == 0) {
+		elf_cache_enter(cache_of(q), (uint32_t)pid);
+		n = readlink(exe, path, sizeof path - 1);
+		return program_add(q, n > 0 ? arena_strndup(a, path, (size_t)n) : exe);
+	}
 	process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span,
 		      "cannot probe pid %lld: %s", (long long)pid, strerror(ESRCH));
 	return false;
@@ -96,8 +104,12 @@ static bool programs_of_pattern(struct process_query *q, const char *pattern)
 static bool program_of_name(struct process_query *q, const char *name)
 {
 	const char *path;
-	struct error *e = elf_find_program(q->resolver->arena, name, &path);
+	struct error *e;
+	struct elf_file *f;
 
+	if (elf_cache_root(cache_of(q)) && *name == '/' && !elf_open(cache_of(q), name, &f))
+		return program_add(q, f->path);
+	e = elf_find_program(q->resolver->arena, name, &path);
 	if (!e)
 		return program_add(q, path);
 	process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span, "%s", error_text(e));

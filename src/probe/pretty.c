@@ -200,7 +200,7 @@ static void show_member(struct pretty *p, const struct access *a, const struct e
 	const char *name = m->name;
 
 	if (m->is_base) {
-		if (!m->is_virtual && probe_access_member(&to, m) && to.type)
+		if (probe_access_member(&to, m) && to.type)
 			show_members(p, &to, to.type, any, depth + 1);
 		return;
 	}

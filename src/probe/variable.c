@@ -228,13 +228,16 @@ static struct expr *returned_summary(struct access *a, struct elf_scope *scope, 
 	bool pretty = target->target.pretty;
 	const struct elf_type *type;
 	struct elf_location where;
+	struct access quiet;
 
 	if (!elf_returned(scope, &type, &where) ||
 	    (!pretty && (type->kind == ELF_TYPE_STRUCT || type->kind == ELF_TYPE_UNION)))
 		return probe_expr_string(a->resolver, a->written, "");
-	value = returned_value(a, scope, copy);
-	if (!value)
-		return NULL;
+	quiet = *a;
+	quiet.probing = true;
+	value = returned_value(&quiet, scope, copy);
+	if (!value) /* of more than 64 bits, or in a place that cannot be read */
+		return probe_expr_string(a->resolver, a->written, pretty ? "return=?" : "");
 	return pretty ? probe_expr_sprint(a->resolver, a->written, "return=", "return=%s", 's', 0, value) :
 			probe_expr_sprint(a->resolver, a->written, "return=", "return=%#x", 'x', '#', value);
 }
@@ -348,19 +351,28 @@ static bool variable_find(struct access *a, const struct sema_site *site, const 
 		a->where = elf_variable_location(scope, &v);
 		return true;
 	}
-	if (!elf_global_find(a->file, name, unit, &v, &a->where))
+	if (!elf_global_find(a->file, name, unit, &v, &a->where) &&
+	    (unit || strcmp(name, "errno") != 0 || !elf_errno_find(a->file, &v, &a->where)))
 		return refuse_global(a, name, unit);
 	a->type = v.type;
 	return true;
 }
 
-/* Handlers know the load bias of the probe's module; another's is looked up when they run. */
+static bool is_of_thread(const struct elf_node *n)
+{
+	return n && (n->kind == ELF_NODE_THREAD || is_of_thread(n->a) || is_of_thread(n->b) || is_of_thread(n->c));
+}
+
+/*
+ * Handlers know the load bias of the probe's module; another's is looked up when they run. Those that
+ * run in the tool read the target's memory, but have no thread of it.
+ */
 static bool module_allowed(struct access *a, const struct sema_site *site)
 {
-	if (!site && a->where.place != ELF_PLACE_BYTES)
-		return probe_access_refuse(a, DIAG_UNSUPPORTED, a->at,
-					   "variables cannot be read in probes that do not run in the target");
-	if (site && strcmp(site->module, a->file->path) != 0)
+	if (!site && is_of_thread(a->where.node))
+		return probe_access_refuse(a, DIAG_VARIABLE_CONTEXT, a->at,
+					   "variables of threads cannot be read in probes that do not run in the target");
+	if (!site || strcmp(site->module, a->file->path) != 0)
 		a->resolver->module = a->file;
 	return true;
 }
@@ -459,6 +471,10 @@ struct expr *probe_typed_value(struct sema_resolver *r, const struct sema_site *
 	struct access a = access_new(r, target, probing, file_open(r, site->module));
 	struct written_parts w = parts_of(target);
 
+	/* as for @cast: a pointer's type is the value's own, any other what it points to */
+	t = elf_type_complete(t);
+	if (t->kind == ELF_TYPE_STRUCT || t->kind == ELF_TYPE_UNION || t->kind == ELF_TYPE_ARRAY)
+		return pointed(&a, t, value, &w);
 	a.type = t;
 	a.value = value;
 	return finish(&a, &w);

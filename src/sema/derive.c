@@ -113,6 +113,19 @@ static struct expr *conditions(struct sema *s, const struct sema_level *l)
 	return all;
 }
 
+/* What a guard looks at is there at the function's entry: for a return it is asked then. */
+static struct expr *guard_value(struct sema *s, const struct sema_site *site)
+{
+	struct expr *guard = lang_clone_expr(s->arena, site->guard), *e;
+
+	if (!(site->flags & SITE_RETURN))
+		return guard;
+	e = lang_expr_new(s->arena, EXPR_OPERATOR, guard->span);
+	e->op.name = intern(s->names, "@entry", 6);
+	vec_push(s->arena, &e->op.args.list, guard);
+	return e;
+}
+
 /* if (!the site's guard) next */
 static struct stmt *guard_new(struct sema *s, const struct sema_site *site, struct span at)
 {
@@ -120,7 +133,7 @@ static struct stmt *guard_new(struct sema *s, const struct sema_site *site, stru
 	struct expr *refused = lang_expr_new(s->arena, EXPR_UNARY, at);
 
 	refused->unary.op = OP_NOT;
-	refused->unary.operand = lang_clone_expr(s->arena, site->guard);
+	refused->unary.operand = guard_value(s, site);
 	guard->if_.condition = refused;
 	guard->if_.yes = lang_stmt_new(s->arena, STMT_NEXT, at);
 	return guard;
@@ -154,14 +167,25 @@ static void save_entries(struct sema *s, const struct sema_entries *entries, uin
 	}
 }
 
+/* The body's first statement, and what the saver keeps for it. */
+static void guard_add(struct sema *s, const struct sema_place *place, struct stmt *block,
+		      const struct lang_file *file)
+{
+	struct stmt *guard = guard_new(s, place->site, place->probe->span);
+
+	sema_targets_resolve(place, &guard, file);
+	vec_push(s->arena, &block->block.list, guard);
+	if (place->entries)
+		save_entries(s, place->entries, 0, place->probe->saver, file);
+}
+
 static struct stmt *compose(struct sema *s, const struct sema_place *place,
 			    const segment_list *segments)
 {
 	struct stmt *block = lang_stmt_new(s->arena, STMT_BLOCK, place->probe->span);
 
-	if (place->site && place->site->guard)
-		vec_push(s->arena, &block->block.list,
-			 guard_new(s, place->site, place->probe->span));
+	if (place->site && place->site->guard && segments->n)
+		guard_add(s, place, block, segments->p[0].file);
 	vec_each(segment, segments) {
 		struct stmt *body = lang_clone_stmt(s->arena, segment->body);
 		uint32_t saved = place->entries ? place->entries->list.n : 0;

@@ -265,15 +265,21 @@ static void check_listed(struct sema *s)
 struct sema_program *sema_list(const struct sema_options *o, struct probe_point *p)
 {
 	struct probe_decl *d = arena_new(o->arena, struct probe_decl);
+
+	d->span = p->span;
+	d->body = lang_stmt_new(o->arena, STMT_BLOCK, p->span);
+	vec_push(o->arena, &d->points, p);
+	return sema_list_all(o, d);
+}
+
+struct sema_program *sema_list_all(const struct sema_options *o, struct probe_decl *d)
+{
 	struct sema s;
 
 	sema_init(&s, o);
 	index_library(&s);
-	d->span = p->span;
-	d->body = lang_stmt_new(o->arena, STMT_BLOCK, p->span);
-	vec_push(o->arena, &d->points, p);
 	sema_points_expand(&s, d);
-	if (!s.diags->errors)
+	if (!s.diags->errors || s.leaves.n)
 		check_listed(&s);
 	return s.program;
 }

@@ -275,8 +275,9 @@ struct sema_options {
 
 /* Never NULL; look at diags->errors. */
 struct sema_program *sema_check(const struct sema_options *o, struct lang_file **user, uint32_t n_user);
-/* -l / -L: the points that p expands to, unsorted. */
+/* -l / -L: the points that p, or all of a probe's, expand to, unsorted. */
 struct sema_program *sema_list(const struct sema_options *o, struct probe_point *p);
+struct sema_program *sema_list_all(const struct sema_options *o, struct probe_decl *d);
 /* Pass 2's output. */
 void sema_print_program(FILE *to, struct arena *a, const struct sema_program *p);
 
