@@ -305,7 +305,7 @@ static void is_left_alone(struct arena *a, pid_t pid, const char *path, uint32_t
 	assert_int_equal(proc_status_number(pid, "TracerPid", -1), 0);
 	assert_int_equal(open_files(pid), files);
 	ok(proc_maps_read(a, pid, &m));
-	assert_null(strstr(m.text, "spile"));
+	assert_null(strstr(m.text, "memfd:spile"));
 	text_is_as_in_file(a, pid, path);
 }
 
