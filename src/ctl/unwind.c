@@ -20,22 +20,22 @@
 #define LARGE (32u << 20) /* files whose symbols are not worth reading for this */
 #define CODE_BEHIND 16u
 
-/* call *literal; je 1f; ret; 1: -- the literal follows, jumped over */
+/* call *literal; je 1f; ret; 1: -- the literal follows and the finder's address, jumped over */
 static const uint8_t hook[] = {
 	0xff, 0x15, 0x05, 0, 0, 0, /* call *5(%rip) */
 	0x74, 0x01, /* je: over the ret; rt_hook_find_fde knows that this takes 3 bytes */
 	0xc3, /* ret */
-	0xeb, 0x08, /* jmp over the literal */
+	0xeb, 0x10, /* jmp over both */
 };
-#define HOOK_SIZE (sizeof hook + 8)
+#define HOOK_SIZE (sizeof hook + 2 * sizeof(uint64_t))
 
-static struct patch_body hook_body(struct ctl_process *p)
+static struct patch_body hook_body(struct ctl_process *p, uint64_t finder)
 {
 	uint8_t *bytes = arena_alloc(p->arena, HOOK_SIZE);
-	uint64_t to = ctl_runtime_address(p, "rt_hook_find_fde");
+	const uint64_t to[] = { ctl_runtime_address(p, "rt_hook_find_fde"), finder };
 
 	memcpy(bytes, hook, sizeof hook);
-	memcpy(bytes + sizeof hook, &to, sizeof to);
+	memcpy(bytes + sizeof hook, to, sizeof to);
 	return (struct patch_body){ .bytes = bytes, .size = HOOK_SIZE };
 }
 
@@ -87,7 +87,7 @@ bool ctl_unwind_share_hook(struct ctl_process *p, const struct ctl_module *m, ui
 
 	if (!finder || m->bias + finder != address)
 		return false;
-	*out = hook_body(p);
+	*out = hook_body(p, address);
 	return true;
 }
 
@@ -111,7 +111,7 @@ static bool is_lost(const struct ctl_process *p, const struct ctl_patch *patch)
 static struct error *plan_hook(struct ctl_process *p, uint64_t address, const struct proc_map *m,
 			       uint64_t bias)
 {
-	struct patch_body body = hook_body(p);
+	struct patch_body body = hook_body(p, address);
 	struct patch_request r = { .address = address, .bodies = &body, .n_bodies = 1 };
 	struct ctl_patch patch = { .address = address, .first_site = UINT32_MAX, .wanted = true };
 	const struct ctl_foreign *below = ctl_chain_at(p, address);

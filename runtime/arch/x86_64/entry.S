@@ -195,13 +195,16 @@ ENTRY rt_hook_any
 
 /*
  * The first thing in _Unwind_Find_FDE(pc, bases) of a libgcc: [rsp] is where the trampoline
- * goes on, two instructions behind which the function itself begins. Equal afterwards: not ours;
- * else rax is the result.
+ * goes on (src/ctl/unwind.c): je over a ret and a jump over two addresses, this function's and the
+ * finder's own. Equal afterwards: not ours; else rax is the result.
  */
 ENTRY rt_hook_find_fde
 	SAVE_CALLER_SAVED
-	mov	8(%rbp), %rdx
-	add	$3, %rdx
+	mov	8(%rbp), %rax
+	push	13(%rax)	/* struct unwind_finder */
+	add	$3, %rax
+	push	%rax
+	mov	%rsp, %rdx
 	call	rt_unwind_fde
 	test	%rax, %rax
 	RESTORE_CALLER_SAVED

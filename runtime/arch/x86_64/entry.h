@@ -25,6 +25,19 @@ struct dwarf_eh_bases {
 	uint64_t tbase, dbase, func;
 };
 typedef uint64_t find_fde(uint64_t pc, struct dwarf_eh_bases *bases);
+/*
+ * The begin of libgcc's struct _Unwind_Context, the same since GCC 3: the frame whose return
+ * address in `ra` was looked up last is gone, that which it leads to has its stack pointer in `cfa`.
+ */
+struct unwind_context {
+	uint64_t registers[18]; /* where they were saved, by DWARF's numbers; 0: nowhere */
+	uint64_t cfa, ra, lsda;
+	struct dwarf_eh_bases bases;
+};
+/* A patched finder: behind our hook, and from its begin with all hooks there are. */
+struct unwind_finder {
+	find_fde *original, *whole;
+};
 
 /* called from entry.S */
 struct abi_slot *rt_slot_register(uint64_t key);
@@ -32,7 +45,7 @@ int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp);
 void rt_module_wait(void);
 int64_t rt_shadow_put(const uint64_t *frame, uint64_t depth);
 void rt_shadow_take(uint64_t *frame, uint64_t depth);
-uint64_t rt_unwind_fde(uint64_t pc, struct dwarf_eh_bases *bases, find_fde *original);
+uint64_t rt_unwind_fde(uint64_t pc, struct dwarf_eh_bases *bases, const struct unwind_finder *finder);
 int64_t rt_chain_is_long(const uint64_t *sp);
 /* returns.c: the row that holds the address, or NULL */
 const struct abi_unwind *rt_unwind_find(const struct abi_process *p, uint64_t pc);

@@ -123,6 +123,7 @@ int64_t rt_chain_is_long(const uint64_t *sp)
 
 #define FDE_SIZE 32u
 #define FDE_COUNT 640u /* in entry.S */
+#define DWARF_RSP 7
 
 static uint64_t described(const struct abi_unwind *row, struct dwarf_eh_bases *bases)
 {
@@ -140,12 +141,67 @@ static uint64_t described(const struct abi_unwind *row, struct dwarf_eh_bases *b
 	return fdes + number * FDE_SIZE;
 }
 
+/* Address and place of the return address that belongs above a call of ours; 0: not known. */
+static uint64_t caller_of(const struct abi_process *p, const struct abi_unwind *row, uint64_t cfa)
+{
+	if (row->kind == ABI_UNWIND_CALL)
+		return *(const uint64_t *)(cfa - 8);
+	for (uint32_t n = 0; n < ABI_SHADOW_PROBES; n++) {
+		const struct abi_shadow *s = place(p, cfa - 8, n);
+
+		if (__atomic_load_n(&s->key, __ATOMIC_RELAXED) == cfa - 8)
+			return s->address;
+	}
+	return 0;
+}
+
+static bool has_shadow_stack(void)
+{
+	uint64_t ssp = 0;
+
+	__asm__ volatile("rdsspq %0" : "+r"(ssp));
+	return ssp != 0;
+}
+
+/* Is `bases` a member of a libgcc's context, which is at the frame that a call of ours returns to? */
+static bool is_context(const struct unwind_context *c, uint64_t address)
+{
+	return c->ra == address && !c->lsda && !c->registers[DWARF_RSP] && c->cfa % 8 == 0 &&
+	       *(const uint64_t *)(c->cfa - 8) == address && !has_shadow_stack();
+}
+
+/*
+ * The unwinder's step to a frame of ours becomes one to the frame above, as if we were not there.
+ * That takes no time, and backtraces are what they were. Returns the address it is at then, as
+ * it asks for it; `pc` itself if that is left as it is.
+ *
+ * The caller of the finder reads its context again after the call, since that had the address of
+ * a part of it. Frames on shadow stacks are counted, so there each has to be seen.
+ */
+static uint64_t pass_by(const struct abi_process *p, uint64_t pc, struct dwarf_eh_bases *bases)
+{
+	struct unwind_context *c =
+		(void *)((uint8_t *)bases - __builtin_offsetof(struct unwind_context, bases));
+	const struct abi_unwind *row;
+
+	while ((row = call_of(p, pc + 1)) && is_context(c, pc + 1)) {
+		uint64_t cfa = c->cfa + (uint64_t)row->cfa, above = caller_of(p, row, cfa);
+
+		if (!above)
+			break;
+		c->cfa = cfa;
+		c->ra = above;
+		pc = above - 1;
+	}
+	return pc;
+}
+
 /*
  * The description of `pc` if it is in a trampoline. Displaced instructions are described where
  * they came from; rows of the program's table count from the begin of the function, which is
- * moved along. original: the function this stands in front of.
+ * moved along.
  */
-uint64_t rt_unwind_fde(uint64_t pc, struct dwarf_eh_bases *bases, find_fde *original)
+uint64_t rt_unwind_fde(uint64_t pc, struct dwarf_eh_bases *bases, const struct unwind_finder *finder)
 {
 	const struct abi_process *p = rt_process();
 	const struct abi_unwind *row = rt_unwind_find(p, pc);
@@ -153,10 +209,13 @@ uint64_t rt_unwind_fde(uint64_t pc, struct dwarf_eh_bases *bases, find_fde *orig
 
 	if (!row)
 		return 0;
+	moved = pass_by(p, pc, bases);
+	if (moved != pc)
+		return finder->whole(moved, bases);
 	if (row->kind != ABI_UNWIND_DISPLACED)
 		return described(row, bases);
 	moved = row->other;
-	found = original(moved, bases);
+	found = finder->original(moved, bases);
 	bases->func += pc - moved;
 	return found;
 }
