@@ -302,6 +302,7 @@ struct abi_ledger_record {
 #define ABI_ROLE_SITE 0u
 #define ABI_ROLE_FOLLOW 1u /* the loader's notification function */
 #define ABI_ROLE_HOOK 2u /* system calls about signals */
+#define ABI_ROLE_UNWINDER 3u /* where unwinders look up descriptions: stays while frames are under way */
 struct abi_ledger_patch {
 	struct abi_ledger_record head;
 	uint64_t trampoline, trampoline_end, resume;

@@ -14,18 +14,19 @@
  *	entry: [rsp] = return address, [rsp+8] = site number (pushed imm32)
  *	saves what it clobbers, finds the slot, switches stacks, runs, restores,
  *	`ret` (the trampoline drops the site number); every register is as
- *	before, in the GENERIC variant the arithmetic flags too
+ *	before, in the GENERIC and RETURN variants the arithmetic flags too
  * Tool-form handler: an ordinary C function void (*)(struct abi_slot *).
  * Inline handler: bytes that fall out at their end, all registers (and, in
- *	the GENERIC variant, flags) as before.
+ *	the GENERIC and RETURN variants, flags) as before.
  *
  * What trampolines, generated code and runtime agree on:
  *	ENTRY trampoline      push $number; call handler; lea 8(%rsp),%rsp
  *	GENERIC trampoline    lea -128(%rsp),%rsp; push $number; call handler;
  *	                      lea 136(%rsp),%rsp
- *	RETURN trampoline     GENERIC, with rsp at the site's inserted frame (bundle_site.frame)
+ *	RETURN trampoline     as ENTRY, with rsp at the site's inserted frame (bundle_site.frame):
+ *	                      behind a return nothing below rsp is live
  *	slot.saved_sp         rsp inside the handler, below what it pushed
- *	site.sp_adjust        BUNDLE_SP_ADJUST_ENTRY or _GENERIC, by trampoline
+ *	site.sp_adjust        bundle_sp_adjust() of the variant
  *	slot.registers[RSP]   the target's own rsp, adjusted already
  *	slot.registers[...]   all of them and RFLAGS when the handler calls what
  *	                      may ask for any; else those it reads or clobbers
@@ -75,7 +76,7 @@ struct bundle_reloc {
 	int64_t addend;
 };
 
-enum bundle_variant { VARIANT_ENTRY, VARIANT_GENERIC, VARIANT_TOOL, VARIANT_COUNT };
+enum bundle_variant { VARIANT_ENTRY, VARIANT_GENERIC, VARIANT_TOOL, VARIANT_RETURN, VARIANT_COUNT };
 
 struct bundle_handler {
 	/* kind 0 absent, 1 full (offset in code), 2 inline (index in inlines), 3 nothing to do */
@@ -91,6 +92,13 @@ struct bundle_handler {
 /* The target's rsp less slot.saved_sp, in full form: site.sp_adjust. */
 #define BUNDLE_SP_ADJUST_ENTRY 32
 #define BUNDLE_SP_ADJUST_GENERIC 168
+#define BUNDLE_SP_ADJUST_RETURN 40
+static inline int32_t bundle_sp_adjust(enum bundle_variant v)
+{
+	return v == VARIANT_GENERIC ? BUNDLE_SP_ADJUST_GENERIC :
+	       v == VARIANT_RETURN  ? BUNDLE_SP_ADJUST_RETURN :
+				      BUNDLE_SP_ADJUST_ENTRY;
+}
 
 struct bundle_inline {
 	const uint8_t *bytes;

@@ -21,7 +21,7 @@
 #include "bundle/check.h"
 
 #define FILE_MAGIC 0x444e42454c495053ull /* "SPILEBND" */
-#define FILE_FORMAT 2u
+#define FILE_FORMAT 3u
 #define FILE_MOST ((size_t)1 << 30)
 
 struct head {

@@ -36,6 +36,7 @@ struct group {
 	struct patch_return *returns;
 	uint32_t n_returns;
 	uint32_t first, end; /* positions in the file's sites */
+	bool for_unwinders; /* the hook of one is among the bodies */
 };
 
 static bool applies(const struct ctl_process *p, const struct bundle_site *site)
@@ -113,17 +114,14 @@ bool ctl_body_make(struct ctl_process *p, const struct ctl_module *m, const stru
 
 	*out = (struct patch_body){ 0 };
 	if (h->variant[v].kind == BUNDLE_ABSENT)
-		v = v == VARIANT_ENTRY ? VARIANT_GENERIC : VARIANT_ENTRY;
+		v = v == VARIANT_GENERIC ? VARIANT_ENTRY : VARIANT_GENERIC;
 	out->generic = v == VARIANT_GENERIC;
 	switch (h->variant[v].kind) {
 	case BUNDLE_FULL:
 		if (p->next_site == p->place.max_sites)
 			return false;
 		out->handler = p->place.code + h->variant[v].at;
-		out->site_number =
-			add_site(p, m, w,
-				 w->depth + (out->generic ? BUNDLE_SP_ADJUST_GENERIC :
-							    BUNDLE_SP_ADJUST_ENTRY));
+		out->site_number = add_site(p, m, w, w->depth + bundle_sp_adjust(v));
 		return true;
 	case BUNDLE_INLINE:
 		*out = inline_body(p, &b->inlines.p[h->variant[v].at], out->generic);
@@ -273,13 +271,17 @@ static bool traps(const struct patch_plan *plan)
 }
 
 /* What a plan relies on is a patch of its own, before it in the list. */
-void ctl_helpers_add(struct ctl_process *p, struct patch_plan *plan)
+void ctl_helpers_add(struct ctl_process *p, struct ctl_patch *patch)
 {
+	struct patch_plan *plan = &patch->plan;
+
+	patch->n_helpers = plan->n_before;
 	for (uint32_t i = 0; i < plan->n_before; i++) {
 		/* Compared with its code when the library comes again. */
 		struct ctl_patch helper = { .plan = plan->before[i],
 					    .address = plan->before[i].address,
 					    .is_helper = true,
+					    .for_unwinders = patch->for_unwinders,
 					    .wanted = true };
 
 		helper.code_size = (uint32_t)proc_read(p->proc, helper.address, helper.code,
@@ -329,8 +331,7 @@ static void plan_request(struct group *g, struct patch_request *r, struct ctl_pa
 	remember_conditions(g, patch);
 	p->rungs[patch->plan.rung]++;
 	p->needs_hooks |= traps(&patch->plan);
-	patch->n_helpers = patch->plan.n_before;
-	ctl_helpers_add(p, &patch->plan);
+	ctl_helpers_add(p, patch);
 	ctl_unwinds_add(p, &patch->plan);
 	vec_push(p->arena, &p->patches, *patch);
 	map_put_u64(p->by_address, patch->address, (void *)(uintptr_t)p->patches.n);
@@ -372,8 +373,10 @@ static void plan_patch(struct group *g)
 	struct ctl_process *p = g->p;
 	struct ctl_patch patch = { .address = g->address,
 				   .first_site = g->sites[0],
-				   .wanted = true };
+				   .wanted = true,
+				   .for_unwinders = g->for_unwinders };
 	struct patch_request r = { .address = g->address,
+				   .alone = g->for_unwinders,
 				   .allow_trap = ctl_hooks_can_trap(p),
 				   .bodies = g->bodies,
 				   .n_bodies = g->n_bodies,
@@ -443,8 +446,8 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 	add_bodies(&g);
 	if (ctl_modules_share_hook(p, m, g.address, &g.bodies[g.n_bodies]))
 		g.n_bodies++;
-	if (ctl_unwind_share_hook(p, m, g.address, &g.bodies[g.n_bodies]))
-		g.n_bodies++;
+	g.for_unwinders = ctl_unwind_share_hook(p, m, g.address, &g.bodies[g.n_bodies]);
+	g.n_bodies += g.for_unwinders;
 	g.below = ctl_chain_at(p, g.address);
 	if (g.n_bodies || g.n_returns)
 		plan_patch(&g);
@@ -791,7 +794,7 @@ struct error *ctl_arm_apply(struct ctl_process *p)
 	return e ? e : ctl_traps_publish(p);
 }
 
-void ctl_disarm_bytes(struct ctl_process *p)
+void ctl_disarm_bytes(struct ctl_process *p, bool keep_unwinders)
 {
 	struct error *e, *next;
 	uint32_t covered;
@@ -804,6 +807,8 @@ void ctl_disarm_bytes(struct ctl_process *p)
 		struct ctl_patch *patch = &p->patches.p[i];
 		bool was_armed = patch->armed;
 
+		if (patch->for_unwinders && keep_unwinders)
+			continue;
 		next = ctl_patch_restore(p, patch);
 		e = e ? e : next;
 		/* Covered: the bytes that will come back rely on its helpers. */

@@ -142,7 +142,7 @@ void ctl_take_out(struct ctl_process *p)
 {
 	struct error *e, *last;
 
-	ctl_disarm_bytes(p);
+	ctl_disarm_bytes(p, false);
 	ctl_peers_part(p);
 	e = proc_remote_begin(p->proc);
 	if (!e && ctl_peers_rely(p, p->place.process)) {

@@ -304,7 +304,7 @@ static struct error *unlink_one(struct ctl_process *p, struct ctl_patch *patch, 
 	return e;
 }
 
-struct error *ctl_chain_unlink(struct ctl_process *p)
+struct error *ctl_chain_unlink(struct ctl_process *p, bool for_unwinders)
 {
 	struct error *e = NULL, *last;
 	bool begun = false;
@@ -315,7 +315,7 @@ struct error *ctl_chain_unlink(struct ctl_process *p)
 		struct ctl_patch *patch = i < p->patches.n ? &p->patches.p[i] : &p->follow;
 		struct ctl_foreign *f = above(p, patch);
 
-		if (!f)
+		if (!f || patch->for_unwinders != for_unwinders)
 			continue;
 		if (!begun)
 			e = proc_remote_begin(p->proc);

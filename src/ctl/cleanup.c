@@ -37,6 +37,7 @@ static void add_patch(struct ctl_process *p, const struct abi_ledger_patch *r, u
 				   .wanted = true,
 				   .armed = true,
 				   .noted = true,
+				   .for_unwinders = r->head.role == ABI_ROLE_UNWINDER,
 				   .ledger_at = at,
 				   .link = r->link,
 				   .below = r->below };

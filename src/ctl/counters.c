@@ -30,7 +30,8 @@ static uint64_t original_of(const struct ctl_patch *patch, uint64_t pc)
 {
 	const struct patch_plan *plan = &patch->plan;
 
-	if (pc < plan->trampoline || pc >= plan->trampoline_end)
+	if (pc < plan->trampoline || pc >= plan->trampoline_end ||
+	    (patch->armed && patch->for_unwinders))
 		return pc;
 	if (pc == plan->trampoline || pc == plan->resume)
 		return plan->address;

@@ -5,7 +5,9 @@
  *	window 1	original bytes back, semaphores down: nobody enters any more
  *	each window	program counters at known places of trampolines go back
  *			to the program, those saved in signal frames as well
- *	last window	nobody is inside: dispositions restored, memory unmapped
+ *	between		no thread is inside: is a coroutine?
+ *	last window	nobody is inside: hooks of unwinders out, dispositions restored,
+ *			memory unmapped
  *
  * Between windows the threads run, so that those inside a handler come out
  * of it by themselves.  If one does not (it sleeps in a signal handler that
@@ -25,6 +27,8 @@
 #define ROUNDS 200 /* windows until we give up */
 #define NAP_FIRST 200000 /* ns between windows, growing */
 #define NAP_MOST 20000000
+#define NAP_WAITING 200000000l /* between searches of all memory */
+#define PATIENCE 4000000000ll /* ns for calls on stacks without a thread */
 #define BUSY_ROUNDS                                                                                \
 	50 /* a busy slot is believed this long: its thread may have left it by a jump */
 #define TRACER_PATIENCE 2000000000ll /* ns to wait for another tracer to go */
@@ -36,6 +40,8 @@ struct look {
 	struct ctl_process *p;
 	uint32_t inside; /* threads that stand in our memory */
 	uint32_t busy; /* slots marked so */
+	struct arena *arena;
+	struct ctl_under_way calls;
 };
 
 /* The trap at the byte before pc has been taken or will be told to our handler. */
@@ -79,7 +85,7 @@ static void look_at_threads(struct look *l)
 			l->inside++;
 		else
 			ctl_frames_each(l->p, r.user.rsp, look_at_frame, l);
-		l->inside += ctl_returns_under_way(l->p, r.user.rsp);
+		l->inside += ctl_under_way_thread(&l->calls, &r);
 	}
 }
 
@@ -120,65 +126,121 @@ static struct error *stop_patiently(struct ctl_process *p)
 	}
 }
 
-/* True: everything is out. In the window. */
-static bool try_to_leave(struct ctl_process *p, uint32_t round)
-{
-	struct look l = { .p = p };
-	struct error *e;
+/* One leaving, from the first window to the last. */
+struct leaving {
+	struct ctl_process *p;
+	uint32_t round;
+	int64_t begun, stood; /* ns; how long the process stood still */
+	bool searched; /* no call waits on a stack without a thread */
+	uint32_t waiting; /* such calls, at the last search */
+};
 
-	e = ctl_maps_refresh(p);
-	if (!e && round == 0) {
-		e = ctl_chain_unlink(p);
-		ctl_disarm_bytes(p);
-	}
+enum outcome { STAYS, SEEMS_EMPTY, IS_OUT };
+
+static struct error *disarm(struct ctl_process *p)
+{
+	struct error *e = ctl_chain_unlink(p, false);
+
+	ctl_disarm_bytes(p, true);
+	return e;
+}
+
+/* In the window. */
+static enum outcome try_to_leave(struct leaving *g, struct look *l)
+{
+	struct ctl_process *p = g->p;
+	struct error *e = ctl_maps_refresh(p);
+
+	if (!e && g->round == 0)
+		e = disarm(p);
 	if (!e && p->session->region_is_copy)
 		e = ctl_region_copy(p);
 	if (!e)
 		e = ctl_pcs_move(p, ctl_pc_disarmed);
 	if (!e) {
-		look_at_threads(&l);
-		look_at_slots(&l);
+		ctl_under_way_begin(p, l->arena, &l->calls);
+		look_at_threads(l);
+		look_at_slots(l);
 	}
-	if (e || l.inside || (l.busy && round < BUSY_ROUNDS))
-		return false;
+	if (e || l->inside || (l->busy && g->round < BUSY_ROUNDS))
+		return STAYS;
+	if (!g->searched && p->unwinds.n)
+		return SEEMS_EMPTY;
+	e = ctl_chain_unlink(p, true);
+	if (e)
+		return STAYS;
 	ctl_take_out(p);
-	return true;
+	return IS_OUT;
+}
+
+/* A window of its own. */
+static struct error *go_round(struct leaving *g, struct look *l, enum outcome *outcome)
+{
+	struct ctl_process *p = g->p;
+	struct error *e, *last;
+	int64_t begin;
+
+	ctl_window_open();
+	ctl_process_lock(p); /* or not: there is no other way than out */
+	begin = ctl_now();
+	e = stop_patiently(p);
+	if (!e) {
+		*outcome = try_to_leave(g, l);
+		g->stood += ctl_now() - begin;
+		last = proc_release(p->proc);
+		e = *outcome == IS_OUT ? NULL : last;
+	}
+	ctl_process_unlock(p);
+	ctl_window_close();
+	return e;
+}
+
+/* No thread is in a call of ours. The process runs: nothing new can begin. */
+static void search(struct leaving *g, const struct look *l)
+{
+	g->waiting = ctl_under_way_anywhere(&l->calls);
+	g->searched = !g->waiting;
+}
+
+static struct error *not_out(const struct leaving *g)
+{
+	int pid = (int)g->p->proc->pid;
+	struct error *e;
+
+	if (!g->waiting)
+		return error_hint(error_new(ERROR_OTHER, "a thread of process %d stays in a probe", pid),
+				  "its code is as before, but our memory stays mapped");
+	e = error_new(ERROR_OTHER, "%u calls under way in process %d will return into probes", g->waiting,
+		      pid);
+	return error_hint(e, "our memory stays mapped for them; when they have returned, 'spile --cleanup %d' "
+			     "takes it out", pid);
 }
 
 static struct error *leave_in_rounds(struct ctl_process *p)
 {
+	struct leaving g = { .p = p, .begun = ctl_now() };
 	long nap = NAP_FIRST;
-	int64_t stood = 0; /* ns that the process stood still */
 
-	for (uint32_t round = 0; round < ROUNDS; round++) {
-		struct error *e, *last;
-		bool out = false;
-		int64_t begin;
+	for (; g.round < ROUNDS && (!g.waiting || ctl_now() - g.begun < PATIENCE); g.round++) {
+		struct look l = { .p = p, .arena = arena_create() };
+		enum outcome outcome = STAYS;
+		struct error *e = go_round(&g, &l, &outcome);
 
-		ctl_window_open();
-		ctl_process_lock(p); /* or not: there is no other way than out */
-		begin = ctl_now();
-		e = stop_patiently(p);
-		if (!e) {
-			out = try_to_leave(p, round);
-			stood += ctl_now() - begin;
-			last = proc_release(p->proc);
-			e = out ? NULL : last;
-		}
-		ctl_process_unlock(p);
-		ctl_window_close();
-		if (!e && out)
+		if (!e && outcome == SEEMS_EMPTY)
+			search(&g, &l);
+		arena_destroy(l.arena);
+		if (!e && outcome == IS_OUT)
 			ctl_verbose(p->session, 1, "process %d: left in %u window%s, %.2f ms",
-				    (int)p->proc->pid, round + 1, round ? "s" : "",
-				    (double)stood / 1e6);
-		if (e || out)
+				    (int)p->proc->pid, g.round + 1, g.round ? "s" : "",
+				    (double)g.stood / 1e6);
+		if (e || outcome == IS_OUT)
 			return e;
+		if (outcome == SEEMS_EMPTY && g.searched)
+			continue;
 		nanosleep(&(struct timespec){ 0, nap }, NULL);
-		nap = base_min(nap * 2, (long)NAP_MOST);
+		nap = base_min(nap * 2, g.waiting ? NAP_WAITING : (long)NAP_MOST);
 	}
-	return error_hint(error_new(ERROR_OTHER, "a thread of process %d stays in a probe",
-				    (int)p->proc->pid),
-			  "its code is as before, but our memory stays mapped");
+	return not_out(&g);
 }
 
 struct error *ctl_leave(struct ctl_process *p)

@@ -126,7 +126,7 @@ static void note_all(struct writer *w)
 		note_patch(w, &hooks[i], ABI_ROLE_HOOK);
 	note_patch(w, &p->follow, ABI_ROLE_FOLLOW);
 	vec_each(patch, &p->patches)
-		note_patch(w, patch, ABI_ROLE_SITE);
+		note_patch(w, patch, patch->for_unwinders ? ABI_ROLE_UNWINDER : ABI_ROLE_SITE);
 	vec_each(s, &p->semaphores)
 		note_semaphore(w, s);
 }

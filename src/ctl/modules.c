@@ -396,7 +396,7 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 	p->follow = (struct ctl_patch){ .address = at, .wanted = true };
 	e = patch_plan_make(p->arena, p->space, &r, &p->follow.plan);
 	if (!e)
-		ctl_helpers_add(p, &p->follow.plan);
+		ctl_helpers_add(p, &p->follow);
 	return e ? e : ctl_chain_finish(p, below, &p->follow);
 }
 

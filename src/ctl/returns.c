@@ -28,7 +28,7 @@ uint32_t ctl_returns_make(struct ctl_process *p, const struct ctl_module *m, con
 		const struct bundle_site *site = &b->sites.p[sites[i]];
 		struct ctl_body_wish w = { .site = sites[i],
 					   .handler = site->handler,
-					   .variant = VARIANT_GENERIC };
+					   .variant = VARIANT_RETURN };
 		struct patch_return *r = &made[count - 1];
 
 		if (!(site->flags & ABI_SITE_RETURN))
@@ -174,7 +174,7 @@ uint32_t ctl_returns_bodies(struct ctl_process *p, const struct ctl_module *m, c
 	for (uint32_t i = 0; i < n; i++) {
 		struct ctl_body_wish w = { .site = sites[i],
 					   .handler = b->sites.p[sites[i]].handler,
-					   .variant = VARIANT_GENERIC,
+					   .variant = VARIANT_RETURN,
 					   .depth = WORD };
 
 		if (b->sites.p[sites[i]].flags & ABI_SITE_RETURN &&
@@ -243,42 +243,4 @@ struct error *ctl_unwinds_publish(struct ctl_process *p)
 	if (!e)
 		e = ctl_process_write(p, offsetof(struct abi_process, n_unwinds), &n, sizeof n);
 	return e;
-}
-
-/* ---- frames under way -------------------------------------------------------------------- */
-
-bool ctl_return_is_ours(const struct ctl_process *p, uint64_t address)
-{
-	uint32_t low = 0, high = p->unwinds.n;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (p->unwinds.p[middle].end < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < p->unwinds.n && p->unwinds.p[low].end == address &&
-	       (p->unwinds.p[low].kind == ABI_UNWIND_CALL ||
-		p->unwinds.p[low].kind == ABI_UNWIND_SHADOW_CALL);
-}
-
-uint32_t ctl_returns_under_way(const struct ctl_process *p, uint64_t sp)
-{
-	const struct proc_map *stack = proc_maps_find(&p->maps, sp);
-	struct arena_mark mark = arena_mark(p->session->scratch);
-	uint32_t n = 0;
-	uint64_t *words;
-	size_t size;
-
-	if (!p->unwinds.n || !stack)
-		return 0;
-	sp &= ~(uint64_t)7;
-	words = arena_alloc(p->session->scratch, stack->end - sp);
-	size = proc_read(p->proc, sp, words, stack->end - sp) / sizeof *words;
-	for (size_t i = 0; i < size; i++)
-		n += ctl_return_is_ours(p, words[i]);
-	arena_reset(p->session->scratch, mark);
-	return n;
 }

@@ -179,6 +179,7 @@ struct ctl_patch {
 	/* the bundle's sites at the address, if all are under conditions; else NULL */
 	const uint32_t *conditional;
 	uint32_t n_conditional;
+	bool for_unwinders; /* a hook, or its helper, that stays until no call is under way */
 	bool is_helper; /* no sites of its own: made room for the patch behind it in the list */
 	uint32_t n_helpers; /* right before it in the list */
 	uint64_t ledger_at; /* offset of its record in the ledger; 0 none yet */
@@ -391,10 +392,6 @@ uint32_t ctl_returns_shadow_entry(const struct bundle *b);
 /* Adds what unwinders must know of a planned trampoline; in the window: hands all of it to the process. */
 void ctl_unwinds_add(struct ctl_process *p, const struct patch_plan *plan);
 struct error *ctl_unwinds_publish(struct ctl_process *p) BASE_MUST_CHECK;
-/* Whether it is the return address of a function that is called from a trampoline: its frame lies above it. */
-bool ctl_return_is_ours(const struct ctl_process *p, uint64_t address);
-/* How many of those stand on the stack, from sp on; some may be left over from earlier calls. */
-uint32_t ctl_returns_under_way(const struct ctl_process *p, uint64_t sp);
 struct ctl_returns {
 	struct patch_frame frame;
 	bool at_rets; /* the function must not be called: its frame.rets are probed instead */
@@ -408,6 +405,26 @@ struct error *ctl_returns_choose(struct ctl_process *p, const struct ctl_module 
 /* Bodies for return instructions, of those of the sites that are at a return; in scratch. */
 uint32_t ctl_returns_bodies(struct ctl_process *p, const struct ctl_module *m, const uint32_t *sites,
 			    uint32_t n, struct patch_body **out);
+
+/* ---- under_way.c ----------------------------------------------------------- */
+
+/* A search for calls that trampolines have made and that have not returned. */
+struct ctl_under_way {
+	struct ctl_process *p;
+	struct arena *arena;
+	struct map *backs; /* return addresses into trampolines: struct abi_unwind of the call */
+	uint8_t *filter; /* a bit for each value of a hash of them */
+	VEC(struct patch_range) dead; /* below the stack pointers of threads */
+};
+/* In the window, when nobody can begin such a call any more. The search is the arena's. */
+void ctl_under_way_begin(struct ctl_process *p, struct arena *a, struct ctl_under_way *out);
+/* On the stack that a stopped thread is on. */
+uint32_t ctl_under_way_thread(struct ctl_under_way *u, const struct proc_registers *r);
+/*
+ * Anywhere: on stacks that no thread is on (coroutines, below a handler on its alternate stack). All
+ * private writable memory is searched but what is dead. The process may run: a call waits in its place.
+ */
+uint32_t ctl_under_way_anywhere(const struct ctl_under_way *u);
 
 /* ---- unwind.c -------------------------------------------------------------- */
 
@@ -438,14 +455,17 @@ struct error *ctl_arm_apply(struct ctl_process *p) BASE_MUST_CHECK;
 void ctl_trap_add(struct ctl_process *p, uint64_t address, uint64_t resume);
 void ctl_traps_forget(struct ctl_process *p, uint64_t start, uint64_t end);
 struct error *ctl_traps_publish(struct ctl_process *p) BASE_MUST_CHECK;
-/* Puts the plans that a plan relies on into the list of patches, and takes them off it. */
-void ctl_helpers_add(struct ctl_process *p, struct patch_plan *plan);
+/* Puts the plans that a patch's plan relies on into the list of patches, and takes them off it. */
+void ctl_helpers_add(struct ctl_process *p, struct ctl_patch *patch);
 /* Writes one patch if the bytes are as planned; moves nothing. */
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
 /* Puts the original bytes back where they are still ours. */
 struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
-/* All patches, and the hook of the loader, restored; semaphores down. Tells what it cannot do. */
-void ctl_disarm_bytes(struct ctl_process *p);
+/*
+ * All patches, and the hook of the loader, restored; semaphores down. Tells what it cannot do. The
+ * hooks of unwinders stay, if asked.
+ */
+void ctl_disarm_bytes(struct ctl_process *p, bool keep_unwinders);
 /* Where a thread must go on when the patches at hand are armed (or, leaving, taken out). */
 uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc);
 /* Moves the program counters of all held threads by one of the two. Outside of remote begin/end. */
@@ -498,8 +518,11 @@ struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *
 void ctl_chain_accept(const struct ctl_process *p, struct ctl_patch *patch);
 /* Brings the links in the bytes of a page up to date, before it is written again. */
 void ctl_chain_keep(const struct ctl_process *p, const struct patch_page *page);
-/* In the window, leaving, before bytes are restored: sessions above go round us. */
-struct error *ctl_chain_unlink(struct ctl_process *p) BASE_MUST_CHECK;
+/*
+ * In the window, leaving, before bytes are restored: sessions above go round us; at the hooks of
+ * unwinders, or at everything else.
+ */
+struct error *ctl_chain_unlink(struct ctl_process *p, bool for_unwinders) BASE_MUST_CHECK;
 bool ctl_chain_is_covered(const struct ctl_process *p, const struct ctl_patch *patch);
 struct error *ctl_chain_restore_rest(const struct ctl_process *p,
 				     const struct ctl_patch *patch) BASE_MUST_CHECK;

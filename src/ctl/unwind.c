@@ -112,8 +112,11 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t address, const st
 			       uint64_t bias)
 {
 	struct patch_body body = hook_body(p, address);
-	struct patch_request r = { .address = address, .bodies = &body, .n_bodies = 1 };
-	struct ctl_patch patch = { .address = address, .first_site = UINT32_MAX, .wanted = true };
+	struct patch_request r = { .address = address, .alone = true, .bodies = &body, .n_bodies = 1 };
+	struct ctl_patch patch = { .address = address,
+				   .first_site = UINT32_MAX,
+				   .wanted = true,
+				   .for_unwinders = true };
 	const struct ctl_foreign *below = ctl_chain_at(p, address);
 	struct patch_body chain;
 	uint64_t start, end;
@@ -144,8 +147,7 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t address, const st
 	if (e)
 		return e;
 	p->needs_hooks |= patch.plan.rung == RUNG_TRAP || patch.plan.n_moved;
-	patch.n_helpers = patch.plan.n_before;
-	ctl_helpers_add(p, &patch.plan);
+	ctl_helpers_add(p, &patch);
 	vec_push(p->arena, &p->patches, patch);
 	map_put_u64(p->by_address, address, (void *)(uintptr_t)p->patches.n);
 	return NULL;

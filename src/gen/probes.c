@@ -51,7 +51,10 @@ static void add_site(struct gen *g, const struct sema_site *from, uint32_t probe
 	s.function = text_of(g, from->function);
 	s.name = text_of(g, from->mark ? from->mark : from->function);
 	s.provider = text_of(g, from->provider);
-	want(g, handler, from->flags & SITE_ENTRY ? VARIANT_ENTRY : VARIANT_GENERIC);
+	want(g, handler,
+	     from->flags & ABI_SITE_RETURN ? VARIANT_RETURN :
+	     from->flags & SITE_ENTRY	   ? VARIANT_ENTRY :
+					     VARIANT_GENERIC);
 	if (saver && saver->function != IR_NONE) {
 		s.frame = saver->probe->entry_size;
 		s.saver = handler_of(g, saver->function) + 1;

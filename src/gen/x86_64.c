@@ -27,7 +27,8 @@ static const struct gen_machine inline_machine = {
 
 /* ---- units ---------------------------------------------------------------------------- */
 
-void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form form, bool generic)
+void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form form,
+	       enum bundle_variant variant)
 {
 	bool is_inline = form == FORM_INLINE;
 
@@ -36,7 +37,8 @@ void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form 
 			    .f = g->m->functions.p[function],
 			    .function = function,
 			    .form = form,
-			    .generic = generic };
+			    .variant = variant,
+			    .flags = variant == VARIANT_GENERIC || variant == VARIANT_RETURN };
 	u->slot = is_inline ? ABI_RAX : ABI_R14;
 	u->scratch = is_inline ? ABI_RDX : ABI_RAX;
 	u->scratch2 = ABI_RCX;
@@ -203,8 +205,8 @@ static void tool_round(struct unit *u)
 
 /* ---- all of them -------------------------------------------------------------------- */
 
-static uint32_t emit_code(struct gen *g, uint32_t function, enum unit_form form, bool generic,
-			  const char *name)
+static uint32_t emit_code(struct gen *g, uint32_t function, enum unit_form form,
+			  enum bundle_variant variant, const char *name)
 {
 	void (*const rounds[])(struct unit *) = {
 		[FORM_FUNCTION] = function_round,
@@ -217,7 +219,7 @@ static uint32_t emit_code(struct gen *g, uint32_t function, enum unit_form form,
 	code_align(g->code, 16, 0xcc);
 	at = g->code->n;
 	vec_push(g->arena, &g->labels, (struct gen_label){ at, name });
-	unit_init(&u, g, function, form, generic);
+	unit_init(&u, g, function, form, variant);
 	unit_emit(&u, rounds[form]);
 	if (form != FORM_FUNCTION)
 		g->b->handlers.p[g->handlers[function]].clobbers |= u.used;
@@ -227,14 +229,13 @@ static uint32_t emit_code(struct gen *g, uint32_t function, enum unit_form form,
 static void emit_variant(struct gen *g, uint32_t function, struct bundle_handler *h,
 			 enum bundle_variant v)
 {
-	static const char *const names[] = { "entry", "generic", "tool" };
+	static const char *const names[] = { "entry", "generic", "tool", "return" };
 	const char *name =
 		arena_printf(g->arena, "%s (%s)", g->m->functions.p[function]->name, names[v]);
 	enum unit_form form = v == VARIANT_TOOL ? FORM_TOOL : FORM_SITE;
-	bool generic = v == VARIANT_GENERIC;
 	struct bundle_inline in;
 
-	if (v != VARIANT_TOOL && !g->limits->no_inline && unit_inline(g, function, generic, &in)) {
+	if (v != VARIANT_TOOL && !g->limits->no_inline && unit_inline(g, function, v, &in)) {
 		h->variant[v].kind = BUNDLE_INLINE;
 		h->variant[v].at = g->b->inlines.n;
 		vec_push(g->arena, &g->b->inlines, in);
@@ -242,7 +243,7 @@ static void emit_variant(struct gen *g, uint32_t function, struct bundle_handler
 		return;
 	}
 	h->variant[v].kind = BUNDLE_FULL;
-	h->variant[v].at = emit_code(g, function, form, generic, name);
+	h->variant[v].at = emit_code(g, function, form, v, name);
 }
 
 static void emit_handler(struct gen *g, uint32_t function)
@@ -281,7 +282,8 @@ void gen_emit(struct gen *g)
 	for (uint32_t i = 0; i < g->m->functions.n; i++)
 		if (!g->m->functions.p[i]->is_handler)
 			g->functions[i] =
-				emit_code(g, i, FORM_FUNCTION, false, g->m->functions.p[i]->name);
+				emit_code(g, i, FORM_FUNCTION, VARIANT_TOOL,
+					  g->m->functions.p[i]->name);
 	for (uint32_t i = 0; i < g->m->functions.n; i++)
 		if (g->handlers[i] != IR_NONE)
 			emit_handler(g, i);

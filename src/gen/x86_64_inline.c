@@ -5,7 +5,7 @@
  *
  *	[lea -128(%rsp),%rsp]       GENERIC: past the red zone
  *	push rax
- *	[lahf; seto %al; push rax]  GENERIC
+ *	[lahf; seto %al; push rax]  GENERIC, RETURN
  *	push rcx, push what the body changes
  *	look the slot up; on a hit:  je hit
  *	    call *miss; jmp found; the two literals
@@ -53,10 +53,10 @@ static void push_all(struct unit *u)
 {
 	int32_t depth = 0;
 
-	if (u->generic)
+	if (u->variant == VARIANT_GENERIC)
 		code_rm(u->c, X_LEA, ABI_RSP, code_at(ABI_RSP, -128));
 	push(u, ABI_RAX, &depth);
-	if (u->generic) {
+	if (u->flags) {
 		code_bytes(u->c, "\x9f\x0f\x90\xc0", 4); /* lahf; seto %al */
 		code_push(u->c, ABI_RAX);
 		depth += 8;
@@ -67,7 +67,7 @@ static void push_all(struct unit *u)
 			push(u, r, &depth);
 	for (uint32_t r = 0; r < 16; r++)
 		u->saved_at[r] = depth - u->saved_at[r];
-	u->saved_at[ABI_RSP] = depth + (u->generic ? 128 : 0);
+	u->saved_at[ABI_RSP] = depth + (u->variant == VARIANT_GENERIC ? 128 : 0);
 }
 
 static void pop_all(struct unit *u)
@@ -76,12 +76,12 @@ static void pop_all(struct unit *u)
 		if (u->save & BIT(r) && r != ABI_RSP)
 			code_pop(u->c, r);
 	code_pop(u->c, ABI_RCX);
-	if (u->generic) {
+	if (u->flags) {
 		code_pop(u->c, ABI_RAX);
 		code_bytes(u->c, "\x04\x7f\x9e", 3); /* add $0x7f,%al; sahf */
 	}
 	code_pop(u->c, ABI_RAX);
-	if (u->generic)
+	if (u->variant == VARIANT_GENERIC)
 		code_rm(u->c, X_LEA, ABI_RSP, code_at(ABI_RSP, 128));
 }
 
@@ -137,11 +137,12 @@ static void inline_round(struct unit *u)
 	u->used |= BIT(ABI_RAX) | BIT(ABI_RCX);
 }
 
-bool unit_inline(struct gen *g, uint32_t function, bool generic, struct bundle_inline *out)
+bool unit_inline(struct gen *g, uint32_t function, enum bundle_variant variant,
+		 struct bundle_inline *out)
 {
 	struct unit u;
 
-	unit_init(&u, g, function, FORM_INLINE, generic);
+	unit_init(&u, g, function, FORM_INLINE, variant);
 	if (!is_candidate(&g->facts[function], &u.plan))
 		return false;
 	u.c = code_create(g->arena);

@@ -8,7 +8,7 @@
  *	  site number         the trampoline
  *	  return address      the trampoline's call
  *	  rax, rcx            the prologue
- *	  flags (GENERIC)     the prologue: ah as lahf gives it, al the overflow flag
+ *	  flags (not ENTRY)   the prologue: ah as lahf gives it, al the overflow flag
  *	  <- slot.saved_sp
  *
  * Nothing of the slot is relied on that was written before `busy` was set, and
@@ -30,14 +30,14 @@ struct entry_stack {
 
 static struct entry_stack entry_stack(const struct unit *u)
 {
-	int32_t at = u->generic ? 8 : 0;
+	int32_t at = u->flags ? 8 : 0;
 
 	return (struct entry_stack){
 		.flags = 0,
 		.rcx = at,
 		.rax = at + 8,
 		.number = at + 24,
-		.target = u->generic ? BUNDLE_SP_ADJUST_GENERIC : BUNDLE_SP_ADJUST_ENTRY,
+		.target = bundle_sp_adjust(u->variant),
 	};
 }
 
@@ -93,7 +93,7 @@ static void keep_flags(struct unit *u, const struct entry_stack *s)
 {
 	struct code *c = u->c;
 
-	if (u->generic) {
+	if (u->flags) {
 		code_rm(c, X_MOVZX8, ABI_R15, code_at(ABI_RSP, s->flags));
 		code_shift_number(c, EXT_SHL, ABI_R15, 11);
 		code_rm(c, X_MOVZX8, ABI_RCX, code_at(ABI_RSP, s->flags + 1));
@@ -200,7 +200,7 @@ static void leave_slot(struct unit *u)
 
 static void pop_edges(struct unit *u)
 {
-	if (u->generic) {
+	if (u->flags) {
 		code_pop(u->c, ABI_RAX);
 		/* add $0x7f,%al: overflow as it was; sahf: the others */
 		code_bytes(u->c, "\x04\x7f\x9e", 3);
@@ -214,7 +214,7 @@ static void push_edges(struct unit *u)
 {
 	code_push(u->c, ABI_RAX);
 	code_push(u->c, ABI_RCX);
-	if (u->generic) {
+	if (u->flags) {
 		code_bytes(u->c, "\x9f\x0f\x90\xc0", 4); /* lahf; seto %al */
 		code_push(u->c, ABI_RAX);
 	}

@@ -41,7 +41,8 @@ struct unit {
 	uint32_t function;
 	struct gen_plan plan;
 	enum unit_form form;
-	bool generic;
+	enum bundle_variant variant;
+	bool flags; /* they are live at the site */
 	uint32_t slot, scratch, scratch2;
 	/* machine registers: changed in this round; to be saved, known from the round before */
 	uint32_t used, save;
@@ -88,7 +89,8 @@ uint32_t unit_outgoing(const struct ir_function *f);
 void unit_emit_raise(struct gen *g);
 
 /* ---- forms */
-void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form form, bool generic);
+void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form form,
+	       enum bundle_variant variant);
 /* Stores what a handler's body expects in the slot: budget, depth, frame, no error. */
 void unit_prepare_slot(struct unit *u);
 /* Calls rt_handler_end if there is something for it to do. */
@@ -97,6 +99,7 @@ void unit_end_handler(struct unit *u);
 void unit_emit(struct unit *u, void (*round)(struct unit *u));
 void unit_site_round(struct unit *u); /* x86_64_site.c */
 /* Into its own bytes; false: too large, loops, calls or too many registers (x86_64_inline.c). */
-bool unit_inline(struct gen *g, uint32_t function, bool generic, struct bundle_inline *out);
+bool unit_inline(struct gen *g, uint32_t function, enum bundle_variant variant,
+		 struct bundle_inline *out);
 
 #endif

@@ -61,7 +61,7 @@ static void load_target(struct unit *u, uint32_t reg, uint32_t to)
 /* Where rsp was when the trampoline came to this handler: the frame lies from there upwards. */
 static void load_inserted(struct unit *u, int64_t offset, uint32_t to)
 {
-	int64_t adjust = u->generic ? BUNDLE_SP_ADJUST_GENERIC : BUNDLE_SP_ADJUST_ENTRY;
+	int64_t adjust = bundle_sp_adjust(u->variant);
 
 	if (u->form == FORM_INLINE) {
 		code_rm(u->c, X_LEA, to, code_at(ABI_RSP, u->saved_at[ABI_RSP] + offset));

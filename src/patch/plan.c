@@ -146,7 +146,8 @@ static bool climb(struct planner *p)
 
 /*
  * An endbr64 stays where it is and the patch goes behind it, unless the function loops back
- * to just there, or another site is there: then the endbr64 is displaced.
+ * to just there, or another site is there: then the endbr64 is displaced. (A tail says that it is
+ * the patch of another session, which is shared.)
  */
 static void skip_endbr(struct planner *p)
 {
@@ -157,7 +158,8 @@ static void skip_endbr(struct planner *p)
 	enum flow loop;
 
 	if (!planner_decode(p, p->site, &first) || first.class != X86_ENDBR ||
-	    patch_text_is_site(p->text, behind.start) || !planner_decode(p, behind.start, &next))
+	    (patch_text_is_site(p->text, behind.start) && !p->request->tail) ||
+	    !planner_decode(p, behind.start, &next))
 		return;
 	loop = patch_flow_into(p->flow, p->request, &behind, &nobody, &target);
 	if (loop == FLOW_NONE || (loop == FLOW_POSSIBLE && !p->request->allow_trap))

@@ -593,13 +593,15 @@ static void add_probe(struct maker *k)
 	point->context = k->o->target ? CONTEXT_TARGET : CONTEXT_TOOL;
 	probe->point = point;
 	probe->name = "random";
+	static const uint32_t kinds[] = { SITE_ENTRY, SITE_MARK, SITE_RETURN };
+
 	for (uint32_t i = 0; k->o->target && i < RANDOM_SITES; i++) {
 		struct sema_site *site = arena_new(k->arena, struct sema_site);
 
 		*site = (struct sema_site){ .module = "/bin/random",
 					    .address = 0x1000 + i,
 					    .point = "random.site",
-					    .flags = i % 2 ? SITE_MARK : SITE_ENTRY,
+					    .flags = kinds[i % base_count(kinds)],
 					    .function = "random" };
 		vec_push(k->arena, &probe->sites, site);
 	}

@@ -36,7 +36,8 @@ static void test_counter(void **state)
 	struct arena *a = arena_create();
 	struct bundle *b = gen_bundle(a, counter_module(a), &limits);
 	const char *entry = strstr(b->listing, "(entry), inline:"),
-		   *generic = strstr(b->listing, "(generic), inline:");
+		   *generic = strstr(b->listing, "(generic), inline:"),
+		   *at_return = strstr(b->listing, "(return), inline:");
 
 	(void)state;
 	assert_int_equal(b->handlers.p[0].variant[VARIANT_ENTRY].kind, BUNDLE_INLINE);
@@ -45,8 +46,13 @@ static void test_counter(void **state)
 	assert_non_null(entry);
 	assert_non_null(generic);
 	assert_true(entry < generic);
-	assert_int_equal(count(generic, "lahf"), 1);
-	assert_int_equal(count(b->listing, "lahf"), 1);
+	assert_non_null(at_return);
+	assert_true(generic < at_return);
+	assert_int_equal(count(entry, "lahf"), 2);
+	assert_int_equal(count(generic, "lahf"), 2);
+	assert_int_equal(count(at_return, "lahf"), 1);
+	assert_int_equal(count(entry, "80(%rsp)"), count(generic, "80(%rsp)"));
+	assert_int_equal(count(at_return, "80(%rsp)"), 0);
 	/* label and empty line, the rare way (call, jmp, two literals) and 17 instructions */
 	assert_true(count(entry, "\n") - count(generic, "\n") <= 23);
 	assert_true(b->inlines.p[0].size <= 96);

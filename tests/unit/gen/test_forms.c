@@ -50,7 +50,10 @@ static void prepare_registers(uint64_t seed)
 	memset(target_stack, 0xa5, sizeof target_stack);
 }
 
-static void check_registers(uint64_t seed, bool generic)
+static const enum bundle_variant variants[] = { VARIANT_ENTRY, VARIANT_GENERIC, VARIANT_RETURN };
+#define VARIANTS base_count(variants)
+
+static void check_registers(uint64_t seed, enum bundle_variant v)
 {
 	const uint8_t *sp = (const uint8_t *)forms_in.r[ABI_RSP];
 
@@ -58,10 +61,10 @@ static void check_registers(uint64_t seed, bool generic)
 		if (forms_in.r[r] != forms_out.r[r])
 			fail_msg("seed %lu: register %u: %lx, was %lx", (unsigned long)seed, r,
 				 (unsigned long)forms_out.r[r], (unsigned long)forms_in.r[r]);
-	if (generic && (forms_in.flags & ARITHMETIC) != (forms_out.flags & ARITHMETIC))
+	if (v != VARIANT_ENTRY && (forms_in.flags & ARITHMETIC) != (forms_out.flags & ARITHMETIC))
 		fail_msg("seed %lu: flags %lx, were %lx", (unsigned long)seed,
 			 (unsigned long)forms_out.flags, (unsigned long)forms_in.flags);
-	for (const uint8_t *at = generic ? sp - RED_ZONE : sp;
+	for (const uint8_t *at = v == VARIANT_GENERIC ? sp - RED_ZONE : sp;
 	     at < target_stack + sizeof target_stack; at++)
 		if (*at != 0xa5)
 			fail_msg("seed %lu: stack changed at rsp%+ld", (unsigned long)seed,
@@ -69,10 +72,10 @@ static void check_registers(uint64_t seed, bool generic)
 }
 
 /* What the interpreter is to see as the state of the target. */
-static void show_registers(struct process *p, bool generic)
+static void show_registers(struct process *p, enum bundle_variant v)
 {
 	memcpy(p->slot->registers, forms_in.r, sizeof forms_in.r);
-	p->slot->registers[ABI_RFLAGS] = generic ? 0x202 | (forms_in.flags & ARITHMETIC) : 0x202;
+	p->slot->registers[ABI_RFLAGS] = v == VARIANT_ENTRY ? 0x202 : 0x202 | (forms_in.flags & ARITHMETIC);
 	p->slot->site = (uintptr_t)&p->sites[NUMBER];
 }
 
@@ -109,7 +112,7 @@ static void compare(uint64_t seed, const struct random_options *o, enum bundle_v
 	prepare_registers(seed);
 	process_load(&p, gen_bundle(a, m, &limits), stub_symbol);
 	prepare_sites(&p);
-	show_registers(&p, v == VARIANT_GENERIC);
+	show_registers(&p, v);
 	machine = process_machine(&p, stub_symbol);
 	ir_interpret(m, m->functions.n - 1, NULL, &machine);
 	take_outcome(a, &p, &expected);
@@ -118,7 +121,7 @@ static void compare(uint64_t seed, const struct random_options *o, enum bundle_v
 	trampoline = process_trampoline(&p, 0, v, NUMBER, (void *)forms_resume, stub_symbol);
 	if (trampoline) {
 		forms_enter(trampoline);
-		check_registers(seed, v == VARIANT_GENERIC);
+		check_registers(seed, v);
 	}
 	take_outcome(a, &p, &got);
 	if (expected.trace != got.trace || expected.error != got.error ||
@@ -139,7 +142,7 @@ static void test_full(void **state)
 	for (uint64_t seed = 0; seed < n; seed++) {
 		struct random_options o = { .seed = seed, .target = true };
 
-		compare(seed, &o, seed % 2 ? VARIANT_GENERIC : VARIANT_ENTRY, &inlined);
+		compare(seed, &o, variants[seed % VARIANTS], &inlined);
 	}
 }
 
@@ -152,7 +155,7 @@ static void test_inline(void **state)
 	for (uint64_t seed = 0; seed < n; seed++) {
 		struct random_options o = { .seed = seed, .target = true, .small = true };
 
-		compare(seed, &o, seed % 2 ? VARIANT_GENERIC : VARIANT_ENTRY, &inlined);
+		compare(seed, &o, variants[seed % VARIANTS], &inlined);
 	}
 	assert_true(inlined > n / 8);
 }
@@ -207,10 +210,10 @@ static bool has_run(const struct process *p)
 	return changed;
 }
 
-static void hit(struct case_ *c, bool generic)
+static void hit(struct case_ *c, enum bundle_variant v)
 {
 	forms_enter(c->trampoline);
-	check_registers(5, generic);
+	check_registers(5, v);
 }
 
 static void check_miss(bool small, enum bundle_variant v)
@@ -220,11 +223,11 @@ static void check_miss(bool small, enum bundle_variant v)
 	set_up(&c, small, v);
 	process_register(&c.p, false);
 	stub_miss_slot = 0;
-	hit(&c, v == VARIANT_GENERIC);
+	hit(&c, v);
 	assert_int_equal(stub_counts.misses, 1);
 	assert_false(has_run(&c.p));
 	stub_miss_slot = (uintptr_t)c.p.slot;
-	hit(&c, v == VARIANT_GENERIC);
+	hit(&c, v);
 	assert_int_equal(stub_counts.misses, 2);
 	assert_true(has_run(&c.p));
 	tear_down(&c);
@@ -233,10 +236,10 @@ static void check_miss(bool small, enum bundle_variant v)
 static void test_miss(void **state)
 {
 	(void)state;
-	check_miss(false, VARIANT_ENTRY);
-	check_miss(false, VARIANT_GENERIC);
-	check_miss(true, VARIANT_ENTRY);
-	check_miss(true, VARIANT_GENERIC);
+	for (uint32_t i = 0; i < VARIANTS; i++) {
+		check_miss(false, variants[i]);
+		check_miss(true, variants[i]);
+	}
 }
 
 /* The table knows the thread, but there was no slot for it. */
@@ -250,7 +253,7 @@ static void test_no_slot(void **state)
 		process_register(&c.p, true);
 		for (uint32_t i = 0; i < ABI_TABLE_ENTRIES; i++)
 			c.p.table[i].slot = 0;
-		hit(&c, true);
+		hit(&c, VARIANT_GENERIC);
 		assert_int_equal(stub_counts.misses, 0);
 		assert_false(has_run(&c.p));
 		tear_down(&c);
@@ -262,17 +265,19 @@ static void test_busy(void **state)
 	struct case_ c;
 
 	(void)state;
-	for (uint32_t v = VARIANT_ENTRY; v <= VARIANT_GENERIC; v++) {
+	for (uint32_t i = 0; i < VARIANTS; i++) {
+		enum bundle_variant v = variants[i];
+
 		set_up(&c, false, v);
 		process_register(&c.p, true);
 		c.p.slot->busy = 1;
 		stub_busy_answer = 0;
-		hit(&c, v == VARIANT_GENERIC);
+		hit(&c, v);
 		assert_int_equal(stub_counts.busies, 1);
 		assert_false(has_run(&c.p));
 		assert_int_equal(c.p.slot->busy, 1);
 		stub_busy_answer = 0x100000000;
-		hit(&c, v == VARIANT_GENERIC);
+		hit(&c, v);
 		assert_true(has_run(&c.p));
 		assert_int_equal(c.p.slot->busy, 0);
 		tear_down(&c);
@@ -287,7 +292,7 @@ static void test_not_running(void **state)
 	set_up(&c, false, VARIANT_GENERIC);
 	process_register(&c.p, true);
 	c.p.region->state = ABI_STATE_EXITING;
-	hit(&c, true);
+	hit(&c, VARIANT_GENERIC);
 	assert_false(has_run(&c.p));
 	assert_int_equal(c.p.slot->busy, 0);
 	tear_down(&c);
@@ -299,13 +304,13 @@ static void test_contract(void **state)
 	struct case_ c;
 
 	(void)state;
-	for (uint32_t v = VARIANT_ENTRY; v <= VARIANT_GENERIC; v++) {
-		int64_t adjust =
-			v == VARIANT_ENTRY ? BUNDLE_SP_ADJUST_ENTRY : BUNDLE_SP_ADJUST_GENERIC;
+	for (uint32_t i = 0; i < VARIANTS; i++) {
+		enum bundle_variant v = variants[i];
+		int64_t adjust = bundle_sp_adjust(v);
 
 		set_up(&c, false, v);
 		process_register(&c.p, true);
-		hit(&c, v == VARIANT_GENERIC);
+		hit(&c, v);
 		assert_int_equal(c.p.slot->saved_sp + (uint64_t)adjust, forms_in.r[ABI_RSP]);
 		for (uint32_t r = 0; r < 16; r++)
 			assert_int_equal(c.p.slot->registers[r], forms_in.r[r]);
