@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 4
+#define ABI_VERSION 5
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -303,6 +303,7 @@ struct abi_ledger_record {
 #define ABI_ROLE_FOLLOW 1u /* the loader's notification function */
 #define ABI_ROLE_HOOK 2u /* system calls about signals */
 #define ABI_ROLE_UNWINDER 3u /* where unwinders look up descriptions: stays while frames are under way */
+#define ABI_ROLE_HELPER 0x100u /* with one of them: room made for the patch of the next record */
 struct abi_ledger_patch {
 	struct abi_ledger_record head;
 	uint64_t trampoline, trampoline_end, resume;
@@ -384,6 +385,20 @@ struct abi_trap {
 	uint64_t resume; /* where to continue */
 };
 
+/*
+ * A system call that waits with a signal mask of its own (rt_sigsuspend, ppoll ...): the program's register points
+ * here meanwhile. See runtime/arch/x86_64/waits.c.
+ */
+#define ABI_WAITS 4u /* in handlers that interrupt each other; the register that points to the mask: */
+#define ABI_WAIT_ACTIVE 8u
+#define ABI_WAIT_BLOCKED 16u /* ours are really blocked until it begins and after it ends */
+struct abi_wait {
+	uint64_t from; /* what the register held */
+	uint64_t outer; /* slot.virtual_mask before, ABI_WAIT_; 0: free */
+	uint64_t mask; /* the program's without our three */
+	uint64_t pair[2]; /* pselect6: address and size of the mask */
+};
+
 /* ---- slot ------------------------------------------------------------------------------------- */
 
 #define ABI_ERROR_NONE 0u
@@ -426,6 +441,7 @@ struct abi_slot {
 	uint64_t returning; /* returnval of the current .return hit */
 	uint64_t context_flags;
 	uint64_t scratch[20];
+	struct abi_wait waits[ABI_WAITS];
 	/* text of the raised error, an abi_string of up to ABI_MAXSTRINGLEN bytes, follows at ABI_SLOT_ERROR */
 };
 #define ABI_SLOT_ERROR 1024u

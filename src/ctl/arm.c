@@ -33,6 +33,7 @@ struct group {
 	struct patch_body *bodies;
 	uint32_t n_bodies;
 	const struct ctl_foreign *below; /* another session's patch there */
+	const struct ctl_patch *hook; /* or a hook of ours for a system call */
 	struct patch_return *returns;
 	uint32_t n_returns;
 	uint32_t first, end; /* positions in the file's sites */
@@ -254,7 +255,7 @@ static void remember_conditions(const struct group *g, struct ctl_patch *patch)
 	for (uint32_t i = 0; i < g->n; i++)
 		if (!s->bundle->probes.p[s->bundle->sites.p[g->sites[i]].probe].condition)
 			return;
-	if (g->p->follow_shared_at == g->address)
+	if (g->p->follow_shared_at == g->address || g->hook)
 		return;
 	patch->conditional = arena_dup(g->p->arena, g->sites, g->n * sizeof *g->sites);
 	patch->n_conditional = g->n;
@@ -318,9 +319,14 @@ static bool wait_for_breakpoint(const struct group *g)
 static void plan_request(struct group *g, struct patch_request *r, struct ctl_patch *patch)
 {
 	struct ctl_process *p = g->p;
-	struct error *e = patch_plan_make(p->session->scratch, p->space, r, &patch->plan);
+	struct error *e;
 
-	if (!e)
+	if (g->hook)
+		patch_space_reopen(p->space, g->hook->plan.address, g->hook->plan.span);
+	e = patch_plan_make(p->session->scratch, p->space, r, &patch->plan);
+	if (!e && g->hook)
+		ctl_chain_own(patch, g->hook);
+	else if (!e)
 		e = ctl_chain_finish(p, g->below, patch);
 	if (e && wait_for_breakpoint(g))
 		return;
@@ -359,8 +365,9 @@ static void plan_rets(const struct group *whole, const struct patch_request *fun
 			continue;
 		g.below = ctl_chain_at(g.p, g.address);
 		r.tail = NULL;
+		r.upon = g.below != NULL;
 		if (g.below) {
-			chain = ctl_chain_body(g.p->session->scratch, g.below);
+			chain = ctl_chain_body(g.p->session->scratch, g.below->trampoline);
 			r.tail = &chain;
 		}
 		remember_code(&g, &patch);
@@ -390,9 +397,11 @@ static void plan_patch(struct group *g)
 			  (CTL_SITE_ENTRY | ABI_SITE_RETURN));
 	ctl_code_read(p, g->m, &p->session->bundle->sites.p[g->sites[0]], &r);
 	remember_code(g, &patch);
-	if (g->below) {
-		chain = ctl_chain_body(p->session->scratch, g->below);
+	if (g->below || g->hook) {
+		chain = ctl_chain_body(p->session->scratch, g->hook ? g->hook->plan.trampoline :
+								      g->below->trampoline);
 		r.tail = &chain;
+		r.upon = true;
 	}
 	e = ctl_returns_choose(p, g->m, g->sites[0], &r, &returns);
 	if (e)
@@ -407,7 +416,7 @@ static void plan_patch(struct group *g)
 
 /* Sites [first, end) of the module's file have one address. */
 static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32_t first,
-		       uint32_t end)
+		       uint32_t end, bool hooks_planned)
 {
 	const struct ctl_file *f = m->file;
 	const struct bundle *b = p->session->bundle;
@@ -429,8 +438,10 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 		note_unplaced(p, g.n, "no code at its address");
 		return;
 	}
-	if (ctl_hooks_claim(p, g.address)) {
-		note_unplaced(p, g.n, "a system call for signals is there, which is watched itself");
+	if (!hooks_planned && ctl_hooks_claim(p, g.address)) {
+		vec_push(p->arena, &p->claimed,
+			 (struct ctl_waiting){ m->file, m->bias, g.address, first, end });
+		p->needs_hooks = true;
 		return;
 	}
 	for (uint32_t i = 0; i < g.n; i++)
@@ -448,7 +459,8 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 		g.n_bodies++;
 	g.for_unwinders = ctl_unwind_share_hook(p, m, g.address, &g.bodies[g.n_bodies]);
 	g.n_bodies += g.for_unwinders;
-	g.below = ctl_chain_at(p, g.address);
+	g.hook = ctl_hooks_at(p, g.address);
+	g.below = g.hook ? NULL : ctl_chain_at(p, g.address);
 	if (g.n_bodies || g.n_returns)
 		plan_patch(&g);
 }
@@ -464,16 +476,6 @@ static uint32_t group_start(const struct ctl_process *p, const struct ctl_file *
 	return i;
 }
 
-/* Another session's patches may only be built upon where our own sites are. */
-static void keep_off_foreign(struct ctl_process *p, const struct ctl_module *m)
-{
-	vec_each(f, &p->foreign)
-		if (f->address >= m->start && f->address < m->end &&
-		    !patch_space_is_expected(p->space, f->address) &&
-		    !patch_space_is_expected(p->space, f->address - ENDBR_SIZE))
-			patch_space_keep_off(p->space, f->address, f->span);
-}
-
 /* From the highest address down, see patch_space_expect(). */
 static void plan_module(struct ctl_process *p, struct ctl_module *m)
 {
@@ -485,11 +487,10 @@ static void plan_module(struct ctl_process *p, struct ctl_module *m)
 	patch_space_forget(p->space, 0, 0); /* what was known of another library's code */
 	vec_each(site, &f->sites)
 		patch_space_expect(p->space, m->bias + b->sites.p[*site].address);
-	keep_off_foreign(p, m);
 	ctl_hooks_expect(p, m);
 	for (uint32_t end = f->sites.n, start; end; end = start) {
 		start = group_start(p, f, end);
-		plan_group(p, m, start, end);
+		plan_group(p, m, start, end, false);
 		arena_reset(p->session->scratch, mark);
 	}
 	m->planned = true;
@@ -519,13 +520,26 @@ static void plan_waiting(struct ctl_process *p)
 			p->waiting.p[kept++] = w;
 			continue;
 		}
-		plan_group(p, m, w.first, w.end);
+		plan_group(p, m, w.first, w.end, p->hooks != NULL);
 		arena_reset(p->session->scratch, mark);
 	}
 	/* Some may have begun to wait again. */
 	for (uint32_t i = n; i < p->waiting.n; i++)
 		p->waiting.p[kept++] = p->waiting.p[i];
 	p->waiting.n = kept;
+}
+
+void ctl_arm_plan_claimed(struct ctl_process *p)
+{
+	vec_each(w, &p->claimed) {
+		const struct ctl_module *m = module_of(p, w);
+		struct arena_mark mark = arena_mark(p->session->scratch);
+
+		if (m)
+			plan_group(p, m, w->first, w->end, true);
+		arena_reset(p->session->scratch, mark);
+	}
+	p->claimed.n = 0;
 }
 
 void ctl_arm_plan(struct ctl_process *p)
@@ -629,15 +643,14 @@ static uint8_t *text_at(struct ctl_process *p, uint64_t address, uint32_t n)
 	return page->known ? page->bytes + (address - start) : NULL;
 }
 
-static bool bytes_are(struct ctl_process *p, const struct patch_plan *plan, const uint8_t *want)
+static bool bytes_are(struct ctl_process *p, uint64_t address, const uint8_t *want, uint32_t n)
 {
-	const uint8_t *at = text_at(p, plan->address, plan->size);
-	uint8_t now[PATCH_MAX];
+	const uint8_t *at = text_at(p, address, n);
+	uint8_t now[PATCH_MAX + PATCH_REST];
 
 	if (at)
-		return memcmp(at, want, plan->size) == 0;
-	return proc_read(p->proc, plan->address, now, plan->size) == plan->size &&
-	       memcmp(now, want, plan->size) == 0;
+		return memcmp(at, want, n) == 0;
+	return proc_read(p->proc, address, now, n) == n && memcmp(now, want, n) == 0;
 }
 
 /* A patch that straddles two pages makes the one at hand stale. */
@@ -673,13 +686,21 @@ static bool is_between(const struct ctl_process *p, const struct patch_plan *pla
 }
 
 /* What completes the jump stands behind the patch's own bytes. */
-static bool can_rely_on_rest(const struct ctl_process *p, const struct patch_plan *plan)
+static bool can_rely_on_rest(struct ctl_process *p, const struct patch_plan *plan)
 {
-	uint8_t now[PATCH_MAX];
 	uint32_t n = plan->span - plan->size;
 
-	return !n || (proc_read(p->proc, plan->address + plan->size, now, n) == n &&
-		      memcmp(now, plan->patched + plan->size, n) == 0);
+	return !n || bytes_are(p, plan->address + plan->size, plan->patched + plan->size, n);
+}
+
+bool ctl_patch_fits(struct ctl_process *p, const struct patch_plan *plan)
+{
+	return bytes_are(p, plan->address, plan->original, plan->size) && can_rely_on_rest(p, plan);
+}
+
+bool ctl_patch_stands(struct ctl_process *p, const struct patch_plan *plan)
+{
+	return bytes_are(p, plan->address, plan->patched, plan->span);
 }
 
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
@@ -688,7 +709,7 @@ struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
 	struct error *e;
 
 	ctl_chain_accept(p, patch);
-	if (!bytes_are(p, plan, plan->original) || !can_rely_on_rest(p, plan))
+	if (!ctl_patch_fits(p, plan))
 		return error_new(ERROR_OTHER, "the code at 0x%lx has changed",
 				 (unsigned long)plan->address);
 	e = text_write(p, plan, plan->patched);
@@ -711,11 +732,24 @@ struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch)
 		return ctl_chain_restore_rest(p, patch);
 	if (p->was_toggling && is_between(p, plan))
 		return proc_write(p->proc, plan->address, plan->original, plan->size);
-	if (!bytes_are(p, plan, plan->patched)) {
+	if (!ctl_patch_stands(p, plan)) {
 		p->n_covered += is_covered(p, plan);
 		return NULL;
 	}
 	return text_write(p, plan, plan->original);
+}
+
+struct ctl_patch *ctl_patch_next(struct ctl_process *p, uint32_t *i)
+{
+	uint32_t n, at = (*i)++;
+	struct ctl_patch *hooks = ctl_hooks_patches(p, &n);
+
+	if (at < p->patches.n)
+		return &p->patches.p[at];
+	if (at == p->patches.n)
+		return &p->follow;
+	at -= p->patches.n + 1;
+	return at < n ? &hooks[at] : NULL;
 }
 
 /* What arming while threads run needs: see live.c. */

@@ -18,15 +18,18 @@
 
 static struct error *plan(struct ctl_process *p)
 {
+	struct error *e;
+
 	ctl_modules_look(p);
 	ctl_chain_look(p);
-	vec_each(f, &p->foreign)
-		patch_space_expect(p->space, f->address);
 	ctl_arm_plan(p);
 	ctl_conditions_settle(p);
 	ctl_unwind_plan(p);
 	ctl_modules_follow(p);
-	return p->needs_hooks ? ctl_hooks_prepare(p) : NULL;
+	e = p->needs_hooks ? ctl_hooks_prepare(p) : NULL;
+	if (!e)
+		ctl_arm_plan_claimed(p);
+	return e;
 }
 
 static struct error *plan_all(struct ctl_process *p)
@@ -100,6 +103,22 @@ static struct error *window(struct ctl_process *p)
 	return e ? e : last;
 }
 
+static struct error *another_at_work(const struct ctl_process *p)
+{
+	return error_new(ERROR_OTHER, "another session is at work in process %d", (int)p->proc->pid);
+}
+
+/*
+ * Other sessions arm and disarm their patches while the threads run: what is planned upon must be what
+ * the window finds. So the lock is held from before the plan on.
+ */
+static struct error *lock_with_company(struct ctl_process *p)
+{
+	if (p->launched || ctl_chain_is_alone(p) || ctl_process_lock(p))
+		return NULL;
+	return another_at_work(p);
+}
+
 static struct error *guarded_window(struct ctl_process *p)
 {
 	struct arena_mark mark = arena_mark(p->session->scratch);
@@ -109,8 +128,7 @@ static struct error *guarded_window(struct ctl_process *p)
 	if (ctl_process_lock(p))
 		e = window(p);
 	else
-		e = error_new(ERROR_OTHER, "another session is at work in process %d",
-			      (int)p->proc->pid);
+		e = another_at_work(p);
 	ctl_process_unlock(p);
 	ctl_window_close();
 	arena_reset(p->session->scratch, mark);
@@ -191,9 +209,12 @@ struct error *ctl_attach(struct ctl_process *p)
 	if (!e && !p->launched)
 		e = ctl_cleanup_before(p);
 	if (!e)
+		e = lock_with_company(p);
+	if (!e)
 		e = plan_all(p);
 	if (!e)
 		e = guarded_window(p);
+	ctl_process_unlock(p);
 	if (!e)
 		tell(p);
 	return e;
@@ -216,13 +237,17 @@ struct error *ctl_rearm(struct ctl_process *p)
 	uint32_t traps = p->traps.n;
 	struct error *e;
 
+	e = lock_with_company(p);
+	if (e)
+		return e;
 	ctl_target_refresh_space(p);
 	e = plan(p);
-	if (e || (!anything_to_write(p) && traps == p->traps.n))
-		return e;
-	e = guarded_window(p);
-	if (!e)
-		tell(p);
+	if (!e && (anything_to_write(p) || traps != p->traps.n)) {
+		e = guarded_window(p);
+		if (!e)
+			tell(p);
+	}
+	ctl_process_unlock(p);
 	return e;
 }
 

@@ -33,6 +33,7 @@
 #define ENDBR "\xf3\x0f\x1e\xfa"
 #define ENDBR_SIZE 4u
 #define MOST_LEDGER (1ull << 30)
+#define INT3 0xcc
 
 /* ---- what others have written ------------------------------------------------------------------ */
 
@@ -46,12 +47,13 @@ static void add_foreign(struct ctl_process *p, const struct ctl_trace *t,
 				 .below = r->below,
 				 .record = record,
 				 .order = t->head.order,
+				 .is_helper = (r->head.role & ABI_ROLE_HELPER) != 0,
 				 .size = base_min(r->bytes, (uint32_t)PATCH_MAX) };
 
 	f.span = base_max(f.size, base_min(r->span, (uint32_t)PATCH_MAX));
 
 	/* Of one that is over, only its hooks of system calls are left. */
-	if (t->head.left && r->head.role != ABI_ROLE_HOOK)
+	if (t->head.left && (r->head.role & ~ABI_ROLE_HELPER) != ABI_ROLE_HOOK)
 		return;
 	memcpy(f.original, r->original, sizeof f.original);
 	memcpy(f.patched, r->patched, sizeof f.patched);
@@ -79,7 +81,7 @@ static void read_ledger(struct ctl_process *p, const struct ctl_trace *t)
 	}
 }
 
-/* By address; of one address the latest first: it is the uppermost. */
+/* By address; of one address the latest first. */
 static int by_address(const void *a, const void *b)
 {
 	const struct ctl_foreign *x = a, *y = b;
@@ -91,11 +93,66 @@ static int by_address(const void *a, const void *b)
 	return x->record > y->record ? -1 : x->record < y->record;
 }
 
+static bool is_below(const struct ctl_foreign *f, const struct ctl_foreign *group, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (f->trampoline && group[i].below == f->trampoline)
+			return true;
+	return false;
+}
+
+/*
+ * A library that comes late is probed by the sessions in any order: who stands on whom is what
+ * the links say. The uppermost of each address comes first, who is below it next.
+ */
+static void sort_group(struct ctl_foreign *group, uint32_t n)
+{
+	for (uint32_t done = 0; done + 1 < n; done++) {
+		uint32_t next = done;
+		struct ctl_foreign f;
+
+		while (next < n && is_below(&group[next], group + done, n - done))
+			next++;
+		if (next == n) /* a circle: damaged */
+			return;
+		f = group[next];
+		memmove(group + done + 1, group + done, (next - done) * sizeof f);
+		group[done] = f;
+	}
+}
+
+static void sort_foreign(struct ctl_process *p)
+{
+	struct ctl_foreign *f = p->foreign.p;
+
+	if (!p->foreign.n)
+		return;
+	qsort(f, p->foreign.n, sizeof *f, by_address);
+	for (uint32_t i = 0, end; i < p->foreign.n; i = end) {
+		end = i + 1;
+		while (end < p->foreign.n && f[end].address == f[i].address)
+			end++;
+		sort_group(f + i, end - i);
+	}
+}
+
+/* Plans touch no bytes of others, but for those that they are made upon: ctl_chain_at(). */
+static void keep_off(struct ctl_process *p, bool off)
+{
+	vec_each(f, &p->foreign) {
+		if (p->space && off)
+			patch_space_keep_off(p->space, f->address, f->span);
+		else if (p->space)
+			patch_space_admit(p->space, f->address, f->span);
+	}
+}
+
 void ctl_chain_look(struct ctl_process *p)
 {
 	struct arena *a = arena_create();
 	struct ctl_traces found;
 
+	keep_off(p, false);
 	if (p->foreign_arena)
 		arena_destroy(p->foreign_arena);
 	p->foreign_arena = arena_create();
@@ -103,9 +160,22 @@ void ctl_chain_look(struct ctl_process *p)
 	ctl_traces_find(p, a, &found);
 	vec_each(t, &found.list)
 		read_ledger(p, t);
-	if (p->foreign.n)
-		qsort(p->foreign.p, p->foreign.n, sizeof *p->foreign.p, by_address);
+	sort_foreign(p);
+	keep_off(p, true);
 	arena_destroy(a);
+}
+
+bool ctl_chain_is_alone(struct ctl_process *p)
+{
+	struct arena *a = arena_create();
+	struct ctl_traces found;
+	bool alone;
+	struct error *e = ctl_maps_refresh(p);
+
+	ctl_traces_find(p, a, &found);
+	alone = !e && !found.list.n;
+	arena_destroy(a);
+	return alone;
 }
 
 /* The first of the address or behind it. */
@@ -133,16 +203,29 @@ static const struct ctl_foreign *foreign_at(const struct ctl_process *p, uint64_
 
 /* ---- planning above them --------------------------------------------------------------------------- */
 
-/* One patch out of the bytes, if they show it. */
+/* What byte i of a patch may be: armed, not armed, or on the way from one to the other. */
+static bool may_be(const struct ctl_foreign *f, uint64_t i, uint8_t byte)
+{
+	if (i >= f->size)
+		return byte == f->patched[i];
+	return byte == f->original[i] || byte == f->patched[i] || (i == 0 && byte == INT3);
+}
+
+/*
+ * One patch out of the bytes, if they show it. Its session may be arming or disarming it just
+ * now; and a patch of one byte is told from another session's by the bytes that it relies on.
+ */
 static void undo(const struct ctl_foreign *f, uint64_t address, uint8_t *bytes, uint32_t n)
 {
 	uint64_t from = base_max(f->address, address);
-	uint64_t end = base_min(f->address + f->size, address + n);
+	uint64_t end = base_min(f->address + f->span, address + n);
 
-	if (from >= end || memcmp(bytes + (from - address), f->patched + (from - f->address),
-				  end - from) != 0)
-		return;
-	memcpy(bytes + (from - address), f->original + (from - f->address), end - from);
+	for (uint64_t at = from; at < end; at++)
+		if (!may_be(f, at - f->address, bytes[at - address]))
+			return;
+	end = base_min(end, f->address + f->size);
+	if (from < end)
+		memcpy(bytes + (from - address), f->original + (from - f->address), end - from);
 }
 
 void ctl_chain_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint32_t n)
@@ -156,24 +239,61 @@ void ctl_chain_original(const struct ctl_process *p, uint64_t address, uint8_t *
 	}
 }
 
+/* A plan is to be made upon it: its bytes count as the program's, but for those of other patches. */
+static void admit(const struct ctl_process *p, const struct ctl_foreign *f)
+{
+	uint64_t end = f->address + f->span;
+
+	patch_space_admit(p->space, f->address, f->span);
+	for (uint32_t i = position(p, f->address - PATCH_MAX);
+	     i < p->foreign.n && p->foreign.p[i].address < end; i++) {
+		const struct ctl_foreign *other = &p->foreign.p[i];
+
+		if (other->address != f->address && other->address + other->span > f->address)
+			patch_space_keep_off(p->space, other->address, other->span);
+	}
+}
+
 const struct ctl_foreign *ctl_chain_at(const struct ctl_process *p, uint64_t address)
 {
 	const struct ctl_foreign *f = foreign_at(p, address);
 	uint8_t code[ENDBR_SIZE];
 
-	if (f || !p->foreign.n || proc_read(p->proc, address, code, sizeof code) != sizeof code ||
-	    memcmp(code, ENDBR, ENDBR_SIZE) != 0)
-		return f;
-	return foreign_at(p, address + ENDBR_SIZE);
+	if (!f && p->foreign.n && proc_read(p->proc, address, code, sizeof code) == sizeof code &&
+	    memcmp(code, ENDBR, ENDBR_SIZE) == 0)
+		f = foreign_at(p, address + ENDBR_SIZE);
+	if (!f || f->is_helper)
+		return NULL;
+	for (uint32_t i = position(p, f->address);
+	     i < p->foreign.n && p->foreign.p[i].address == f->address; i++)
+		admit(p, &p->foreign.p[i]);
+	return f;
 }
 
-struct patch_body ctl_chain_body(struct arena *a, const struct ctl_foreign *f)
+bool ctl_chain_has(const struct ctl_process *p, uint64_t address)
+{
+	return foreign_at(p, address) != NULL;
+}
+
+struct patch_body ctl_chain_body(struct arena *a, uint64_t trampoline)
 {
 	uint8_t *bytes = arena_alloc(a, LINK_SIZE);
 
 	memcpy(bytes, "\xff\x25\0\0\0\0", LINK_SIZE - WORD);
-	memcpy(bytes + LINK_SIZE - WORD, &f->trampoline, WORD);
+	memcpy(bytes + LINK_SIZE - WORD, &trampoline, WORD);
 	return (struct patch_body){ .generic = true, .bytes = bytes, .size = LINK_SIZE };
+}
+
+/* Whether the bytes, without others' patches, are those; all of them are filled in. */
+static bool is_bare(const struct ctl_process *p, uint64_t address, const uint8_t *now,
+		    uint8_t bare[PATCH_MAX], uint32_t n)
+{
+	uint8_t seen[PATCH_MAX];
+
+	memcpy(seen, bare, n);
+	memcpy(bare, now, PATCH_MAX);
+	ctl_chain_original(p, address, bare, PATCH_MAX);
+	return memcmp(seen, bare, n) == 0;
 }
 
 static struct error *in_the_way(const struct ctl_foreign *f)
@@ -181,19 +301,20 @@ static struct error *in_the_way(const struct ctl_foreign *f)
 	return error_new(ERROR_OTHER, "another session probes 0x%lx", (unsigned long)f->address);
 }
 
-/* The planner has seen the code as it was; what is there now is what the patch replaces. */
-struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *f,
-			       struct ctl_patch *patch)
+/*
+ * What a patch of `least` bytes or more stands over. All of a session's jump below is kept, even
+ * if our patch is shorter: by it the two are told apart (disown_by).
+ */
+static bool read_original(const struct ctl_process *p, uint64_t address, uint32_t least,
+			  uint8_t out[PATCH_MAX])
 {
-	struct patch_plan *plan = &patch->plan;
-	uint8_t now[PATCH_MAX + PATCH_REST];
+	memset(out, 0, PATCH_MAX);
+	return proc_read(p->proc, address, out, PATCH_MAX) >= least;
+}
 
-	if (!p->foreign.n)
-		return NULL;
-	if (f && (plan->address != f->address || !f->trampoline))
-		return in_the_way(f);
-	if (proc_read(p->proc, plan->address, now, plan->span) != plan->span)
-		return error_new(ERROR_OTHER, "no code at 0x%lx", (unsigned long)plan->address);
+/* No other patch than those upon which it is made is in its bytes. */
+static struct error *check_room(const struct ctl_process *p, const struct patch_plan *plan)
+{
 	for (uint32_t i = position(p, plan->address > PATCH_MAX ? plan->address - PATCH_MAX : 0);
 	     i < p->foreign.n && p->foreign.p[i].address < plan->address + plan->span; i++) {
 		const struct ctl_foreign *other = &p->foreign.p[i];
@@ -201,53 +322,147 @@ struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *
 		if (other->address != plan->address && other->address + other->span > plan->address)
 			return in_the_way(other);
 	}
-	if (f && memcmp(now + plan->size, plan->patched + plan->size, plan->span - plan->size) != 0)
+	return NULL;
+}
+
+/*
+ * Where a jump below is longer than ours, threads come to what it left of the instructions behind
+ * ours: those are put back with it.
+ */
+static void cover(struct ctl_patch *patch, uint32_t size)
+{
+	struct patch_plan *plan = &patch->plan;
+
+	if (size <= plan->size)
+		return;
+	for (uint32_t i = plan->span; i < size; i++)
+		plan->patched[i] = patch->bare[i];
+	plan->size = size;
+	plan->span = base_max(plan->span, size);
+	patch->covers = true;
+}
+
+static uint32_t longest(const struct ctl_process *p, const struct ctl_foreign *f)
+{
+	uint32_t size = f->size;
+
+	for (uint64_t at = f->address; f < p->foreign.p + p->foreign.n && f->address == at; f++)
+		size = base_max(size, f->size);
+	return size;
+}
+
+/* The same for a patch upon another of our own, which is there whenever it is. */
+void ctl_chain_own(struct ctl_patch *patch, const struct ctl_patch *own)
+{
+	struct patch_plan *plan = &patch->plan;
+
+	memcpy(patch->bare, own->plan.original, sizeof patch->bare);
+	cover(patch, own->plan.size);
+	memcpy(plan->original, own->plan.patched, sizeof plan->original);
+	patch->link = plan->resume - WORD;
+	patch->below = own->plan.trampoline;
+}
+
+/* The planner has seen the code as it was; what is there now is what the patch replaces. */
+struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *f,
+			       struct ctl_patch *patch)
+{
+	struct patch_plan *plan = &patch->plan;
+	struct error *e;
+
+	if (!p->foreign.n)
+		return NULL;
+	if (f && (plan->address != f->address || !f->trampoline))
 		return in_the_way(f);
-	memcpy(plan->original, now, plan->size);
+	memcpy(patch->bare, plan->original, plan->size);
+	if (!read_original(p, plan->address, plan->span, plan->original))
+		return error_new(ERROR_OTHER, "no code at 0x%lx", (unsigned long)plan->address);
+	e = check_room(p, plan);
+	if (e)
+		return e;
+	if (!is_bare(p, plan->address, plan->original, patch->bare, plan->size))
+		return error_new(ERROR_OTHER, "the code at 0x%lx changes",
+				 (unsigned long)plan->address);
+	if (f)
+		cover(patch, longest(p, f));
 	patch->link = f ? plan->resume - WORD : 0;
 	patch->below = f ? f->trampoline : 0;
 	return NULL;
 }
 
-/* The session below may have armed or disarmed its patch since ours was planned. */
+static const struct ctl_foreign *by_trampoline(const struct ctl_process *p, uint64_t address,
+					       uint64_t trampoline)
+{
+	for (uint32_t i = position(p, address);
+	     i < p->foreign.n && p->foreign.p[i].address == address; i++)
+		if (p->foreign.p[i].trampoline == trampoline)
+			return &p->foreign.p[i];
+	return NULL;
+}
+
+/* The bytes are those of one of the sessions below, or of none. */
+static bool is_of_below(const struct ctl_process *p, const struct ctl_patch *patch, const uint8_t *now)
+{
+	const struct patch_plan *plan = &patch->plan;
+	uint8_t want[PATCH_MAX];
+
+	if (memcmp(now, patch->bare, plan->size) == 0)
+		return true;
+	for (uint64_t below = patch->below; below;) {
+		const struct ctl_foreign *f = by_trampoline(p, plan->address, below);
+
+		if (!f)
+			return false;
+		memcpy(want, patch->bare, plan->size);
+		memcpy(want, f->patched, base_min(f->size, plan->size));
+		if (memcmp(now, want, plan->size) == 0)
+			return true;
+		below = f->below;
+	}
+	return false;
+}
+
+/* A session below may have armed or disarmed its patch since ours was planned, or disarmed. */
 void ctl_chain_accept(const struct ctl_process *p, struct ctl_patch *patch)
 {
 	struct patch_plan *plan = &patch->plan;
-	const struct ctl_foreign *f = patch->below ? foreign_at(p, plan->address) : NULL;
 	uint8_t now[PATCH_MAX];
 	struct error *ignored;
-	uint32_t n;
 
-	if (!f || proc_read(p->proc, plan->address, now, plan->size) != plan->size)
+	if (!patch->link || !read_original(p, plan->address, plan->size, now) ||
+	    memcmp(now, plan->original, sizeof now) == 0 || !is_of_below(p, patch, now))
 		return;
-	n = base_min(plan->size, f->size);
-	if (f->trampoline != patch->below || memcmp(now, plan->original, plan->size) == 0 ||
-	    memcmp(now + n, plan->original + n, plan->size - n) != 0 ||
-	    (memcmp(now, f->patched, n) != 0 && memcmp(now, f->original, n) != 0))
-		return;
-	memcpy(plan->original, now, plan->size);
+	memcpy(plan->original, now, sizeof now);
 	if (!patch->noted || !patch->ledger_at)
 		return;
 	ignored = proc_write(p->proc,
 			     p->place.ledger + patch->ledger_at +
 				     offsetof(struct abi_ledger_patch, original),
-			     plan->original, plan->size);
+			     plan->original, sizeof now);
 	(void)ignored;
 }
 
 /* ---- links ------------------------------------------------------------------------------------------ */
 
-/* What the links in a page lead to now; another session may have turned them. */
-void ctl_chain_keep(const struct ctl_process *p, const struct patch_page *page)
+/* A patch that is not noted yet was planned since the page was written: its link is not there. */
+static void keep_link(const struct ctl_process *p, const struct ctl_patch *patch,
+		      const struct patch_page *page)
 {
-	vec_each(patch, &p->patches) {
-		uint64_t at = patch->link - page->address, word;
+	uint64_t at = patch->link - page->address, word;
 
-		if (!patch->link || at > ABI_PAGE - WORD)
-			continue;
-		if (proc_read(p->proc, patch->link, &word, WORD) == WORD)
-			memcpy(page->bytes + at, &word, WORD);
-	}
+	if (!patch->link || !patch->noted || at > ABI_PAGE - WORD)
+		return;
+	if (proc_read(p->proc, patch->link, &word, WORD) == WORD)
+		memcpy(page->bytes + at, &word, WORD);
+}
+
+/* What the links in a page lead to now; another session may have turned them. */
+void ctl_chain_keep(struct ctl_process *p, const struct patch_page *page)
+{
+	struct ctl_patch *patch;
+
+	for (uint32_t i = 0; (patch = ctl_patch_next(p, &i));)
+		keep_link(p, patch, page);
 }
 
 static struct error *protect(struct ctl_process *p, uint64_t address, int protection)
@@ -274,72 +489,122 @@ static struct error *turn(struct ctl_process *p, uint64_t link, uint64_t to)
 	return e ? e : last;
 }
 
-static struct ctl_foreign *above(struct ctl_process *p, const struct ctl_patch *patch)
+static struct ctl_foreign *above(struct ctl_process *p, uint64_t trampoline)
 {
 	vec_each(f, &p->foreign)
-		if (patch->plan.trampoline && f->below == patch->plan.trampoline)
+		if (trampoline && f->below == trampoline)
 			return f;
 	return NULL;
 }
 
 bool ctl_chain_has_above(struct ctl_process *p, const struct ctl_patch *patch)
 {
-	return above(p, patch) != NULL;
+	return above(p, patch->plan.trampoline) != NULL;
 }
 
-/* Our bytes leave the middle of the chain: those above get what is below us. */
+/* Our bytes leave the middle of the chain: the one above us gets what is below. */
 static struct error *unlink_one(struct ctl_process *p, struct ctl_patch *patch, struct ctl_foreign *f)
 {
-	const struct patch_plan *plan = &patch->plan;
 	struct error *e = turn(p, f->link, patch->below ? patch->below : f->resume);
 
 	if (!e)
 		e = proc_write(p->proc, f->record + offsetof(struct abi_ledger_patch, below),
 			       &patch->below, WORD);
-	if (!e)
-		e = proc_write(p->proc, f->record + offsetof(struct abi_ledger_patch, original),
-			       plan->original, base_min(plan->size, f->size));
 	f->below = patch->below;
-	patch->covered_by = f;
+	return e;
+}
+
+static bool is_shown(const struct ctl_process *p, const struct ctl_foreign *f)
+{
+	uint8_t now[PATCH_MAX];
+
+	return proc_read(p->proc, f->address, now, f->span) == f->span &&
+	       memcmp(now, f->patched, f->span) == 0;
+}
+
+/* Who would put our bytes back shall put back what we would. */
+static struct error *disown_by(struct ctl_process *p, struct ctl_patch *patch, struct ctl_foreign *f)
+{
+	const struct patch_plan *plan = &patch->plan;
+	uint32_t n = base_min(plan->span, (uint32_t)PATCH_MAX);
+	bool would = memcmp(f->original, plan->patched, n) == 0;
+
+	if (is_shown(p, f)) {
+		patch->covered_by = f;
+		patch->covered_rest = would;
+	}
+	if (!would)
+		return NULL;
+	memcpy(f->original, plan->original, plan->size);
+	return proc_write(p->proc, f->record + offsetof(struct abi_ledger_patch, original),
+			  f->original, sizeof f->original);
+}
+
+/* Any of those above us may stand in the text, upon any of those below itself. */
+static struct error *disown(struct ctl_process *p, struct ctl_patch *patch, struct ctl_foreign *f)
+{
+	struct error *e = NULL;
+
+	for (uint32_t i = 0; f && i < p->foreign.n && !e; i++) {
+		e = disown_by(p, patch, f);
+		f = above(p, f->trampoline);
+	}
+	return e;
+}
+
+/* Patches [from, to) as ctl_patch_next() counts them; *begun: remote calls may be made. */
+static struct error *unlink_some(struct ctl_process *p, bool for_unwinders, uint32_t from,
+				 uint32_t to, bool *begun)
+{
+	struct error *e = NULL;
+	struct ctl_patch *patch;
+
+	while (p->foreign.n && !e && from < to && (patch = ctl_patch_next(p, &from))) {
+		struct ctl_foreign *f = above(p, patch->plan.trampoline);
+
+		if (!f || patch->for_unwinders != for_unwinders)
+			continue;
+		if (!*begun)
+			e = proc_remote_begin(p->proc);
+		*begun = true;
+		if (!e)
+			e = disown(p, patch, f);
+		if (!e)
+			e = unlink_one(p, patch, f);
+	}
 	return e;
 }
 
 struct error *ctl_chain_unlink(struct ctl_process *p, bool for_unwinders)
 {
-	struct error *e = NULL, *last;
+	struct error *e, *last;
 	bool begun = false;
 
 	ctl_chain_look(p);
 	ctl_ledger_refresh(p);
-	for (uint32_t i = 0; p->foreign.n && i <= p->patches.n && !e; i++) {
-		struct ctl_patch *patch = i < p->patches.n ? &p->patches.p[i] : &p->follow;
-		struct ctl_foreign *f = above(p, patch);
-
-		if (!f || patch->for_unwinders != for_unwinders)
-			continue;
-		if (!begun)
-			e = proc_remote_begin(p->proc);
-		begun = true;
-		if (!e)
-			e = unlink_one(p, patch, f);
-	}
+	e = unlink_some(p, for_unwinders, 0, p->patches.n + 1, &begun);
 	if (!begun)
 		return e;
 	last = proc_remote_end(p->proc);
 	return e ? e : last;
 }
 
+/* As long as the signals are taken, calls of those above must come to the hooks. */
+struct error *ctl_chain_unlink_hooks(struct ctl_process *p)
+{
+	bool begun = true;
+
+	ctl_chain_look(p);
+	return unlink_some(p, false, p->patches.n + 1, UINT32_MAX, &begun);
+}
+
 /*
- * True: the patch of the session above stands over ours, which keeps what it
+ * True: the patch of a session above stands over ours, which keeps what it
  * does not reach.
  */
 bool ctl_chain_is_covered(const struct ctl_process *p, const struct ctl_patch *patch)
 {
-	const struct ctl_foreign *f = patch->covered_by;
-	uint8_t now[PATCH_MAX];
-
-	return f && proc_read(p->proc, f->address, now, f->size) == f->size &&
-	       memcmp(now, f->patched, f->size) == 0;
+	return patch->covered_by && is_shown(p, patch->covered_by);
 }
 
 struct error *ctl_chain_restore_rest(const struct ctl_process *p, const struct ctl_patch *patch)
@@ -347,7 +612,7 @@ struct error *ctl_chain_restore_rest(const struct ctl_process *p, const struct c
 	const struct patch_plan *plan = &patch->plan;
 	uint32_t from = patch->covered_by->size;
 
-	if (from >= plan->size)
+	if (!patch->covered_rest || from >= plan->size)
 		return NULL;
 	return proc_write(p->proc, plan->address + from, plan->original + from, plan->size - from);
 }

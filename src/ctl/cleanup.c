@@ -33,11 +33,13 @@ static bool is_ours_mapping(const struct proc_maps *m, uint64_t start, const cha
 
 static void add_patch(struct ctl_process *p, const struct abi_ledger_patch *r, uint64_t at)
 {
+	uint32_t role = r->head.role & ~ABI_ROLE_HELPER;
 	struct ctl_patch patch = { .address = r->head.address,
 				   .wanted = true,
 				   .armed = true,
 				   .noted = true,
-				   .for_unwinders = r->head.role == ABI_ROLE_UNWINDER,
+				   .for_unwinders = role == ABI_ROLE_UNWINDER,
+				   .is_helper = (r->head.role & ABI_ROLE_HELPER) != 0,
 				   .ledger_at = at,
 				   .link = r->link,
 				   .below = r->below };
@@ -47,7 +49,8 @@ static void add_patch(struct ctl_process *p, const struct abi_ledger_patch *r, u
 	    r->head.size != sizeof *r + r->n_moved * sizeof *plan->moved)
 		return;
 	plan->address = r->head.address;
-	plan->size = plan->span = r->bytes;
+	plan->size = r->bytes;
+	plan->span = base_max(r->bytes, base_min(r->span, (uint32_t)PATCH_MAX));
 	plan->trampoline = r->trampoline;
 	plan->trampoline_end = r->trampoline_end;
 	plan->resume = r->resume;
@@ -55,7 +58,7 @@ static void add_patch(struct ctl_process *p, const struct abi_ledger_patch *r, u
 	memcpy(plan->patched, r->patched, sizeof r->patched);
 	plan->n_moved = r->n_moved;
 	memcpy(plan->moved, r + 1, r->n_moved * sizeof *plan->moved);
-	if (r->head.role == ABI_ROLE_HOOK)
+	if (role == ABI_ROLE_HOOK)
 		ctl_hooks_add(p, &patch);
 	else
 		vec_push(p->arena, &p->patches, patch);

@@ -61,6 +61,13 @@ void ctl_conditions_judge(const struct ctl_session *s, struct ctl_patch *patch)
 /* The sites from which a patch may reach up to PATCH_MAX bytes, behind an endbr64 at most. */
 #define REACH (PATCH_MAX + 4)
 
+static void make_unconditional(struct ctl_patch *patch)
+{
+	patch->conditional = NULL;
+	patch->n_conditional = 0;
+	patch->held_off = false;
+}
+
 static void settle_under(struct ctl_process *p, const struct patch_plan *plan)
 {
 	uint64_t start = plan->address + plan->size, end = plan->address + plan->span;
@@ -72,9 +79,7 @@ static void settle_under(struct ctl_process *p, const struct patch_plan *plan)
 		if (!patch || &patch->plan == plan || patch->plan.address >= end ||
 		    patch->plan.address + patch->plan.size <= start)
 			continue;
-		patch->conditional = NULL;
-		patch->n_conditional = 0;
-		patch->held_off = false;
+		make_unconditional(patch);
 	}
 }
 
@@ -82,17 +87,36 @@ void ctl_conditions_settle(struct ctl_process *p)
 {
 	if (!p->session->holds)
 		return;
-	vec_each(patch, &p->patches)
+	vec_each(patch, &p->patches) {
 		if (patch->wanted && patch->plan.span > patch->plan.size)
 			settle_under(p, &patch->plan);
+		/* Over another session's int3 ours cannot be told from it (live.c). */
+		if (patch->link && patch->plan.span == 1)
+			make_unconditional(patch);
+	}
 }
 
-static void apply(struct ctl_session *s)
+/* When patches that could not be armed or disarmed are due again. */
+static int64_t next_try(const struct ctl_session *s)
+{
+	int64_t next = INT64_MAX;
+
+	vec_each(p, &s->processes)
+		if ((*p)->placed && (*p)->toggle_again)
+			next = base_min(next, (*p)->toggle_again);
+	return next;
+}
+
+/* In all processes, or in those where something is due again. */
+static void apply(struct ctl_session *s, bool all)
 {
 	vec_each(at, &s->processes) {
 		struct ctl_process *p = *at;
 		struct error *e;
 
+		if (!all && (!p->toggle_again || p->toggle_again > ctl_now()))
+			continue;
+		p->toggle_again = 0;
 		if (!p->placed || proc_has_ended(p->proc) || ctl_has_execed(p))
 			continue;
 		vec_each(patch, &p->patches)
@@ -103,20 +127,28 @@ static void apply(struct ctl_session *s)
 	}
 }
 
+static int64_t next_ask(const struct ctl_session *s)
+{
+	if (__atomic_load_n(&s->region->conditions_dirty, __ATOMIC_SEQ_CST))
+		return s->conditions_asked + ASK_LEAST;
+	return s->conditions_again ? s->conditions_asked + ASK_AGAIN : INT64_MAX;
+}
+
 void ctl_conditions_serve(struct ctl_session *s)
 {
-	if (!s->holds || ctl_now() < ctl_conditions_next(s))
+	if (!s->holds)
 		return;
-	s->conditions_again = __atomic_exchange_n(&s->region->conditions_dirty, 0, __ATOMIC_SEQ_CST);
-	if (ask_all(s))
-		apply(s);
+	if (ctl_now() >= next_ask(s)) {
+		s->conditions_again =
+			__atomic_exchange_n(&s->region->conditions_dirty, 0, __ATOMIC_SEQ_CST);
+		if (ask_all(s))
+			apply(s, true);
+	}
+	if (ctl_now() >= next_try(s))
+		apply(s, false);
 }
 
 int64_t ctl_conditions_next(const struct ctl_session *s)
 {
-	if (!s->holds)
-		return INT64_MAX;
-	if (__atomic_load_n(&s->region->conditions_dirty, __ATOMIC_SEQ_CST))
-		return s->conditions_asked + ASK_LEAST;
-	return s->conditions_again ? s->conditions_asked + ASK_AGAIN : INT64_MAX;
+	return s->holds ? base_min(next_ask(s), next_try(s)) : INT64_MAX;
 }

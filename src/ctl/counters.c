@@ -2,6 +2,9 @@
 /* Program counters of stopped threads, when patches come and go: into the copies of what is displaced, and back. */
 #include "ctl/session.h"
 
+#define SHORT_JUMP 0xeb
+#define SHORT_SIZE 2u
+
 static uint64_t armed_twin(const struct ctl_patch *patch, uint64_t pc)
 {
 	const struct patch_plan *plan = &patch->plan;
@@ -25,13 +28,23 @@ uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc)
 	return armed_twin(&p->follow, pc);
 }
 
-/* Known boundaries in a trampoline: its begin, and the relocated instructions. */
+/* The jump that a short jump leads to: its bytes are a helper's, or filler. */
+static bool is_island(const struct patch_plan *plan, uint64_t pc)
+{
+	return plan->patched[0] == SHORT_JUMP &&
+	       pc == plan->address + SHORT_SIZE + (uint64_t)(int64_t)(int8_t)plan->patched[1];
+}
+
+/* Known boundaries on the way out: an island, the trampoline's begin, and the relocated instructions. */
 static uint64_t original_of(const struct ctl_patch *patch, uint64_t pc)
 {
 	const struct patch_plan *plan = &patch->plan;
 
-	if (pc < plan->trampoline || pc >= plan->trampoline_end ||
-	    (patch->armed && patch->for_unwinders))
+	if (patch->armed && patch->for_unwinders)
+		return pc;
+	if (plan->trampoline && is_island(plan, pc))
+		return plan->address;
+	if (pc < plan->trampoline || pc >= plan->trampoline_end)
 		return pc;
 	if (pc == plan->trampoline || pc == plan->resume)
 		return plan->address;

@@ -25,10 +25,13 @@ static bool is_syscall(const uint8_t *p)
 }
 
 /* Offset of the syscall that the mov at `at` leads to by straight-line code; 0 none. */
-static size_t follow(const uint8_t *bytes, size_t size, size_t at)
+static size_t follow(const uint8_t *bytes, size_t size, size_t at, uint32_t *written)
 {
 	size_t i = at + MOVE_SIZE, end = base_min(size, i + REACH);
 	struct x86_ins ins;
+	struct x86_stack effect;
+
+	*written = 0;
 
 	while (i + SYSCALL_SIZE <= end) {
 		if (is_syscall(bytes + i))
@@ -36,6 +39,7 @@ static size_t follow(const uint8_t *bytes, size_t size, size_t at)
 		if (!x86_decode(bytes + i, size - i, i, &ins) || ins.class != X86_OTHER ||
 		    ins.ends_flow)
 			return 0;
+		*written |= x86_stack_decode(&ins, &effect) ? effect.written : UINT32_MAX;
 		i += ins.length;
 	}
 	return 0;
@@ -58,30 +62,47 @@ void hook_sites_find(struct arena *a, const uint8_t *bytes, size_t size, uint64_
 	while (end - p >= (ptrdiff_t)(MOVE_SIZE + SYSCALL_SIZE) &&
 	       (p = memchr(p, 0xb8, (size_t)(end - p)))) {
 		size_t at = (size_t)(p - bytes), call;
-		uint32_t number;
+		uint32_t number, written;
 
 		p++;
 		if (at + MOVE_SIZE + SYSCALL_SIZE > size ||
 		    !move_number(bytes + at, numbers, n, &number))
 			continue;
-		call = follow(bytes, size, at);
+		call = follow(bytes, size, at, &written);
 		if (!call)
 			continue;
 		vec_push(a, &out->list, (struct hook_site){
 			.address = address + (call == at + MOVE_SIZE ? at : call),
+			.move = address + at,
 			.after = address + call + SYSCALL_SIZE,
 			.number = number,
+			.written = written,
 			.at_move = call == at + MOVE_SIZE });
 	}
 }
 
+static const uint8_t call[] = {
+	0x48, 0x8d, 0x64, 0x24, 0x80, /* lea -128(%rsp),%rsp */
+	0xff, 0x15, 0, 0, 0, 0, /* call *literal(%rip) */
+	0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0, /* lea 128(%rsp),%rsp */
+};
+#define CALL_END 11u /* of the call instruction: the literal is found from there */
+
+uint32_t hook_call_body(uint64_t hook, uint8_t out[HOOK_BODY_MAX])
+{
+	static const uint8_t skip[] = { 0xeb, 8 }; /* over the literal */
+	uint32_t n = sizeof call, literal = n + sizeof skip - CALL_END;
+
+	memcpy(out, call, sizeof call);
+	memcpy(out + n, skip, sizeof skip);
+	n += sizeof skip;
+	memcpy(out + 7, &literal, sizeof literal);
+	memcpy(out + n, &hook, sizeof hook);
+	return n + sizeof hook;
+}
+
 uint32_t hook_body(const struct hook_site *s, uint64_t hook, uint8_t out[HOOK_BODY_MAX])
 {
-	static const uint8_t call[] = {
-		0x48, 0x8d, 0x64, 0x24, 0x80, /* lea -128(%rsp),%rsp */
-		0xff, 0x15, 0, 0, 0, 0, /* call *literal(%rip) */
-		0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0, /* lea 128(%rsp),%rsp */
-	};
 	static const uint8_t leave[] = {
 		0xff, 0x25, 8, 0, 0, 0
 	}; /* jmp *8(%rip): the second literal */
@@ -97,7 +118,7 @@ uint32_t hook_body(const struct hook_site *s, uint64_t hook, uint8_t out[HOOK_BO
 		memcpy(out + n, skip, sizeof skip);
 		n += sizeof skip;
 	}
-	literal = n - 11; /* from the end of the call instruction */
+	literal = n - CALL_END;
 	memcpy(out + 7, &literal, sizeof literal);
 	memcpy(out + n, &hook, sizeof hook);
 	n += 8;

@@ -8,8 +8,10 @@
 /* A `syscall` instruction whose number was put into eax shortly before. */
 struct hook_site {
 	uint64_t address; /* to patch: the mov if it stands right before the syscall, else the syscall */
+	uint64_t move; /* the mov */
 	uint64_t after; /* behind the syscall */
 	uint32_t number;
+	uint32_t written; /* a bit for each register (enum abi_register) that changes in between */
 	bool at_move;
 };
 struct hook_sites {
@@ -30,5 +32,7 @@ void hook_sites_find(struct arena *a, const uint8_t *bytes, size_t size, uint64_
  * syscall (at_move), or behind its displaced copy, which follows the body.
  */
 uint32_t hook_body(const struct hook_site *s, uint64_t hook, uint8_t out[HOOK_BODY_MAX]);
+/* A body that calls `hook` past the red zone and goes on. */
+uint32_t hook_call_body(uint64_t hook, uint8_t out[HOOK_BODY_MAX]);
 
 #endif

@@ -17,28 +17,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "ctl/hook_sites.h"
-
 #define FLAG_SIGINFO 0x4u
 #define FLAG_RESTORER 0x4000000u
 #define FLAG_NODEFER 0x40000000u
 #define FLAG_RESETHAND 0x80000000u
 #define MASK_SIZE 8u
-#define SYSCALL_SIZE 2u
 #define LAST_SIGNAL 64
 #define MARKER (1ull << (16 - 1)) /* SIGSTKFLT: see signals.c of the runtime */
 #define BIT(sig) (1ull << ((sig) - 1))
 
 static const int ours[ABI_SIGNALS] = { SIGSEGV, SIGBUS, SIGTRAP };
 static const uint64_t ours_mask = BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGTRAP);
-static const uint32_t hooked_calls[] = { SYS_rt_sigaction, SYS_rt_sigprocmask };
-
-struct ctl_hooks {
-	VEC(struct ctl_patch) patches;
-	VEC(uint64_t) scanned; /* starts of mappings already looked through */
-	bool armed;
-	bool by_keeper; /* an earlier session's handlers stand for us: peers.c */
-};
 
 static uint64_t bits_of(uint64_t mask)
 {
@@ -58,7 +47,7 @@ static uint64_t mask_of(uint64_t bits)
 	return mask;
 }
 
-static struct ctl_hooks *hooks_of(struct ctl_process *p)
+struct ctl_hooks *ctl_hooks_of(struct ctl_process *p)
 {
 	if (!p->hooks)
 		p->hooks = arena_new(p->arena, struct ctl_hooks);
@@ -68,191 +57,6 @@ static struct ctl_hooks *hooks_of(struct ctl_process *p)
 bool ctl_hooks_can_trap(const struct ctl_process *p)
 {
 	return ctl_runtime_address(p, "rt_signal") != 0;
-}
-
-/* ---- planning ------------------------------------------------------------------- */
-
-/* Files that ask the kernel about signals: the C library, the loader, and programs without either.
- */
-static bool may_ask(struct ctl_process *p, const struct proc_map *m, struct elf_file **file)
-{
-	const char *name = strrchr(m->path, '/');
-
-	*file = NULL;
-	if (!m->executable || !m->inode || !name)
-		return false;
-	if (elf_open(p->session->elf, m->path, file))
-		*file = NULL;
-	if (strncmp(name, "/libc.", 6) == 0 || strncmp(name, "/libc-", 6) == 0 ||
-	    strncmp(name, "/ld-", 4) == 0 || strncmp(name, "/libpthread", 11) == 0)
-		return true;
-	return *file && ((*file)->is_static || (*file)->is_go) && (*file)->entry;
-}
-
-static uint64_t bias_of(const struct elf_file *f, const struct proc_map *m)
-{
-	for (uint32_t i = 0; f && i < f->n_segments; i++) {
-		const struct elf_segment *s = &f->segments[i];
-
-		if (s->executable && m->offset <= s->file_offset &&
-		    s->file_offset < m->offset + (m->end - m->start))
-			return m->start + (s->file_offset - m->offset) - s->address;
-	}
-	return 0;
-}
-
-static bool planned_already(const struct ctl_hooks *h, uint64_t address)
-{
-	for (uint32_t i = 0; i < h->patches.n; i++)
-		if (h->patches.p[i].address == address)
-			return true;
-	return false;
-}
-
-static struct error *plan_site(struct ctl_process *p, const struct hook_site *site,
-			       const uint8_t *bytes, const struct proc_map *m, struct elf_file *f)
-{
-	const char *hook = !site->at_move			? "rt_hook_any"
-			   : site->number == SYS_rt_sigaction	? "rt_hook_sigaction"
-								: "rt_hook_sigprocmask";
-	uint64_t bias = bias_of(f, m), start = 0, end = 0;
-	const char *name;
-	uint8_t text[HOOK_BODY_MAX];
-	struct patch_body body = { .generic = true, .bytes = text };
-	struct patch_request r = { .address = site->address,
-				   .code = bytes,
-				   .code_address = m->start,
-				   .code_size = (uint32_t)(m->end - m->start),
-				   .allow_trap = true,
-				   .alone = true,
-				   .bodies = &body,
-				   .n_bodies = 1 };
-	struct ctl_patch patch = { .address = site->address, .wanted = true };
-	struct error *e;
-
-	body.size = hook_body(site, ctl_runtime_address(p, hook), text);
-	if (f && elf_function_at(f, site->address - bias, &name, &start, &end)) {
-		r.function_start = start + bias;
-		r.function_end = end + bias;
-	}
-	e = patch_plan_make(p->arena, p->space, &r, &patch.plan);
-	if (e)
-		return e;
-	for (uint32_t i = 0; i < patch.plan.n_before; i++)
-		vec_push(p->arena, &p->hooks->patches,
-			 (struct ctl_patch){ .plan = patch.plan.before[i],
-					     .address = patch.plan.before[i].address,
-					     .is_helper = true,
-					     .wanted = true });
-	patch.code_size = base_min((uint32_t)sizeof patch.code, (uint32_t)(m->end - site->address));
-	memcpy(patch.code, bytes + (site->address - m->start), patch.code_size);
-	vec_push(p->arena, &p->hooks->patches, patch);
-	return NULL;
-}
-
-/* A site has the mov: the hook goes to the syscall behind it. */
-static void hook_at_call(struct hook_site *site)
-{
-	site->address = site->after - SYSCALL_SIZE;
-	site->at_move = false;
-}
-
-static struct error *scan(struct ctl_process *p, const struct proc_map *m, struct elf_file *f)
-{
-	size_t size = (size_t)(m->end - m->start), have;
-	uint8_t *bytes = arena_alloc(p->arena, size);
-	struct hook_sites found = { 0 };
-	struct error *e = NULL;
-
-	have = proc_read(p->proc, m->start, bytes, size);
-	hook_sites_find(p->arena, bytes, have, m->start, hooked_calls, base_count(hooked_calls),
-			&found);
-	vec_each(site, &found.list) {
-		if (site->at_move && map_find_u64(p->by_address, site->address))
-			hook_at_call(site);
-		if (!e && !planned_already(p->hooks, site->address))
-			e = plan_site(p, site, bytes, m, f);
-	}
-	return e;
-}
-
-/* ---- their places ---------------------------------------------------------------- */
-
-static void forget_places(struct ctl_process *p, const struct ctl_module *m)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < p->hook_places.n; i++)
-		if (p->hook_places.p[i] < m->start || p->hook_places.p[i] >= m->end)
-			p->hook_places.p[kept++] = p->hook_places.p[i];
-	p->hook_places.n = kept;
-}
-
-static void expect_in(struct ctl_process *p, const struct proc_map *m)
-{
-	struct arena *scratch = p->session->scratch;
-	size_t size = (size_t)(m->end - m->start);
-	uint8_t *bytes = arena_alloc(scratch, size);
-	struct hook_sites found = { 0 };
-
-	size = proc_read(p->proc, m->start, bytes, size);
-	hook_sites_find(scratch, bytes, size, m->start, hooked_calls, base_count(hooked_calls),
-			&found);
-	vec_each(site, &found.list) {
-		if (site->at_move && patch_space_is_expected(p->space, site->address))
-			hook_at_call(site);
-		vec_push(p->arena, &p->hook_places, site->address);
-	}
-	vec_each(place, &p->hook_places)
-		patch_space_expect(p->space, *place);
-}
-
-/*
- * Whether there are to be hooks is known when all sites are planned: until then no site's patch
- * takes their instructions.
- */
-void ctl_hooks_expect(struct ctl_process *p, const struct ctl_module *module)
-{
-	forget_places(p, module);
-	for (uint32_t i = 0; i < p->maps.n && ctl_hooks_can_trap(p); i++) {
-		const struct proc_map *m = &p->maps.p[i];
-		struct arena_mark mark = arena_mark(p->session->scratch);
-		struct elf_file *f;
-
-		if (m->start < module->start || m->start >= module->end || !may_ask(p, m, &f))
-			continue;
-		expect_in(p, m);
-		arena_reset(p->session->scratch, mark);
-	}
-}
-
-bool ctl_hooks_claim(const struct ctl_process *p, uint64_t address)
-{
-	vec_each(place, &p->hook_places)
-		if (*place == address)
-			return true;
-	return false;
-}
-
-struct error *ctl_hooks_prepare(struct ctl_process *p)
-{
-	struct error *e = NULL;
-
-	if (!hooks_of(p)->armed)
-		p->hooks->by_keeper = ctl_peers_has_keeper(p);
-	for (uint32_t i = 0; i < p->maps.n && !e && !p->hooks->by_keeper; i++) {
-		const struct proc_map *m = &p->maps.p[i];
-		struct elf_file *f;
-		bool seen = false;
-
-		vec_each(start, &p->hooks->scanned)
-			seen |= *start == m->start;
-		if (seen || !may_ask(p, m, &f))
-			continue;
-		vec_push(p->arena, &p->hooks->scanned, m->start);
-		e = scan(p, m, f);
-	}
-	return e;
 }
 
 /* ---- dispositions ------------------------------------------------------------------ */
@@ -459,16 +263,32 @@ static void prepare_shards(const struct ctl_process *p, struct abi_slot *s)
 			memcpy((uint8_t *)s + g->layout.shard_offset, &g->map, sizeof g->map);
 }
 
-/* A slot for a thread that has not hit a probe yet, so that its virtual mask has a place. */
-static struct error *register_thread(struct ctl_process *p, const struct proc_thread *t,
-				     uint64_t fsbase, uint64_t virtual_mask)
+static struct abi_slot *known_slot(const struct ctl_process *p, uint64_t key)
+{
+	uint32_t n = ctl_slots_used(p->session);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct abi_slot *s = ctl_slot(p->session, i);
+
+		if (s->key == key && s->process == p->place.process &&
+		    s->pid == (uint32_t)p->proc->pid)
+			return s;
+	}
+	return NULL;
+}
+
+/* The slot of a thread, made if it has not hit a probe yet: a place for its virtual mask. NULL: there is none. */
+static struct abi_slot *slot_of(struct ctl_process *p, const struct proc_thread *t, uint64_t fsbase)
 {
 	struct abi_region *r = p->session->region;
-	uint64_t key = ~fsbase, entry = free_entry(p, key);
+	uint64_t key = ~fsbase, entry;
 	struct abi_table_entry e = { key, 0 };
-	struct abi_slot *s;
+	struct abi_slot *s = known_slot(p, key);
 	uint32_t number;
 
+	if (s)
+		return s;
+	entry = free_entry(p, key);
 	number = __atomic_fetch_add(&r->slot_next, 1, __ATOMIC_RELAXED);
 	if (number >= r->slot_count || !entry)
 		return NULL;
@@ -480,16 +300,16 @@ static struct error *register_thread(struct ctl_process *p, const struct proc_th
 				.number = number,
 				.pid = (uint32_t)p->proc->pid,
 				.tid = (uint32_t)t->tid,
-				.tid_address = e.slot + offsetof(struct abi_slot, tid),
-				.virtual_mask = virtual_mask };
+				.tid_address = e.slot + offsetof(struct abi_slot, tid) };
 	prepare_shards(p, s);
-	return proc_write(p->proc, entry, &e, sizeof e);
+	return proc_write(p->proc, entry, &e, sizeof e) ? NULL : s;
 }
 
 /* What lies on the stack of a thread that blocks some of ours. */
 struct blocking {
 	struct ctl_process *p;
-	uint64_t to_set; /* into the masks of all its frames */
+	struct abi_slot *slot;
+	uint64_t bits; /* of the slot's kind: to set in the mask of its next frame */
 	uint64_t saved; /* the innermost frame's mask */
 	bool in_handler;
 };
@@ -513,10 +333,39 @@ static void free_frame(void *user, const struct ctl_frame *f)
 static void block_frame(void *user, const struct ctl_frame *f)
 {
 	struct blocking *b = user;
-	uint64_t mask = f->mask | b->to_set;
-	struct error *ignored = proc_write(b->p->proc, f->mask_at, &mask, sizeof mask);
+	struct error *ignored;
+	uint64_t mask;
 
+	ctl_waits_give_frame(b->p, b->slot, f, &b->bits);
+	mask = f->mask | mask_of(b->bits);
+	if (mask == f->mask)
+		return;
+	ignored = proc_write(b->p->proc, f->mask_at, &mask, sizeof mask);
 	(void)ignored;
+}
+
+static struct error *registers_change(struct ctl_process *p, struct proc_thread *t,
+				      const struct proc_registers *r)
+{
+	if (t != p->proc->caller)
+		return proc_registers_set(p->proc, t, r);
+	p->proc->caller_registers = *r;
+	return NULL;
+}
+
+/* `mask` is the thread's, `inner` that of the call it waits in: the kernel has both, and goes on by the registers. */
+static struct error *take_wait(struct ctl_process *p, struct proc_thread *t, struct proc_registers *r,
+			       uint64_t mask, uint64_t inner)
+{
+	struct abi_slot *s = slot_of(p, t, r->user.fs_base);
+	struct blocking b = { .p = p };
+
+	if (!s)
+		return NULL;
+	ctl_frames_each(p, r->user.rsp, free_frame, &b);
+	ctl_waits_take(p, s, r, inner & ~ours_mask, bits_of(mask));
+	s->virtual_mask = bits_of(inner);
+	return registers_change(p, t, r);
 }
 
 /*
@@ -528,13 +377,17 @@ static struct error *take_thread(struct ctl_process *p, struct proc_thread *t)
 	struct proc_registers registers;
 	struct blocking b = { .p = p };
 	uint64_t mask, bits, real;
+	struct abi_slot *s;
 	struct error *e = thread_mask(p, t, &mask);
 
-	if (e || !(mask & ours_mask))
-		return e;
-	e = thread_registers(p, t, &registers);
+	if (!e)
+		e = thread_registers(p, t, &registers);
 	if (e)
 		return e;
+	if (ctl_waits_mask(p, &registers, &real) && (mask | real) & ours_mask)
+		return take_wait(p, t, &registers, mask, real);
+	if (!(mask & ours_mask))
+		return NULL;
 	ctl_frames_each(p, registers.user.rsp, free_frame, &b);
 	bits = bits_of(b.in_handler ? mask & b.saved : mask);
 	real = mask & ~ours_mask;
@@ -542,9 +395,10 @@ static struct error *take_thread(struct ctl_process *p, struct proc_thread *t)
 		real |= MARKER;
 	if (!bits)
 		return thread_mask_change(p, t, real);
-	if (registers.user.fs_base)
-		e = register_thread(p, t, registers.user.fs_base, bits);
-	else
+	s = registers.user.fs_base ? slot_of(p, t, registers.user.fs_base) : NULL;
+	if (s)
+		s->virtual_mask = bits;
+	else if (!registers.user.fs_base)
 		e = ctl_process_write(p, offsetof(struct abi_process, initial_virtual_mask), &bits,
 				      sizeof bits);
 	return e ? e : thread_mask_change(p, t, real);
@@ -561,25 +415,38 @@ static struct proc_thread *thread_of(struct ctl_process *p, const struct abi_slo
 	return NULL;
 }
 
-static struct error *give_thread_back(struct ctl_process *p, const struct abi_slot *s)
+static struct error *give_thread_back(struct ctl_process *p, struct abi_slot *s)
 {
 	struct proc_thread *t = thread_of(p, s);
-	struct blocking b = { .p = p, .to_set = mask_of(s->virtual_mask) };
+	struct blocking b = { .p = p, .slot = s, .bits = s->virtual_mask };
 	struct proc_registers registers;
 	struct error *e;
-	uint64_t mask;
+	uint64_t mask, bits;
 
 	if (!t || t->gone)
 		return NULL;
-	if (s->virtual_mask && !thread_registers(p, t, &registers))
-		ctl_frames_each(p, registers.user.rsp, block_frame, &b);
-	e = thread_mask(p, t, &mask);
+	e = thread_registers(p, t, &registers);
+	if (!e && ctl_waits_give_back(p, s, &registers, &b.bits))
+		e = registers_change(p, t, &registers);
+	bits = b.bits;
 	if (!e)
-		e = thread_mask_change(p, t, mask | mask_of(s->virtual_mask));
+		ctl_frames_each(p, registers.user.rsp, block_frame, &b);
+	if (!e)
+		e = thread_mask(p, t, &mask);
+	if (!e)
+		e = thread_mask_change(p, t, mask | mask_of(bits));
 	for (uint32_t i = 0; i < ABI_SIGNALS; i++)
 		if (s->pending >> i & 1)
 			syscall(SYS_tgkill, p->proc->pid, t->tid, ours[i]);
 	return e;
+}
+
+static bool is_waiting(const struct abi_slot *s)
+{
+	for (uint32_t i = 0; i < ABI_WAITS; i++)
+		if (s->waits[i].outer)
+			return true;
+	return false;
 }
 
 static struct error *give_threads_back(struct ctl_process *p)
@@ -588,10 +455,10 @@ static struct error *give_threads_back(struct ctl_process *p)
 	struct error *e = NULL;
 
 	for (uint32_t i = 0; i < n && !e; i++) {
-		const struct abi_slot *s = ctl_slot(p->session, i);
+		struct abi_slot *s = ctl_slot(p->session, i);
 
 		if (s->process == p->place.process && s->pid == (uint32_t)p->proc->pid &&
-		    (s->virtual_mask || s->pending))
+		    (s->virtual_mask || s->pending || is_waiting(s)))
 			e = give_thread_back(p, s);
 	}
 	return e;
@@ -663,6 +530,7 @@ struct error *ctl_hooks_disarm(struct ctl_process *p)
 
 	if (!p->hooks || !p->hooks->armed || p->hooks->by_keeper)
 		return NULL;
+	first = ctl_chain_unlink_hooks(p);
 	for (uint32_t i = p->hooks->patches.n; i-- > 0;) { /* those relied on last */
 		struct ctl_patch *patch = &p->hooks->patches.p[i];
 
@@ -691,12 +559,12 @@ struct ctl_patch *ctl_hooks_patches(const struct ctl_process *p, uint32_t *n)
 
 void ctl_hooks_add(struct ctl_process *p, const struct ctl_patch *patch)
 {
-	vec_push(p->arena, &hooks_of(p)->patches, *patch);
+	vec_push(p->arena, &ctl_hooks_of(p)->patches, *patch);
 }
 
 void ctl_hooks_found(struct ctl_process *p)
 {
-	hooks_of(p)->armed = true;
+	ctl_hooks_of(p)->armed = true;
 }
 
 struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent)

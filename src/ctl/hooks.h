@@ -8,12 +8,23 @@
 
 #include "ctl/session.h"
 
+/* One per process; hooks.c and hook_plan.c. */
+struct ctl_hooks {
+	VEC(struct ctl_patch) patches;
+	VEC(uint64_t) scanned; /* starts of mappings already looked through */
+	bool armed;
+	bool by_keeper; /* an earlier session's handlers stand for us: peers.c */
+};
+struct ctl_hooks *ctl_hooks_of(struct ctl_process *p);
+
 /* May plans use int3? Only when SIGTRAP can be taken over. */
 bool ctl_hooks_can_trap(const struct ctl_process *p);
 /* Finds the places of the hooks that the module may get, before its sites are planned. */
 void ctl_hooks_expect(struct ctl_process *p, const struct ctl_module *module);
-/* A hook may have to go to just this address. */
+/* A hook may have to go to just this address: a site there is planned after it, upon it. */
 bool ctl_hooks_claim(const struct ctl_process *p, uint64_t address);
+/* The hook at the address, or NULL. */
+struct ctl_patch *ctl_hooks_at(const struct ctl_process *p, uint64_t address);
 /*
  * Plans the hooks' own patches (into p->space), before the window; called when the bundle
  * reads memory or traps may be used. May be called again for new modules.
@@ -27,6 +38,20 @@ struct error *ctl_hooks_arm(struct ctl_process *p) BASE_MUST_CHECK;
 struct error *ctl_hooks_disarm(struct ctl_process *p) BASE_MUST_CHECK;
 /* The hooks as a forked child has inherited them; NULL if there are none. */
 struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent);
+
+/* waits.c: the mask that a stopped thread's system call waits with; false: it is in no such call, or that is not hooked. */
+bool ctl_waits_mask(struct ctl_process *p, struct proc_registers *r, uint64_t *mask);
+/* Makes the call go on with `mask`; `outer` are the bits (as slot.virtual_mask) that are really blocked outside of it. */
+void ctl_waits_take(struct ctl_process *p, struct abi_slot *s, struct proc_registers *r, uint64_t mask,
+		    uint64_t outer);
+/*
+ * The other way round, for a thread in such a call, and for one whose handler has interrupted it: true: *r changed.
+ * *virtual_mask becomes what it is outside of the call.
+ */
+bool ctl_waits_give_back(const struct ctl_process *p, struct abi_slot *s, struct proc_registers *r,
+			 uint64_t *virtual_mask);
+void ctl_waits_give_frame(const struct ctl_process *p, struct abi_slot *s, const struct ctl_frame *f,
+			  uint64_t *virtual_mask);
 
 /* An earlier session's handlers stand for us. */
 bool ctl_hooks_by_keeper(const struct ctl_process *p);

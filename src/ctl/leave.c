@@ -65,10 +65,10 @@ static void look_at_frame(void *user, const struct ctl_frame *f)
 	struct look *l = user;
 	uint64_t to;
 
-	if (!ctl_target_owns(l->p, f->pc))
-		return;
 	to = ctl_pc_disarmed(l->p, f->pc);
-	if (to == f->pc || proc_write(l->p->proc, f->pc_at, &to, sizeof to))
+	if (to == f->pc)
+		l->inside += ctl_target_owns(l->p, f->pc);
+	else if (proc_write(l->p->proc, f->pc_at, &to, sizeof to))
 		l->inside++;
 }
 

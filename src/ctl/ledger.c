@@ -78,7 +78,7 @@ static void note_patch(struct writer *w, struct ctl_patch *patch, uint16_t role)
 	const struct patch_plan *plan = &patch->plan;
 	size_t moved = plan->n_moved * sizeof *plan->moved;
 	struct abi_ledger_patch r = { .head = { .kind = ABI_LEDGER_PATCH,
-						.role = role,
+						.role = (uint16_t)(role | (patch->is_helper ? ABI_ROLE_HELPER : 0)),
 						.address = plan->address,
 						.size = (uint32_t)(sizeof r + moved) },
 				      .trampoline = plan->trampoline,
@@ -178,10 +178,10 @@ void ctl_ledger_refresh(struct ctl_process *p)
 	struct arena *a = arena_create();
 	uint8_t *bytes = arena_alloc(a, p->ledger_used);
 	uint64_t size = proc_read(p->proc, p->place.ledger, bytes, p->ledger_used);
+	struct ctl_patch *patch;
 
-	vec_each(patch, &p->patches)
+	for (uint32_t i = 0; (patch = ctl_patch_next(p, &i));)
 		refresh(patch, bytes, size);
-	refresh(&p->follow, bytes, size);
 	arena_destroy(a);
 }
 

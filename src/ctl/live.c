@@ -33,6 +33,7 @@
 #define LOCK_NAP 2000000 /* ns */
 #define LOCK_TRIES 1000
 #define SECCOMP_NONE 0
+#define TRY_AGAIN 50000000ll /* ns */
 
 /* ---- one tool at a time ------------------------------------------------------------------------ */
 
@@ -166,18 +167,19 @@ struct changes {
 	VEC(struct change) list;
 };
 
-static bool bytes_are(const struct ctl_process *p, const struct patch_plan *plan,
-		      const uint8_t *want)
+/* An int3 alone does not tell whose it is: with other sessions there it stays. */
+static bool may_change(struct ctl_process *p, const struct patch_plan *plan)
 {
-	uint8_t now[PATCH_MAX];
-
-	return proc_read(p->proc, plan->address, now, plan->size) == plan->size &&
-	       memcmp(now, want, plan->size) == 0;
+	return plan->size > 1 || plan->span > 1 || ctl_chain_is_alone(p);
 }
 
-/* What another tool has written over stays as it is: armed does no harm, disarmed waits. */
+/*
+ * What another session or tool has written over stays as it is: armed does no harm, and who is
+ * above us calls us. When it has gone, it is our turn.
+ */
 static void find_changes(struct ctl_process *p, struct arena *a, struct changes *out)
 {
+	p->toggle_again = 0;
 	/* A session below that left has changed what is to be put back. */
 	if (p->foreign.n)
 		ctl_ledger_refresh(p);
@@ -189,8 +191,10 @@ static void find_changes(struct ctl_process *p, struct arena *a, struct changes 
 			continue;
 		if (c.arm)
 			ctl_chain_accept(p, patch);
-		if (bytes_are(p, plan, c.arm ? plan->original : plan->patched))
+		if (may_change(p, plan) && (c.arm ? ctl_patch_fits(p, plan) : ctl_patch_stands(p, plan)))
 			vec_push(a, &out->list, c);
+		else
+			p->toggle_again = ctl_now() + TRY_AGAIN;
 	}
 }
 
@@ -240,7 +244,7 @@ static struct error *toggle_stopped(struct ctl_process *p, struct changes *c)
 	return e ? e : last;
 }
 
-/* Each boundary traps by one byte. */
+/* Each boundary traps by one byte. What covers a longer jump has none where threads may be. */
 static bool is_simple(const struct patch_plan *plan)
 {
 	for (uint32_t i = 1; i < plan->size; i++)
@@ -253,7 +257,8 @@ static bool is_simple(const struct patch_plan *plan)
 static bool can_live(const struct ctl_process *p, const struct changes *c)
 {
 	vec_each(change, &c->list)
-		if (!change->patch->trapped || !is_simple(&change->patch->plan))
+		if (!change->patch->trapped || change->patch->covers ||
+		    !is_simple(&change->patch->plan))
 			return false;
 	return p->live;
 }
@@ -273,6 +278,8 @@ struct error *ctl_live_apply(struct ctl_process *p)
 			e = can_live(p, &c) ? toggle_live(p, &c) : toggle_stopped(p, &c);
 		begin = ctl_now() - begin;
 		ctl_process_unlock(p);
+	} else {
+		p->toggle_again = ctl_now() + TRY_AGAIN;
 	}
 	ctl_window_close();
 	if (c.list.n)

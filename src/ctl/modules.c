@@ -385,8 +385,9 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 	struct error *e;
 
 	ctl_chain_original(p, at, code, r.code_size);
+	r.upon = below != NULL;
 	if (below)
-		bodies[r.n_bodies++] = ctl_chain_body(p->arena, below);
+		bodies[r.n_bodies++] = ctl_chain_body(p->arena, below->trampoline);
 	if (!bodies[0].handler)
 		return error_new(ERROR_UNSUPPORTED, "the runtime does not follow libraries");
 	/* It is an empty function: what follows the return is filler up to the next one. */

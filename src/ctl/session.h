@@ -184,7 +184,11 @@ struct ctl_patch {
 	uint32_t n_helpers; /* right before it in the list */
 	uint64_t ledger_at; /* offset of its record in the ledger; 0 none yet */
 	uint64_t link, below; /* as in struct abi_ledger_patch */
-	const struct ctl_foreign *covered_by; /* while leaving: the patch of a session above */
+	uint8_t bare[PATCH_MAX]; /* plan.original without any session's patches */
+	bool covers; /* what stands behind the jump is the program's code, over a longer jump below */
+	/* while leaving: the patch of a session above that stands in the text */
+	const struct ctl_foreign *covered_by;
+	bool covered_rest; /* what it does not reach is ours */
 };
 
 /* A patch of another session, by its ledger. */
@@ -193,6 +197,7 @@ struct ctl_foreign {
 	uint64_t record; /* address of its record */
 	uint64_t order; /* of its session */
 	uint32_t size, span; /* as of struct patch_plan */
+	bool is_helper; /* its bytes are another patch's: nobody stands upon it */
 	uint8_t original[PATCH_MAX], patched[PATCH_MAX];
 };
 
@@ -259,6 +264,7 @@ struct ctl_process {
 	bool was_toggling; /* its tool died while it armed patches under running threads */
 	struct ctl_hooks *hooks; /* hooks.c's own */
 	VEC(uint64_t) hook_places; /* where they go in modules that have sites, if they are needed */
+	VEC(struct ctl_waiting) claimed; /* sites there */
 	struct ctl_page page;
 	/* counts, for messages */
 	uint32_t rungs[RUNG_COUNT];
@@ -266,6 +272,7 @@ struct ctl_process {
 	uint32_t n_covered; /* patches that another tool had written over when we left */
 	const char *unplaced; /* why the first could not be placed */
 	int64_t window_ns; /* length of the last stop window */
+	int64_t toggle_again; /* patches that could not be armed or disarmed are tried again then; 0 none */
 	bool live; /* patches may be armed under running threads: it is registered for membarrier */
 	int lock_fd; /* see ctl_process_lock(); 0 not open yet */
 };
@@ -449,6 +456,8 @@ void ctl_code_read(struct ctl_process *p, const struct ctl_module *m, const stru
 
 /* Plans the sites of modules not yet planned. No stop needed. */
 void ctl_arm_plan(struct ctl_process *p);
+/* Those that have the place of a hook of system calls; after ctl_hooks_prepare(). */
+void ctl_arm_plan_claimed(struct ctl_process *p);
 /* In the window, after ctl_target_map_pages(): writes what is wanted and not armed. */
 struct error *ctl_arm_apply(struct ctl_process *p) BASE_MUST_CHECK;
 /* Adds a trap of a hook or patch; takes effect with ctl_traps_publish(). */
@@ -459,6 +468,11 @@ struct error *ctl_traps_publish(struct ctl_process *p) BASE_MUST_CHECK;
 void ctl_helpers_add(struct ctl_process *p, struct ctl_patch *patch);
 /* Writes one patch if the bytes are as planned; moves nothing. */
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
+/* The code is as the patch wants to find it; the patch stands there, not another session's that begins alike. */
+bool ctl_patch_fits(struct ctl_process *p, const struct patch_plan *plan);
+bool ctl_patch_stands(struct ctl_process *p, const struct patch_plan *plan);
+/* Sites, the loader's and those of system calls: all of them, one after the other; NULL: no more. *i begins at 0. */
+struct ctl_patch *ctl_patch_next(struct ctl_process *p, uint32_t *i);
 /* Puts the original bytes back where they are still ours. */
 struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
 /*
@@ -505,24 +519,32 @@ struct error *ctl_ledger_leave(struct ctl_process *p) BASE_MUST_CHECK;
 
 /* Reads the ledgers of other sessions, by p->maps. */
 void ctl_chain_look(struct ctl_process *p);
+/* No other session is in the process now; reads its maps anew. */
+bool ctl_chain_is_alone(struct ctl_process *p);
 /* Bytes read from the process become as they are without other sessions' patches. */
 void ctl_chain_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint32_t n);
-/* The uppermost patch of another session for a site at the address; NULL none. */
+/* The uppermost patch of another session for a site at the address; NULL none. The next plan may take its bytes. */
 const struct ctl_foreign *ctl_chain_at(const struct ctl_process *p, uint64_t address);
 /* The last body of a patch over it. */
-struct patch_body ctl_chain_body(struct arena *a, const struct ctl_foreign *f);
+struct patch_body ctl_chain_body(struct arena *a, uint64_t trampoline);
+/* Another session's patch is at just that address. */
+bool ctl_chain_has(const struct ctl_process *p, uint64_t address);
+/* Makes a plan stand on another of ours, a hook: its bytes have been given free for it. */
+void ctl_chain_own(struct ctl_patch *patch, const struct ctl_patch *own);
 /* Makes a plan stand on what is there; f may be NULL. An error: patches would overlap. */
 struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *f,
 			       struct ctl_patch *patch) BASE_MUST_CHECK;
 /* The original bytes become what is there now, if that is how the session below leaves it. */
 void ctl_chain_accept(const struct ctl_process *p, struct ctl_patch *patch);
 /* Brings the links in the bytes of a page up to date, before it is written again. */
-void ctl_chain_keep(const struct ctl_process *p, const struct patch_page *page);
+void ctl_chain_keep(struct ctl_process *p, const struct patch_page *page);
 /*
  * In the window, leaving, before bytes are restored: sessions above go round us; at the hooks of
  * unwinders, or at everything else.
  */
 struct error *ctl_chain_unlink(struct ctl_process *p, bool for_unwinders) BASE_MUST_CHECK;
+/* The same for hooks of system calls, when those go: inside remote begin/end. */
+struct error *ctl_chain_unlink_hooks(struct ctl_process *p) BASE_MUST_CHECK;
 bool ctl_chain_is_covered(const struct ctl_process *p, const struct ctl_patch *patch);
 struct error *ctl_chain_restore_rest(const struct ctl_process *p,
 				     const struct ctl_patch *patch) BASE_MUST_CHECK;

@@ -342,7 +342,7 @@ void ctl_target_reset(struct ctl_process *p)
 	p->follow_shared = false;
 	p->follow_shared_at = 0;
 	p->live = false;
-	p->waiting.n = p->hook_places.n = 0;
+	p->waiting.n = p->hook_places.n = p->claimed.n = 0;
 	p->n_covered = 0;
 	p->hooks = NULL;
 	p->n_unplaced = 0;
@@ -465,7 +465,7 @@ static int by_page_address(const void *a, const void *b)
 	return (*x)->address < (*y)->address ? -1 : (*x)->address > (*y)->address;
 }
 
-static struct error *write_page(const struct ctl_process *p, const struct patch_page *page)
+static struct error *write_page(struct ctl_process *p, const struct patch_page *page)
 {
 	off_t at = (off_t)(uintptr_t)page->user;
 

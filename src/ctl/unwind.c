@@ -137,8 +137,9 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t address, const st
 	r.code_size = (uint32_t)proc_read(p->proc, r.code_address, code, end - start + CODE_BEHIND);
 	ctl_chain_original(p, r.code_address, code, r.code_size);
 	if (below) {
-		chain = ctl_chain_body(p->arena, below);
+		chain = ctl_chain_body(p->arena, below->trampoline);
 		r.tail = &chain;
+		r.upon = true;
 	}
 	r.allow_trap = true;
 	e = patch_plan_make(p->arena, p->space, &r, &patch.plan);

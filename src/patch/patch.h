@@ -68,8 +68,12 @@ void patch_space_settle(struct patch_space *s);
  * the highest address down.
  */
 void patch_space_expect(struct patch_space *s, uint64_t address);
-/* Bytes that another session has written or relies on: no plan touches them. */
+/* Bytes that another session has written or relies on: no plan touches them, or relies on them. */
 void patch_space_keep_off(struct patch_space *s, uint64_t address, uint32_t n);
+/* The next plan is made upon just that session's patch: the bytes are as any others. */
+void patch_space_admit(struct patch_space *s, uint64_t address, uint32_t n);
+/* The same for a plan of this space: what is planned at the address stands upon it. */
+void patch_space_reopen(struct patch_space *s, uint64_t address, uint32_t n);
 bool patch_space_is_expected(const struct patch_space *s, uint64_t address);
 /* Code between the two is gone, or new: what was planned there no longer counts. */
 void patch_space_forget(struct patch_space *s, uint64_t start, uint64_t end);
@@ -139,6 +143,7 @@ struct patch_request {
 	enum patch_rung first_rung; /* of the ladder: cheaper ones are not tried (tests) */
 	bool check_start; /* the address may lie inside an instruction: then it is refused */
 	bool alone; /* relies on no bytes that another plan writes: those may be put back before */
+	bool upon; /* stands upon another patch: nothing near it moves out, which is in that one's bytes */
 	bool own_int3; /* an int3 at the site is the program's, not a breakpoint */
 	/* Functions before and behind a small one, wholly in `code`: they may make room. */
 	struct patch_range near[2];

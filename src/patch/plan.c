@@ -137,8 +137,12 @@ static const struct {
 static bool climb(struct planner *p)
 {
 	for (size_t i = 0; i < base_count(ladder); i++) {
+		enum patch_rung rung = ladder[i].rung;
+
 		*p->plan = (struct patch_plan){ 0 };
-		if (ladder[i].rung >= p->request->first_rung && ladder[i].try(p))
+		if (p->request->upon && (rung == RUNG_ISLAND || rung == RUNG_EVICT))
+			continue;
+		if (rung >= p->request->first_rung && ladder[i].try(p))
 			return true;
 	}
 	return false;

@@ -50,7 +50,7 @@ struct planner {
 /* Bytes readable from the address on, as they were before any plan; NULL if none. */
 const uint8_t *planner_code(const struct planner *p, uint64_t address, uint32_t *n);
 bool planner_decode(const struct planner *p, uint64_t address, struct x86_ins *out);
-/* The byte at the address with all plans so far applied; false: not readable. */
+/* The byte at the address with all plans so far applied; false: not readable, or not to be relied on. */
 bool planner_byte(const struct planner *p, uint64_t address, uint8_t *out);
 
 /* A site is, or will be, at the address, or at the endbr64 before it: the patch goes behind that. */

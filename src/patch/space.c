@@ -72,7 +72,17 @@ void patch_space_expect(struct patch_space *s, uint64_t address)
 
 void patch_space_keep_off(struct patch_space *s, uint64_t address, uint32_t n)
 {
-	patch_text_lock(s->text, address, n);
+	patch_text_keep_off(s->text, address, n, true);
+}
+
+void patch_space_admit(struct patch_space *s, uint64_t address, uint32_t n)
+{
+	patch_text_keep_off(s->text, address, n, false);
+}
+
+void patch_space_reopen(struct patch_space *s, uint64_t address, uint32_t n)
+{
+	patch_text_reopen(s->text, address, n);
 }
 
 bool patch_space_is_expected(const struct patch_space *s, uint64_t address)

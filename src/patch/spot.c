@@ -40,7 +40,7 @@ bool planner_byte(const struct planner *p, uint64_t address, uint8_t *out)
 	uint32_t n;
 	const uint8_t *code = planner_code(p, address, &n);
 
-	if (!code)
+	if (!code || patch_text_is_foreign(p->text, address))
 		return false;
 	*out = *code;
 	patch_text_apply(p->text, address, out, 1);

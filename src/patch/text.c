@@ -7,7 +7,7 @@
 #define LINE 64u
 
 struct line {
-	uint64_t locked, written, site; /* a bit per byte */
+	uint64_t locked, written, site, foreign; /* a bit per byte */
 	uint8_t original[LINE], now[LINE];
 };
 
@@ -71,7 +71,7 @@ void patch_text_forget(struct patch_text *t, uint64_t start, uint64_t end)
 		struct line *l = line_find(t, at);
 
 		if (l)
-			*l = (struct line){ 0 };
+			*l = (struct line){ .foreign = l->foreign };
 	}
 }
 
@@ -94,6 +94,33 @@ void patch_text_lock(struct patch_text *t, uint64_t address, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		line_make(t, address + i)->locked |= bit_of(address + i);
+}
+
+void patch_text_keep_off(struct patch_text *t, uint64_t address, uint32_t n, bool off)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct line *l = line_make(t, address + i);
+		uint64_t bit = bit_of(address + i);
+
+		l->foreign = off ? l->foreign | bit : l->foreign & ~bit;
+	}
+}
+
+void patch_text_reopen(struct patch_text *t, uint64_t address, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct line *l = line_make(t, address + i);
+
+		l->locked &= ~bit_of(address + i);
+		l->written &= ~bit_of(address + i);
+	}
+}
+
+bool patch_text_is_foreign(const struct patch_text *t, uint64_t address)
+{
+	const struct line *l = line_find(t, address);
+
+	return l && l->foreign & bit_of(address);
 }
 
 static void replace(const struct patch_text *t, uint64_t address, uint8_t *bytes, uint32_t n,
@@ -125,7 +152,7 @@ uint32_t patch_text_free(const struct patch_text *t, uint64_t address, uint32_t 
 		const struct line *l = line_find(t, address + i);
 		uint64_t bit = bit_of(address + i);
 
-		if (l && (l->locked & bit || (i && l->site & bit)))
+		if (l && ((l->locked | l->foreign) & bit || (i && l->site & bit)))
 			return i;
 	}
 	return n;

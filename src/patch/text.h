@@ -21,6 +21,11 @@ void patch_text_write(struct patch_text *t, uint64_t address, const uint8_t *ori
 		      const uint8_t *bytes, uint32_t n);
 /* Bytes that a plan relies on. */
 void patch_text_lock(struct patch_text *t, uint64_t address, uint32_t n);
+/* Bytes that are another session's: no plan writes them or relies on them; or no longer so. */
+void patch_text_keep_off(struct patch_text *t, uint64_t address, uint32_t n, bool off);
+/* A plan's bytes are no longer its own: another is made upon it. */
+void patch_text_reopen(struct patch_text *t, uint64_t address, uint32_t n);
+bool patch_text_is_foreign(const struct patch_text *t, uint64_t address);
 /* bytes, as they are without plans, become as they are with them; and the other way round. */
 void patch_text_apply(const struct patch_text *t, uint64_t address, uint8_t *bytes, uint32_t n);
 void patch_text_revert(const struct patch_text *t, uint64_t address, uint8_t *bytes, uint32_t n);

@@ -49,7 +49,5 @@ void proc_registers_for_call(struct proc_registers *r, uint64_t gadget, long num
 			     const uint64_t arguments[6]);
 int64_t proc_registers_result(const struct proc_registers *r);
 uint64_t proc_registers_pc(const struct proc_registers *r);
-/* The thread is inside a system call (and so in no restartable sequence). */
-bool proc_registers_in_call(const struct proc_registers *r);
 
 #endif

@@ -118,6 +118,8 @@ struct error *proc_registers_get(const struct proc *p, const struct proc_thread 
 				 struct proc_registers *out) BASE_MUST_CHECK;
 struct error *proc_registers_set(const struct proc *p, const struct proc_thread *t,
 				 const struct proc_registers *r) BASE_MUST_CHECK;
+/* The thread is inside a system call (and so in no restartable sequence). */
+bool proc_registers_in_call(const struct proc_registers *r);
 /* The thread's blocked signals, a kernel mask. */
 struct error *proc_mask_get(const struct proc *p, const struct proc_thread *t,
 			    uint64_t *out) BASE_MUST_CHECK;

@@ -6,7 +6,7 @@ target count-pie count.c gcc -O2 -pthread -fPIE -pie || exit 1
 
 session() {
 	: >"$W/out"; chmod 666 "$W/out"
-	"${RUN_AS[@]}" env --default-signal=INT "$SPILE" -o "$W/out" -x "$PID" -e 'global n probe process.function("work") { n++ }
+	"${RUN_AS[@]}" env --default-signal=INT "$SPILE" -o "$W/out" -x "$PID" -e 'global n probe process.function("'"${1:-work}"'") { n++ }
 		probe timer.ms(50) { println(n) } probe end { printf("end %d\n", n) }' >/dev/null 2>"$W/err" </dev/null &
 	TOOL=$!
 	PIDS="$PIDS $TOOL"
@@ -43,6 +43,30 @@ if have gdb; then
 	as_user timeout 60 gdb -nx -batch -p "$PID" -ex 'break *work' -ex 'continue' -ex 'detach' >"$W/gdb" 2>&1 </dev/null
 	counts
 	quit
+	done_t
+
+	# Between the site's short jump and the long one that it leads to, when the session leaves.
+	t island
+	target torture torture.c gcc -O2 -pthread -Wa,--no-warn || exit 1
+	start "$T/torture" 1
+	snapshot "$PID" >"$W/before"
+	session t_tiny_16
+	counts
+	as_user timeout 60 gdb -nx -batch -p "$PID" -ex 'break *t_tiny_16' -ex 'continue' -ex 'delete' -ex 'x/2xb $pc' -ex 'stepi' -ex 'x/1xb $pc' \
+		-ex "shell kill -STOP $PID" -ex 'detach' >"$W/gdb" 2>&1 </dev/null
+	has "$W/gdb" '<t_tiny_16>:.*0xeb'
+	has "$W/gdb" ':.*0xe9$'
+	grep -q '^State:.*T' "/proc/$PID/status" || bad "it is not stopped: $(cat "$W/gdb")"
+	kill -INT $TOOL
+	wait $TOOL
+	is "status" $? 0
+	text_is_file "$PID"
+	kill -CONT "$PID"
+	sleep 0.2
+	kill -TERM "$PID"
+	wait "$PID"
+	is "the program's status" $? 0
+	has "$W/bg" 'wrong=0'
 	done_t
 else
 	skip_t gdb "gdb is not installed"

@@ -194,6 +194,31 @@ ENTRY rt_hook_any
 	.size	rt_hook_any, . - rt_hook_any
 
 /*
+ * At the mov of the number of a call that waits with a signal mask, and behind its syscall: waits.c.
+ * All registers are kept but for the one that points to the mask.
+ */
+.macro WAIT name, function, call=0
+ENTRY \name
+	pushfq
+	push	%rax
+	SAVE_CALLER_SAVED
+	lea	-64(%rbp), %rdi
+	mov	$\call, %esi
+	call	\function
+	RESTORE_CALLER_SAVED
+	pop	%rax
+	popfq
+	ret
+	.size	\name, . - \name
+.endm
+
+WAIT rt_wait_sigsuspend, rt_wait_begin, 0
+WAIT rt_wait_ppoll, rt_wait_begin, 1
+WAIT rt_wait_epoll, rt_wait_begin, 2
+WAIT rt_wait_pselect, rt_wait_begin, 3
+WAIT rt_wait_over, rt_wait_end
+
+/*
  * The first thing in _Unwind_Find_FDE(pc, bases) of a libgcc: [rsp] is where the trampoline
  * goes on (src/ctl/unwind.c): je over a ret and a jump over two addresses, this function's and the
  * finder's own. Equal afterwards: not ours; else rax is the result.

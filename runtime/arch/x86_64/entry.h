@@ -14,6 +14,11 @@ void rt_module_event(void);
 void rt_hook_sigaction(void);
 void rt_hook_sigprocmask(void);
 void rt_hook_any(void);
+void rt_wait_sigsuspend(void);
+void rt_wait_ppoll(void);
+void rt_wait_epoll(void);
+void rt_wait_pselect(void);
+void rt_wait_over(void);
 void rt_shadow_enter(void);
 void rt_shadow_leave(void);
 void rt_chain_check(void);
@@ -51,6 +56,8 @@ int64_t rt_chain_is_long(const uint64_t *sp);
 const struct abi_unwind *rt_unwind_find(const struct abi_process *p, uint64_t pc);
 uint64_t rt_signal_decide(int64_t sig, const void *info, void *context);
 int64_t rt_sigaction_emulate(int64_t sig, uint64_t action, uint64_t old, uint64_t size);
+void rt_wait_begin(uint64_t *saved, uint64_t call);
+void rt_wait_end(uint64_t *saved);
 int64_t rt_sigprocmask_emulate(int64_t how, uint64_t set, uint64_t old, uint64_t size);
 
 #endif

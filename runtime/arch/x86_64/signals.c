@@ -26,10 +26,7 @@
 #include "runtime/arch/arch.h"
 #include "runtime/rt_api.h"
 #include "runtime/arch/x86_64/entry.h"
-
-#define SIGNAL_TRAP 5
-#define SIGNAL_BUS 7
-#define SIGNAL_SEGV 11
+#include "runtime/arch/x86_64/signals.h"
 
 #define FLAG_SIGINFO 0x4u
 #define FLAG_RESTORER 0x4000000u
@@ -38,10 +35,6 @@
 #define CODE_KERNEL 0x80 /* si_code of int3 and of general protection faults */
 #define FLAG_NODEFER 0x40000000u
 #define SIGNAL_MARKER 16 /* SIGSTKFLT */
-#define MASK_SIZE 8
-#define BIT(sig) ((uint64_t)1 << ((sig) - 1))
-#define OURS (BIT(SIGNAL_SEGV) | BIT(SIGNAL_BUS) | BIT(SIGNAL_TRAP))
-
 #define HANDLER_DEFAULT 0u
 #define HANDLER_IGNORE 1u
 
@@ -82,27 +75,6 @@ static int number_of(int64_t sig)
 	default:
 		return -1;
 	}
-}
-
-/* Kernel mask bits to slot bits and back. */
-static uint64_t bits_of(uint64_t mask)
-{
-	return (mask & BIT(SIGNAL_SEGV) ? 1 : 0) | (mask & BIT(SIGNAL_BUS) ? 2 : 0) |
-	       (mask & BIT(SIGNAL_TRAP) ? 4 : 0);
-}
-
-static uint64_t mask_of(uint64_t bits)
-{
-	return (bits & 1 ? BIT(SIGNAL_SEGV) : 0) | (bits & 2 ? BIT(SIGNAL_BUS) : 0) |
-	       (bits & 4 ? BIT(SIGNAL_TRAP) : 0);
-}
-
-static uint64_t key_of_thread(void)
-{
-	uint64_t base;
-
-	__asm__ volatile("rdfsbase %0" : "=r"(base));
-	return ~base;
 }
 
 /* ---- which signals are ours ------------------------------------------------- */
@@ -337,7 +309,7 @@ int64_t rt_sigaction_emulate(int64_t sig, uint64_t action, uint64_t old, uint64_
 }
 
 /* Signals held back that are no longer blocked come now. */
-static void release_pending(struct abi_slot *s)
+void rt_release_pending(struct abi_slot *s)
 {
 	static const int8_t signals[ABI_SIGNALS] = { SIGNAL_SEGV, SIGNAL_BUS, SIGNAL_TRAP };
 	uint64_t free = s->pending & ~s->virtual_mask;
@@ -383,7 +355,7 @@ int64_t rt_sigprocmask_emulate(int64_t how, uint64_t set, uint64_t old, uint64_t
 		rt_poke64(old, real | mask_of(before));
 	if (set) {
 		s->virtual_mask = changed_mask(before, how, bits_of(wanted));
-		release_pending(s);
+		rt_release_pending(s);
 	}
 	return result;
 }

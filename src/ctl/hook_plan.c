@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which system calls are hooked, and the patches for that.
+ *
+ *	rt_sigaction, rt_sigprocmask	 in place of the call: at the mov of its number, or at the syscall
+ *	rt_sigsuspend, ppoll, pselect6,	 around it: at the mov and behind the syscall, which threads sleep
+ *	epoll_pwait, epoll_pwait2	 in as before
+ *
+ * Whether there are to be hooks is known when all sites are planned: until then no site's patch takes their
+ * instructions, and sites just there wait: they are planned last, upon the hooks, which stay while
+ * sites' patches come and go.
+ */
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "ctl/hook_sites.h"
+#include "ctl/hooks.h"
+
+#define SYSCALL_SIZE 2u
+
+static const struct {
+	uint32_t number;
+	const char *hook; /* in place of the call */
+	const char *begin; /* of a call that waits */
+	enum abi_register mask; /* what points to its mask */
+} calls[] = {
+	{ SYS_rt_sigaction, "rt_hook_sigaction", NULL, 0 },
+	{ SYS_rt_sigprocmask, "rt_hook_sigprocmask", NULL, 0 },
+	{ SYS_rt_sigsuspend, NULL, "rt_wait_sigsuspend", ABI_RDI },
+	{ SYS_ppoll, NULL, "rt_wait_ppoll", ABI_R10 },
+	{ SYS_pselect6, NULL, "rt_wait_pselect", ABI_R9 },
+	{ SYS_epoll_pwait, NULL, "rt_wait_epoll", ABI_R8 },
+	{ SYS_epoll_pwait2, NULL, "rt_wait_epoll", ABI_R8 },
+};
+
+static size_t row_of(uint32_t number)
+{
+	for (size_t i = 0; i < base_count(calls); i++)
+		if (calls[i].number == number)
+			return i;
+	base_unreachable();
+}
+
+/* A wait that something between mov and syscall gives its mask is left alone. */
+static bool is_wanted(const struct hook_site *s)
+{
+	size_t row = row_of(s->number);
+
+	return !calls[row].begin || !(s->written >> calls[row].mask & 1);
+}
+
+static bool is_wait(const struct hook_site *s)
+{
+	return calls[row_of(s->number)].begin != NULL;
+}
+
+/* The system calls in a mapping, by its code as it is without anybody's patches. */
+static void find_sites(const struct ctl_process *p, struct arena *a, const struct proc_map *m,
+		       uint8_t *bytes, struct hook_sites *out)
+{
+	uint32_t numbers[base_count(calls)], size = (uint32_t)(m->end - m->start);
+	struct hook_sites found = { 0 };
+
+	for (size_t i = 0; i < base_count(calls); i++)
+		numbers[i] = calls[i].number;
+	size = (uint32_t)proc_read(p->proc, m->start, bytes, size);
+	patch_space_original(p->space, m->start, bytes, size);
+	ctl_chain_original(p, m->start, bytes, size);
+	hook_sites_find(a, bytes, size, m->start, numbers, base_count(numbers), &found);
+	vec_each(s, &found.list)
+		if (is_wanted(s))
+			vec_push(a, &out->list, *s);
+}
+
+/* Files that ask the kernel about signals: the C library, the loader, and programs without either. */
+static bool may_ask(struct ctl_process *p, const struct proc_map *m, struct elf_file **file)
+{
+	const char *name = strrchr(m->path, '/');
+
+	*file = NULL;
+	if (!m->executable || !m->inode || !name)
+		return false;
+	if (elf_open(p->session->elf, m->path, file))
+		*file = NULL;
+	if (strncmp(name, "/libc.", 6) == 0 || strncmp(name, "/libc-", 6) == 0 ||
+	    strncmp(name, "/ld-", 4) == 0 || strncmp(name, "/libpthread", 11) == 0)
+		return true;
+	return *file && ((*file)->is_static || (*file)->is_go) && (*file)->entry;
+}
+
+/* ---- patches ------------------------------------------------------------------------- */
+
+struct scan {
+	struct ctl_process *p;
+	const struct proc_map *m;
+	struct elf_file *file;
+	const uint8_t *bytes; /* of the mapping */
+};
+
+static uint64_t bias_of(const struct elf_file *f, const struct proc_map *m)
+{
+	for (uint32_t i = 0; f && i < f->n_segments; i++) {
+		const struct elf_segment *s = &f->segments[i];
+
+		if (s->executable && m->offset <= s->file_offset &&
+		    s->file_offset < m->offset + (m->end - m->start))
+			return m->start + (s->file_offset - m->offset) - s->address;
+	}
+	return 0;
+}
+
+struct ctl_patch *ctl_hooks_at(const struct ctl_process *p, uint64_t address)
+{
+	for (uint32_t i = 0; p->hooks && i < p->hooks->patches.n; i++)
+		if (p->hooks->patches.p[i].address == address)
+			return &p->hooks->patches.p[i];
+	return NULL;
+}
+
+static void add_patch(const struct scan *s, struct ctl_patch *patch)
+{
+	struct ctl_process *p = s->p;
+
+	for (uint32_t i = 0; i < patch->plan.n_before; i++)
+		vec_push(p->arena, &p->hooks->patches,
+			 (struct ctl_patch){ .plan = patch->plan.before[i],
+					     .address = patch->plan.before[i].address,
+					     .is_helper = true,
+					     .wanted = true });
+	patch->code_size =
+		base_min((uint32_t)sizeof patch->code, (uint32_t)(s->m->end - patch->address));
+	memcpy(patch->code, s->bytes + (patch->address - s->m->start), patch->code_size);
+	vec_push(p->arena, &p->hooks->patches, *patch);
+}
+
+static struct error *plan_at(const struct scan *s, uint64_t address, const uint8_t *text, uint32_t size)
+{
+	struct ctl_process *p = s->p;
+	struct patch_body body = { .generic = true, .bytes = text, .size = size }, chain;
+	struct patch_request r = { .address = address,
+				   .code = s->bytes,
+				   .code_address = s->m->start,
+				   .code_size = (uint32_t)(s->m->end - s->m->start),
+				   .allow_trap = true,
+				   .alone = true,
+				   .bodies = &body,
+				   .n_bodies = 1 };
+	struct ctl_patch patch = { .address = address, .wanted = true };
+	const struct ctl_foreign *below = ctl_chain_at(p, address);
+	uint64_t bias = bias_of(s->file, s->m), start = 0, end = 0;
+	const char *name;
+	struct error *e;
+
+	if (s->file && elf_function_at(s->file, address - bias, &name, &start, &end)) {
+		r.function_start = start + bias;
+		r.function_end = end + bias;
+	}
+	if (below) {
+		chain = ctl_chain_body(p->arena, below->trampoline);
+		r.tail = &chain;
+		r.upon = true;
+	}
+	e = patch_plan_make(p->arena, p->space, &r, &patch.plan);
+	if (!e)
+		e = ctl_chain_finish(p, below, &patch);
+	if (!e)
+		add_patch(s, &patch);
+	return e;
+}
+
+/*
+ * What is done in place of a call does not go on to another session's patch: where that has the mov, the
+ * hook goes to the syscall.
+ */
+static struct error *plan_call(const struct scan *s, const struct hook_site *found)
+{
+	struct hook_site site = *found;
+	uint8_t text[HOOK_BODY_MAX];
+	const char *hook;
+
+	if (site.at_move && ctl_chain_has(s->p, site.address)) {
+		site.address = site.after - SYSCALL_SIZE;
+		site.at_move = false;
+	}
+	if (ctl_hooks_at(s->p, site.address))
+		return NULL;
+	if (ctl_chain_has(s->p, site.address)) {
+		ctl_warn(s->p->session, "process %d: another session probes a system call for signals",
+			 (int)s->p->proc->pid);
+		return NULL;
+	}
+	hook = site.at_move ? calls[row_of(site.number)].hook : "rt_hook_any";
+	return plan_at(s, site.address, text,
+		       hook_body(&site, ctl_runtime_address(s->p, hook), text));
+}
+
+static struct error *plan_wait(const struct scan *s, const struct hook_site *site)
+{
+	const char *begin = calls[row_of(site->number)].begin;
+	uint8_t text[HOOK_BODY_MAX];
+	struct error *e;
+
+	if (ctl_hooks_at(s->p, site->move))
+		return NULL;
+	e = plan_at(s, site->after, text,
+		    hook_call_body(ctl_runtime_address(s->p, "rt_wait_over"), text));
+	return e ? e : plan_at(s, site->move, text,
+			       hook_call_body(ctl_runtime_address(s->p, begin), text));
+}
+
+static struct error *scan(struct ctl_process *p, const struct proc_map *m, struct elf_file *f)
+{
+	uint8_t *bytes = arena_alloc(p->arena, m->end - m->start);
+	struct scan s = { p, m, f, bytes };
+	struct hook_sites found = { 0 };
+	struct error *e = NULL;
+
+	find_sites(p, p->arena, m, bytes, &found);
+	vec_each(site, &found.list)
+		if (!e)
+			e = is_wait(site) ? plan_wait(&s, site) : plan_call(&s, site);
+	return e;
+}
+
+struct error *ctl_hooks_prepare(struct ctl_process *p)
+{
+	struct error *e = NULL;
+
+	if (!ctl_hooks_of(p)->armed)
+		p->hooks->by_keeper = ctl_peers_has_keeper(p);
+	for (uint32_t i = 0; i < p->maps.n && !e && !p->hooks->by_keeper; i++) {
+		const struct proc_map *m = &p->maps.p[i];
+		struct elf_file *f;
+		bool seen = false;
+
+		vec_each(start, &p->hooks->scanned)
+			seen |= *start == m->start;
+		if (seen || !may_ask(p, m, &f))
+			continue;
+		vec_push(p->arena, &p->hooks->scanned, m->start);
+		e = scan(p, m, f);
+	}
+	return e;
+}
+
+/* ---- their places -------------------------------------------------------------------- */
+
+static void forget_places(struct ctl_process *p, const struct ctl_module *m)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < p->hook_places.n; i++)
+		if (p->hook_places.p[i] < m->start || p->hook_places.p[i] >= m->end)
+			p->hook_places.p[kept++] = p->hook_places.p[i];
+	p->hook_places.n = kept;
+}
+
+static void expect_at(struct ctl_process *p, uint64_t address)
+{
+	vec_push(p->arena, &p->hook_places, address);
+	patch_space_expect(p->space, address);
+}
+
+static void expect_in(struct ctl_process *p, const struct proc_map *m)
+{
+	struct arena *scratch = p->session->scratch;
+	uint8_t *bytes = arena_alloc(scratch, m->end - m->start);
+	struct hook_sites found = { 0 };
+
+	find_sites(p, scratch, m, bytes, &found);
+	vec_each(site, &found.list) {
+		expect_at(p, is_wait(site) ? site->move : site->address);
+		if (is_wait(site))
+			expect_at(p, site->after);
+	}
+}
+
+void ctl_hooks_expect(struct ctl_process *p, const struct ctl_module *module)
+{
+	forget_places(p, module);
+	for (uint32_t i = 0; i < p->maps.n && ctl_hooks_can_trap(p); i++) {
+		const struct proc_map *m = &p->maps.p[i];
+		struct arena_mark mark = arena_mark(p->session->scratch);
+		struct elf_file *f;
+
+		if (m->start < module->start || m->start >= module->end || !may_ask(p, m, &f))
+			continue;
+		expect_in(p, m);
+		arena_reset(p->session->scratch, mark);
+	}
+}
+
+bool ctl_hooks_claim(const struct ctl_process *p, uint64_t address)
+{
+	vec_each(place, &p->hook_places)
+		if (*place == address)
+			return true;
+	return false;
+}
