@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
@@ -28,6 +29,11 @@
 #endif
 
 #define CHUNK_SIZE ((size_t)64 * 1024)
+#define CHUNK_LARGE (1u << 20)
+#define PAGE 4096u
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 struct chunk {
 	struct chunk *previous;
@@ -53,6 +59,14 @@ void base_oom(void)
 	_exit(1);
 }
 
+/* Chunks of an arena that grows become larger: fewer of them, and their pages are made at once. */
+static size_t chunk_size(const struct chunk *previous)
+{
+	size_t size = previous ? 2 * previous->size : CHUNK_SIZE;
+
+	return base_max(base_min(size, (size_t)CHUNK_LARGE), (size_t)CHUNK_SIZE);
+}
+
 static struct chunk *chunk_create(struct chunk *previous, size_t size)
 {
 	struct chunk *c;
@@ -62,6 +76,9 @@ static struct chunk *chunk_create(struct chunk *previous, size_t size)
 	c = calloc(1, sizeof *c + size);
 	if (!c)
 		base_oom();
+	if (size == CHUNK_LARGE)
+		madvise((void *)(((uintptr_t)c + PAGE - 1) & ~(uintptr_t)(PAGE - 1)), size - PAGE,
+			MADV_POPULATE_WRITE); /* an older kernel says no: then one by one */
 	c->previous = previous;
 	c->size = size;
 	ASAN_POISON_MEMORY_REGION(c->data, size);
@@ -103,7 +120,7 @@ void *arena_alloc(struct arena *a, size_t size)
 	if (whole < size)
 		base_oom();
 	if (!c || c->size - c->used < whole)
-		a->last = c = chunk_create(c, base_max(whole, CHUNK_SIZE));
+		a->last = c = chunk_create(c, base_max(whole, chunk_size(c)));
 	p = c->data + c->used;
 	c->used += whole;
 	ASAN_UNPOISON_MEMORY_REGION(p, size);
@@ -135,17 +152,37 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
+	char room[512]; /* most texts fit: written once */
 	va_list again;
 	char *text;
 	int n;
 
 	base_assert(fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(room, sizeof room, fmt, again);
 	va_end(again);
 	base_assert(n >= 0);
 	text = arena_alloc(a, (size_t)n + 1);
-	vsnprintf(text, (size_t)n + 1, fmt, ap);
+	if ((size_t)n < sizeof room)
+		memcpy(text, room, (size_t)n + 1);
+	else
+		vsnprintf(text, (size_t)n + 1, fmt, ap);
+	return text;
+}
+
+char *arena_join(struct arena *a, const char *const *parts, size_t n)
+{
+	size_t sizes[16], total = 0;
+	char *text, *at;
+
+	base_assert(n <= base_count(sizes));
+	for (size_t i = 0; i < n; i++)
+		total += sizes[i] = strlen(parts[i]);
+	text = at = arena_alloc(a, total + 1);
+	for (size_t i = 0; i < n; i++) {
+		memcpy(at, parts[i], sizes[i]);
+		at += sizes[i];
+	}
 	return text;
 }
 

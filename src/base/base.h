@@ -56,6 +56,11 @@ void *arena_dup(struct arena *a, const void *p, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) BASE_PRINTF(2, 3);
+/* At most 16 texts one behind the other: several times faster than formatting. */
+char *arena_join(struct arena *a, const char *const *parts, size_t n);
+#define ARENA_JOIN(a, ...)                                                                         \
+	arena_join((a), (const char *const[]){ __VA_ARGS__ },                                      \
+		   sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
 /* Gives back everything allocated after the mark. */
 struct arena_mark arena_mark(struct arena *a);

@@ -340,6 +340,29 @@ static int check_and_run(struct cmd_session *s, struct elf_cache *cache)
 	return compile_and_run(s, p);
 }
 
+/* On a terminal, in one line that goes away. */
+static void progress_show(const char *what, unsigned percent)
+{
+	const char *name = strrchr(what, '/');
+
+	if (percent < 100)
+		fprintf(stderr, "\rreading the debug information of %s: %2u %% ", name ? name + 1 : what, percent);
+	else
+		fputs("\r\033[K", stderr);
+	fflush(stderr);
+}
+
+static struct elf_cache *cache_open(struct cmd_session *s)
+{
+	struct elf_cache *c = elf_cache_create(s->arena);
+	const char *term = getenv("TERM");
+
+	elf_cache_enter(c, s->options->pid);
+	if (isatty(STDERR_FILENO) && (!term || strcmp(term, "dumb") != 0))
+		elf_cache_progress(c, progress_show);
+	return c;
+}
+
 int cmd_run(struct cmd_session *s)
 {
 	struct elf_cache *cache;
@@ -360,8 +383,7 @@ int cmd_run(struct cmd_session *s)
 		cmd_error(s, e);
 		return 1;
 	}
-	cache = elf_cache_create(s->arena);
-	elf_cache_enter(cache, s->options->pid);
+	cache = cache_open(s);
 	status = check_and_run(s, cache);
 	elf_cache_destroy(cache);
 	return status;
@@ -369,18 +391,18 @@ int cmd_run(struct cmd_session *s)
 
 int cmd_list(struct cmd_session *s)
 {
-	struct elf_cache *cache = elf_cache_create(s->arena);
-	struct probe_user user = { .elf = cache, .prologue = prologue_of(s->options) };
+	struct probe_user user = { .prologue = prologue_of(s->options) };
 	struct sema_program *p = NULL;
 	struct probe_decl *points;
 	struct sema_options o;
 	struct source *source;
+	uint32_t lines = 0;
 
 	cmd_prepare(s);
 	source = source_from_text(s->sources, "<input>", s->options->list, strlen(s->options->list));
 	if (!pass_1(s) || cmd_target_find(s) != NULL)
 		return 1;
-	elf_cache_enter(cache, s->options->pid);
+	user.elf = cache_open(s);
 	points = lang_parse_listed(&s->lang, source);
 	if (points && !s->diags.errors) {
 		fill_sema(s, &o, &user, true);
@@ -388,7 +410,7 @@ int cmd_list(struct cmd_session *s)
 	}
 	diag_render(&s->diags, s->sources, stderr, s->colour);
 	if (p)
-		probe_list_print(stdout, s->arena, p, s->options->list_variables);
-	elf_cache_destroy(cache);
-	return p && probe_list_count(s->arena, p) ? 0 : 1;
+		lines = probe_list_print(stdout, s->arena, p, s->options->list_variables);
+	elf_cache_destroy(user.elf);
+	return lines ? 0 : 1;
 }

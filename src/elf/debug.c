@@ -73,6 +73,8 @@ void elf_debug_close(struct elf_debug *d)
 		return;
 	if (d->dwarf)
 		dwarf_end(d->dwarf);
+	if (d->second)
+		elf_end(d->second);
 	if (d->elf)
 		elf_end(d->elf);
 	if (d->fd >= 0)

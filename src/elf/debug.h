@@ -25,6 +25,7 @@ struct elf_debug {
 	int fd; /* open on it */
 	Elf *elf;
 	Dwarf *dwarf; /* NULL until elf_debug_of(): unpacking sections takes time */
+	Elf *second; /* unpack.c: has the sections besides .debug_info for the index, or NULL */
 	struct arena *arena; /* of the elf_cache */
 	bool units_loaded;
 	VEC(struct unit_range) ranges; /* sorted by start */
@@ -36,6 +37,11 @@ struct elf_debug *elf_debug_of(struct elf_file *f);
 /* The same, maybe without its handle of libdw, for what the index answers. */
 struct elf_debug *elf_debug_file_of(struct elf_file *f);
 void elf_debug_close(struct elf_debug *d);
+/*
+ * Unpacks what an index needs, before libdw is asked to: .debug_info in `elf`, the others in `second`. False: there is
+ * nothing packed, or libdw has to do it.
+ */
+bool elf_debug_unpack(struct elf_debug *d);
 /* Size and time of the last change, in nanoseconds, of the file with the sections. */
 void elf_debug_identity(const struct elf_debug *d, uint64_t *size, uint64_t *time);
 

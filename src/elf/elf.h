@@ -28,6 +28,12 @@ void elf_cache_destroy(struct elf_cache *c); /* closes files and mappings */
  */
 void elf_cache_enter(struct elf_cache *c, uint32_t pid);
 const char *elf_cache_root(const struct elf_cache *c); /* NULL: none */
+/*
+ * Called, from another thread, while something takes longer than a second: what, and how much of it is done, in
+ * percent; at its end with 100.
+ */
+typedef void elf_progress_fn(const char *what, unsigned percent);
+void elf_cache_progress(struct elf_cache *c, elf_progress_fn *hook);
 
 struct elf_segment {
 	uint64_t address, file_offset, file_size, memory_size, align;
@@ -72,6 +78,9 @@ void elf_each_function(struct elf_file *f, const char *glob,
 		       bool (*hook)(void *user, const struct elf_symbol *s), void *user);
 /* Neither .symtab, also of a separate file, nor .gnu_debugdata: only exported functions have names. */
 bool elf_is_stripped(struct elf_file *f);
+/* Those alone at whose address `wanted` says so, if given. */
+void elf_each_function_of(struct elf_file *f, const char *glob, bool (*wanted)(struct elf_file *f, uint64_t address),
+			  bool (*hook)(void *user, const struct elf_symbol *s), void *user);
 /*
  * The function that holds the address, with its extent: by symbol size, else
  * .eh_frame, else the next symbol. *name is NULL when only .eh_frame knows it.

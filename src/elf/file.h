@@ -63,6 +63,7 @@ struct elf_private {
 	struct elf_debug *debug; /* or NULL, and then */
 	const char *debug_missing; /* why */
 	VEC(const char *) debug_warnings;
+	elf_progress_fn *progress; /* or NULL */
 	bool index_tried;
 	struct elf_index *functions; /* or NULL */
 	bool marks_loaded;

@@ -34,15 +34,17 @@ static Dwarf_Frame *rules_at(Dwarf_CFI *cfi, uint64_t pc)
 	return cfi && dwarf_cfi_addrframe(cfi, pc, &rules) == 0 ? rules : NULL;
 }
 
-/* Kept to the end of the session: libdw's trees of rules are small. */
+/* libdw makes them with malloc(); they are small, and kept until the file is closed. */
 static Dwarf_Frame *rules_of(struct elf_frame *f)
 {
-	if (!f->rules_loaded) {
-		f->rules_loaded = true;
-		f->rules = rules_at(f->data->debug_frame, f->pc);
-		if (!f->rules)
-			f->rules = rules_at(f->data->eh_frame, f->pc);
-	}
+	if (f->rules_loaded)
+		return f->rules;
+	f->rules_loaded = true;
+	f->rules = rules_at(f->data->debug_frame, f->pc);
+	if (!f->rules)
+		f->rules = rules_at(f->data->eh_frame, f->pc);
+	if (f->rules)
+		vec_push(f->data->arena, &f->data->rules, f->rules);
 	return f->rules;
 }
 

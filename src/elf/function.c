@@ -209,10 +209,10 @@ static bool copy_hook(void *user, uint32_t unit, uint64_t entry, uint64_t addres
 
 static struct index_sources *sources_of(struct elf_file *f, struct elf_index *x)
 {
-	struct elf_debug *d = elf_debug_of(f);
+	struct elf_debug *d = elf_debug_file_of(f);
 
 	if (!x->sources && d)
-		x->sources = elf_index_sources(private_of(f)->arena, d);
+		x->sources = elf_index_sources(private_of(f)->arena, f, d);
 	return x->sources && x->sources->units.n == x->header->n_units ? x->sources : NULL;
 }
 

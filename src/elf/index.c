@@ -18,7 +18,7 @@
 
 struct crew {
 	struct index_sources *sources;
-	atomic_uint next;
+	atomic_uint next, all; /* units */
 	uint32_t n;
 	struct index_worker workers[WORKERS];
 	pthread_t threads[WORKERS];
@@ -64,6 +64,76 @@ static void crew_run(struct crew *c)
 	work(&members[0]);
 	for (uint32_t i = 1; i <= started; i++)
 		pthread_join(c->threads[i], NULL);
+}
+
+/* ---- telling how far it is, when it takes long --------------------------------------------------- */
+
+#define QUIET_NS 1000000000
+#define STEP_NS 200000000
+
+struct ticker {
+	elf_progress_fn *hook;
+	const char *what;
+	struct crew *crew;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	bool started, over;
+};
+
+static void wait_a_while(struct ticker *t, long ns)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += ns;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_cond_timedwait(&t->ended, &t->lock, &until);
+}
+
+/* While sections are unpacked there are no units yet. */
+static unsigned percent_of(const struct crew *c)
+{
+	uint32_t all = atomic_load(&c->all), next = atomic_load(&((struct crew *)(uintptr_t)c)->next);
+
+	return all ? (unsigned)(base_min(next, all) * 99ull / all) : 0;
+}
+
+static void *tick(void *user)
+{
+	struct ticker *t = user;
+	bool told = false;
+
+	pthread_mutex_lock(&t->lock);
+	wait_a_while(t, QUIET_NS);
+	while (!t->over) {
+		t->hook(t->what, percent_of(t->crew));
+		told = true;
+		wait_a_while(t, STEP_NS);
+	}
+	pthread_mutex_unlock(&t->lock);
+	if (told)
+		t->hook(t->what, 100);
+	return NULL;
+}
+
+static void ticker_start(struct ticker *t, const struct elf_file *f, struct crew *c)
+{
+	*t = (struct ticker){ .hook = private_of(f)->progress, .what = f->path, .crew = c,
+			      .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER };
+	t->started = t->hook && pthread_create(&t->thread, NULL, tick, t) == 0;
+}
+
+static void ticker_end(struct ticker *t)
+{
+	if (!t->started)
+		return;
+	pthread_mutex_lock(&t->lock);
+	t->over = true;
+	pthread_cond_signal(&t->ended);
+	pthread_mutex_unlock(&t->lock);
+	pthread_join(t->thread, NULL);
 }
 
 /* ---- strings: each once, numbered in order of the alphabet ---------------------------------------- */
@@ -287,32 +357,24 @@ static const uint8_t *image_make(struct image *m, const struct elf_file *f,
 	return image;
 }
 
-/* Functions of assembly have no lines of their own: that of the first instruction. */
-static void lines_complete(struct crew *c, struct elf_file *f)
-{
-	uint64_t start;
-
-	for (uint32_t i = 0; i < c->n; i++)
-		vec_each(found, &c->workers[i].found)
-			if (!found->line && found->address)
-				elf_line_at(f, found->address, &found->file, &found->line, &start);
-}
-
 static bool index_build(struct elf_index *x, struct elf_file *f, struct elf_debug *d)
 {
 	struct arena *scratch = arena_create();
 	struct crew *crew = arena_new(scratch, struct crew);
 	struct image m = { .arena = scratch, .crew = crew };
+	struct ticker ticker;
 	const uint8_t *image;
 	size_t size = 0;
 
-	crew->sources = elf_index_sources(scratch, d);
+	ticker_start(&ticker, f, crew);
+	crew->sources = elf_index_sources(scratch, f, d);
+	atomic_store(&crew->all, crew->sources->units.n);
 	crew_run(crew);
 	m.texts = (struct texts){ .arena = scratch, .by_pointer = map_create(scratch),
 				  .by_text = map_create(scratch) };
-	lines_complete(crew, f);
 	rows_make(&m);
 	image = image_make(&m, f, d, &size);
+	ticker_end(&ticker);
 	for (uint32_t i = 0; i < crew->n; i++)
 		elf_index_worker_end(&crew->workers[i]);
 	arena_destroy(scratch);
@@ -334,7 +396,7 @@ struct elf_index *elf_index_of(struct elf_file *f)
 	p->functions = arena_new(p->arena, struct elf_index);
 	if (elf_index_load(p->functions, f, d))
 		return p->functions;
-	if (!elf_debug_of(f) || !index_build(p->functions, f, d)) {
+	if (!index_build(p->functions, f, d)) {
 		p->functions = NULL;
 		return NULL;
 	}

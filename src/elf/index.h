@@ -77,7 +77,7 @@ struct index_sources {
 	VEC(struct index_unit) places; /* of units */
 	uint32_t n_main, n_alternate;
 };
-struct index_sources *elf_index_sources(struct arena *a, struct elf_debug *d);
+struct index_sources *elf_index_sources(struct arena *a, struct elf_file *f, struct elf_debug *d);
 
 /* One function as a worker found it; texts are the sections' or the worker's. */
 struct index_found {
@@ -90,7 +90,7 @@ struct index_worker {
 	struct arena *arena, *unit_arena; /* of results, of one unit */
 	struct scan_worker scan;
 	struct intern *texts;
-	uint64_t text_bytes;
+	uint64_t text_bytes, line_budget;
 	VEC(struct index_found) found;
 	struct map *scattered; /* by offset * 2 + alternate: number of copies in other units */
 	struct map *foreign; /* units looked into for origins, by number + 1 */

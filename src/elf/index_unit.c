@@ -15,6 +15,8 @@
 #define ORIGINS 8u
 /* Paths and scopes that a worker makes: more is a damaged file's. */
 #define TEXT_LIMIT (256u << 20)
+/* Line tables read for functions without a line, in bytes, by one worker. */
+#define LINE_LIMIT (1ull << 30)
 
 /* ---- units --------------------------------------------------------------------------------- */
 
@@ -46,7 +48,7 @@ static void split_add(struct index_sources *s, struct elf_debug *d, const struct
 	if (!elf_debug_unit(d, skeleton->first, &die) || dwarf_cu_getdwarf(die.cu) == d->dwarf)
 		return;
 	source = arena_new(s->arena, struct scan_source);
-	scan_source_load(source, dwarf_getelf(dwarf_cu_getdwarf(die.cu)));
+	scan_source_load(source, dwarf_getelf(dwarf_cu_getdwarf(die.cu)), NULL);
 	while (scan_unit_next(source, &offset, &u)) {
 		if (u.type == DW_UT_type || u.type == DW_UT_split_type)
 			continue;
@@ -65,17 +67,38 @@ static void split_add(struct index_sources *s, struct elf_debug *d, const struct
 	}
 }
 
-struct index_sources *elf_index_sources(struct arena *a, struct elf_debug *d)
+/* libdw knows where alternate files are; only files that dwz wrote have any. */
+static Dwarf *alternate_of(struct elf_file *f, struct elf_debug *d)
+{
+	Elf_Scn *scn = NULL;
+	size_t names;
+	GElf_Shdr h;
+
+	while (elf_getshdrstrndx(d->elf, &names) == 0 && (scn = elf_nextscn(d->elf, scn)) != NULL) {
+		const char *name = gelf_getshdr(scn, &h) ? elf_strptr(d->elf, names, h.sh_name) : NULL;
+
+		if (name && strcmp(name, ".gnu_debugaltlink") == 0)
+			return elf_debug_of(f) ? dwarf_getalt(d->dwarf) : NULL;
+	}
+	return NULL;
+}
+
+struct index_sources *elf_index_sources(struct arena *a, struct elf_file *f, struct elf_debug *d)
 {
 	struct index_sources *s = arena_new(a, struct index_sources);
 	struct scan_worker w = { .arena = arena_create() };
-	Dwarf *alternate = dwarf_getalt(d->dwarf);
 	bool any_skeleton = false;
+	Dwarf *alternate;
 
 	s->arena = a;
-	scan_source_load(&s->main, dwarf_getelf(d->dwarf));
+	if (!elf_debug_unpack(d) && !elf_debug_of(f)) {
+		arena_destroy(w.arena);
+		return s;
+	}
+	alternate = alternate_of(f, d);
+	scan_source_load(&s->main, d->elf, d->second);
 	if (alternate) {
-		scan_source_load(&s->alternate, dwarf_getelf(alternate));
+		scan_source_load(&s->alternate, dwarf_getelf(alternate), NULL);
 		s->main.alternate = &s->alternate;
 	}
 	units_add(s, &w, &s->main, INDEX_UNIT_MAIN);
@@ -85,6 +108,8 @@ struct index_sources *elf_index_sources(struct arena *a, struct elf_debug *d)
 	s->n_alternate = s->units.n - s->n_main;
 	for (uint32_t i = 0; i < s->n_main; i++)
 		any_skeleton |= s->units.p[i].is_skeleton;
+	if (any_skeleton && !elf_debug_of(f))
+		any_skeleton = false;
 	for (uint32_t i = 0; any_skeleton && i < s->n_main; i++) {
 		struct scan_unit skeleton = s->units.p[i];
 
@@ -287,6 +312,17 @@ static uint32_t *copies_count(struct index_worker *w, struct unit_facts *f)
 	return counts;
 }
 
+/* Functions of assembly: the line of the first instruction. */
+static void line_complete(struct index_worker *w, struct unit_facts *f, struct index_found *to)
+{
+	uint32_t file, line;
+
+	if (to->line || !to->address || !scan_line_find(f->unit, to->address, &w->line_budget, &file, &line))
+		return;
+	to->line = line;
+	to->file = path_text(w, f, file);
+}
+
 static void found_add(struct index_worker *w, struct unit_facts *f, const struct scan_function *s,
 		      uint32_t copies)
 {
@@ -300,6 +336,7 @@ static void found_add(struct index_worker *w, struct unit_facts *f, const struct
 	resolve(w, f, s, &one);
 	if (!one.name)
 		one.name = one.linkage;
+	line_complete(w, f, &one);
 	if (one.name && *one.name)
 		vec_push(w->arena, &w->found, one);
 }
@@ -329,6 +366,7 @@ void elf_index_worker_init(struct index_worker *w, struct index_sources *s)
 	w->texts = intern_create(w->arena);
 	w->scattered = map_create(w->arena);
 	w->foreign = map_create(w->arena);
+	w->line_budget = LINE_LIMIT;
 }
 
 void elf_index_worker_end(struct index_worker *w)

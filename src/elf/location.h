@@ -24,6 +24,7 @@ struct elf_data {
 	struct elf_debug *debug;
 	Elf *elf; /* of the file itself, for .eh_frame; or NULL */
 	Dwarf_CFI *eh_frame, *debug_frame; /* or NULL */
+	VEC(Dwarf_Frame *) rules; /* of frames asked about */
 	struct map *types; /* by address of the entry */
 	struct map *pointers; /* by address of the target: types made for & */
 	struct elf_names *names; /* names.c */

@@ -15,6 +15,7 @@ struct elf_cache {
 	struct arena *arena;
 	struct map *by_path; /* canonical path to struct elf_file */
 	const char *root; /* where files are looked for first, or NULL */
+	elf_progress_fn *progress; /* or NULL */
 	VEC(struct elf_file *) files;
 };
 
@@ -31,6 +32,11 @@ void elf_cache_enter(struct elf_cache *c, uint32_t pid)
 {
 	if (!c->root)
 		c->root = elf_root_of(c->arena, pid);
+}
+
+void elf_cache_progress(struct elf_cache *c, elf_progress_fn *hook)
+{
+	c->progress = hook;
 }
 
 const char *elf_cache_root(const struct elf_cache *c)
@@ -96,6 +102,7 @@ struct error *elf_open(struct elf_cache *c, const char *path, struct elf_file **
 		munmap((void *)(uintptr_t)f->image, f->image_size);
 		return e;
 	}
+	private_of(f)->progress = c->progress;
 	map_put(c->by_path, canonical, f);
 	vec_push(c->arena, &c->files, f);
 	*out = f;

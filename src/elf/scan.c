@@ -111,8 +111,7 @@ static const char *const section_names[SCAN_SECTIONS] = {
 	[SCAN_RNGLISTS] = "debug_rnglists",
 };
 
-/* ".debug_info", ".zdebug_info", ".debug_info.dwo" */
-static int section_of(const char *name)
+int scan_section_of(const char *name)
 {
 	name += *name == '.';
 	name += *name == 'z';
@@ -126,26 +125,33 @@ static int section_of(const char *name)
 	return -1;
 }
 
-void scan_source_load(struct scan_source *s, Elf *elf)
+static void sections_load(struct scan_source *s, Elf *elf, bool info, bool others)
 {
 	size_t names;
 
-	memset(s, 0, sizeof *s);
 	if (elf_getshdrstrndx(elf, &names) != 0)
 		return;
 	for (Elf_Scn *scn = elf_nextscn(elf, NULL); scn; scn = elf_nextscn(elf, scn)) {
 		GElf_Shdr h;
 		const char *name = gelf_getshdr(scn, &h) ? elf_strptr(elf, names, h.sh_name) : NULL;
-		int i = name && h.sh_type != SHT_NOBITS ? section_of(name) : -1;
-		Elf_Data *data = i >= 0 ? elf_rawdata(scn, NULL) : NULL;
+		int i = name && h.sh_type != SHT_NOBITS ? scan_section_of(name) : -1;
+		Elf_Data *data = i >= 0 && (i == SCAN_INFO ? info : others) ? elf_rawdata(scn, NULL) : NULL;
 
-		if (!data || !data->d_buf || s->sections[i].p)
+		if (!data || !data->d_buf || s->sections[i].p || h.sh_flags & SHF_COMPRESSED)
 			continue;
 		s->sections[i].p = data->d_buf;
 		s->sections[i].n = data->d_size;
 		if (i == SCAN_STR || i == SCAN_LINE_STR)
 			s->sections[i].n = elf_strings_trim(data->d_buf, data->d_size);
 	}
+}
+
+void scan_source_load(struct scan_source *s, Elf *elf, Elf *others)
+{
+	memset(s, 0, sizeof *s);
+	sections_load(s, elf, true, !others);
+	if (others)
+		sections_load(s, others, false, true);
 }
 
 /* ---- values -------------------------------------------------------------------------------- */

@@ -35,8 +35,13 @@ struct scan_source {
 	} sections[SCAN_SECTIONS];
 	const struct scan_source *alternate; /* or NULL */
 };
-/* Borrows the bytes from elf, whose compressed sections libdw has unpacked. */
-void scan_source_load(struct scan_source *s, Elf *elf);
+/* Which section a name is, ".debug_info", ".debug_info.dwo" or ".zdebug_info"; -1 none of these. */
+int scan_section_of(const char *name);
+/*
+ * Borrows the bytes from elf, whose compressed sections have been unpacked. others: the handle that has all
+ * but .debug_info, or NULL.
+ */
+void scan_source_load(struct scan_source *s, Elf *elf, Elf *others);
 
 struct scan_spec {
 	uint16_t attribute, form;
@@ -139,6 +144,11 @@ struct scan_files {
 	uint32_t n;
 };
 void scan_files_read(const struct scan_unit *u, struct arena *a, struct scan_files *out);
+/*
+ * The record of the unit's line table that holds an address; file as in scan_files. False: none, or the table is longer
+ * than *budget, from which it is taken.
+ */
+bool scan_line_find(const struct scan_unit *u, uint64_t address, uint64_t *budget, uint32_t *file, uint32_t *line);
 /* A file's path; NULL: there is none. */
 const char *scan_file_path(const struct scan_files *f, uint32_t i, struct arena *a);
 

@@ -235,13 +235,19 @@ static bool matches(struct elf_file *f, const struct raw_symbol *s, const char *
 	return result;
 }
 
-static void collect_glob(struct elf_file *f, const char *glob, struct candidates *to)
+struct wanted {
+	bool (*address)(struct elf_file *f, uint64_t address); /* NULL: any */
+};
+
+static void collect_glob(struct elf_file *f, const char *glob, const struct wanted *w, struct candidates *to)
 {
+	bool all = strcmp(glob, "*") == 0;
 	struct symbol_cursor c = { 0 };
 	struct raw_symbol s;
 
 	while (elf_symbol_next(f, &c, &s))
-		if (elf_symbol_is_function(f, &s) && matches(f, &s, glob))
+		if (elf_symbol_is_function(f, &s) && (all || matches(f, &s, glob)) &&
+		    (!w->address || w->address(f, s.symbol.st_value)))
 			candidate_add(f, to, &s);
 	candidates_finish(to);
 }
@@ -278,13 +284,19 @@ bool elf_symbol_address(struct elf_file *f, const char *name, size_t length, uin
 void elf_each_function(struct elf_file *f, const char *glob,
 		       bool (*hook)(void *user, const struct elf_symbol *s), void *user)
 {
+	elf_each_function_of(f, glob, NULL, hook, user);
+}
+
+void elf_each_function_of(struct elf_file *f, const char *glob, bool (*wanted)(struct elf_file *f, uint64_t address),
+			  bool (*hook)(void *user, const struct elf_symbol *s), void *user)
+{
 	struct candidates found = { 0 };
 
 	if (base_has_glob(glob))
-		collect_glob(f, glob, &found);
+		collect_glob(f, glob, &(struct wanted){ wanted }, &found);
 	else
 		collect_exact(f, glob, strlen(glob), &found);
 	vec_each(it, &found.list)
-		if (it->symbol.is_function && !hook(user, &it->symbol))
+		if (it->symbol.is_function && (!wanted || wanted(f, it->symbol.address)) && !hook(user, &it->symbol))
 			return;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Variables that are visible at an address, and where their values are there. */
 #include <dwarf.h>
+#include <stdlib.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -51,6 +52,8 @@ void elf_data_close(struct elf_data *d)
 {
 	if (!d)
 		return;
+	vec_each(rules, &d->rules)
+		free(*rules);
 	if (d->eh_frame)
 		dwarf_cfi_end(d->eh_frame);
 	if (d->elf)

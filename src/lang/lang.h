@@ -382,6 +382,8 @@ const char *lang_stat_name(enum stat_op op); /* "@count" */
  */
 struct span lang_text_place(const struct source *s, struct span literal, uint32_t at);
 const char *lang_quote(struct arena *a, const char *text, uint32_t length);
+/* Whether quoting a text is to put quotes around it. */
+bool lang_is_plain(const char *text);
 
 struct expr *lang_expr_new(struct arena *a, enum expr_kind kind, struct span at);
 struct stmt *lang_stmt_new(struct arena *a, enum stmt_kind kind, struct span at);

@@ -157,11 +157,32 @@ static void quote_one(struct buf *b, const char *p)
 	}
 }
 
+static bool is_plain(unsigned char c)
+{
+	return c >= ' ' && c != '"' && c != '\\' && c != 0x7f;
+}
+
+bool lang_is_plain(const char *text)
+{
+	while (is_plain((unsigned char)*text))
+		text++;
+	return !*text;
+}
+
 const char *lang_quote(struct arena *a, const char *text, uint32_t length)
 {
-	const char *end = text + length;
+	const char *end = text + length, *plain = text;
 	struct buf b;
 
+	while (plain < end && is_plain((unsigned char)*plain))
+		plain++;
+	if (plain == end) { /* nearly always */
+		char *quoted = arena_alloc(a, length + 3);
+
+		quoted[0] = quoted[length + 1] = '"';
+		memcpy(quoted + 1, text, length);
+		return quoted;
+	}
 	buf_init(&b, a);
 	buf_addc(&b, '"');
 	for (const char *p = text; p < end; p++)

@@ -6,6 +6,7 @@
  * By debug information where a module has it, with the functions that only symbols know besides
  * when the pattern is of names alone; else by symbols.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "probe/function.h"
@@ -22,11 +23,15 @@ static const char *quoted(struct arena *a, const char *text)
 
 const char *process_place_text(struct arena *a, const char *name, const char *file, uint32_t line)
 {
+	char number[16] = "";
+
 	if (!*file)
 		return quoted(a, name);
-	if (!line)
-		return quoted(a, arena_printf(a, "%s@%s", name, file));
-	return quoted(a, arena_printf(a, "%s@%s:%u", name, file, line));
+	if (line)
+		snprintf(number, sizeof number, ":%u", line);
+	if (lang_is_plain(name) && lang_is_plain(file))
+		return ARENA_JOIN(a, "\"", name, "@", file, number, "\"");
+	return quoted(a, ARENA_JOIN(a, name, "@", file, number));
 }
 
 struct sema_site *process_code_site(struct function_search *s, const struct elf_code *c,
@@ -35,6 +40,8 @@ struct sema_site *process_code_site(struct function_search *s, const struct elf_
 	struct sema_site *site = process_site_add(s->query, s->module, address, tail);
 	const char *symbol;
 
+	if (process_is_short_listing(s->query))
+		return site;
 	if (!elf_function_at(s->module->file, address, &symbol, &site->function_start,
 			     &site->function_end) ||
 	    site->function_end <= site->function_start) {
@@ -53,14 +60,6 @@ void process_site_shown(struct function_search *s, struct sema_site *site, const
 				   component, place);
 }
 
-/* -l shows no addresses, so that they need not be right. */
-static bool is_short_listing(const struct function_search *s)
-{
-	const struct sema_options *o = s->query->resolver->options;
-
-	return o->listing && !o->listing_variables;
-}
-
 /* The site of a function or of one copy. */
 static struct sema_site *entry_site(struct function_search *s, const struct elf_code *c,
 				    const char *name, const char *tail)
@@ -69,7 +68,7 @@ static struct sema_site *entry_site(struct function_search *s, const struct elf_
 	uint64_t address = c->address;
 	struct sema_site *site;
 
-	if (!s->at_return && !s->at_entry && !is_short_listing(s))
+	if (!s->at_return && !s->at_entry && !process_is_short_listing(s->query))
 		address = elf_code_body(s->module->file, c, user->prologue);
 	site = process_code_site(s, c, address, name, tail);
 	if (s->at_return)
@@ -83,8 +82,8 @@ static const char *function_tail(const struct function_search *s, const struct e
 {
 	struct arena *a = s->query->resolver->arena;
 
-	return arena_printf(a, ".%s(%s)%s", s->component,
-			    process_place_text(a, s->shown, f->file, f->line), s->suffix);
+	return ARENA_JOIN(a, ".", s->component, "(", process_place_text(a, s->shown, f->file, f->line), ")",
+			  s->suffix);
 }
 
 static bool is_linkage(const struct function_search *s)
@@ -171,10 +170,26 @@ static void function_listed(struct function_search *s, const struct elf_function
 	struct elf_code c = { .unit = f->unit, .entry = f->entry, .address = f->address,
 			      .function = f };
 
-	if (f->is_inlined && !is_short_listing(s))
+	if (f->is_inlined && !process_is_short_listing(s->query))
 		elf_each_code(s->module->file, f, first_code_hook, s);
 	else
 		entry_site(s, &c, s->shown, s->tail);
+}
+
+/* In a short listing: its line, in one go. */
+static bool line_add(struct function_search *s, const struct elf_function *f)
+{
+	struct arena *a = s->query->resolver->arena;
+	const struct process_module *m = s->module;
+	char number[16];
+
+	if (!process_is_short_listing(s->query) || !*f->file || !f->line || !lang_is_plain(s->shown) ||
+	    !lang_is_plain(f->file))
+		return false;
+	snprintf(number, sizeof number, ":%u\")", f->line);
+	process_site_listed(s->query, m, ARENA_JOIN(a, m->listed, ".", s->component, "(\"", s->shown, "@",
+						    f->file, number, s->suffix));
+	return true;
 }
 
 static void function_add(struct function_search *s, const struct elf_function *f)
@@ -183,6 +198,8 @@ static void function_add(struct function_search *s, const struct elf_function *f
 		elf_each_code(s->module->file, f, s->label ? labels_hook : process_callees_hook, s);
 		return;
 	}
+	if (line_add(s, f))
+		return;
 	s->tail = function_tail(s, f);
 	if (s->query->resolver->options->listing)
 		function_listed(s, f);
@@ -209,7 +226,7 @@ static bool is_listed_before(struct function_search *s, const struct elf_functio
 	const struct elf_function *b = &s->before;
 	bool same;
 
-	if (!is_short_listing(s) || s->label || s->callees || s->code_list)
+	if (!process_is_short_listing(s->query) || s->label || s->callees || s->code_list)
 		return false;
 	same = s->any_before && b->line == f->line && strcmp(b->name, f->name) == 0 &&
 	       strcmp(b->file, f->file) == 0 && strcmp(b->scope, f->scope) == 0;
@@ -286,18 +303,23 @@ static bool symbol_hook(void *user, const struct elf_symbol *symbol)
 		return true;
 	if (s->any && s->last == symbol->address)
 		return true;
-	if (s->by_debug && (elf_debug_function_starts(s->module->file, symbol->address) ||
-			    is_cold_part(symbol->name)))
+	if (s->by_debug && is_cold_part(symbol->name))
 		return true;
 	s->any = true;
 	s->last = symbol->address;
-	if (!symbol->size &&
+	if (!symbol->size && !process_is_short_listing(s->query) &&
 	    (!elf_function_at(s->module->file, symbol->address, &name, &start, &end) ||
 	     start != symbol->address))
 		start = end = symbol->address;
 	symbol_site(s, symbol->address, end, symbol->name,
 		    quoted(s->query->resolver->arena, symbol->name));
 	return true;
+}
+
+/* Of what debug information does not describe. */
+static bool is_undescribed(struct elf_file *f, uint64_t address)
+{
+	return !elf_debug_function_starts(f, address);
 }
 
 /* Symbols have no files, scopes, lines, copies, labels or callees. */
@@ -307,7 +329,8 @@ void process_symbols_find(struct function_search *s)
 
 	if (!p->file && !p->scopes.n && !p->is_global && !s->inline_only && !s->label &&
 	    !s->callees)
-		elf_each_function(s->module->file, p->function, symbol_hook, s);
+		elf_each_function_of(s->module->file, p->function, s->by_debug ? is_undescribed : NULL,
+				     symbol_hook, s);
 }
 
 /* ---- messages ------------------------------------------------------------------------------------ */

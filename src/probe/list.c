@@ -42,17 +42,66 @@ static void probe_lines(struct arena *a, struct line_list *to, const struct sema
 		const char *shown = s->listed ? s->listed : s->point;
 
 		any = true;
-		vec_push(a, &to->list, arena_printf(a, "%s%s%s", p->alias ? p->alias : shown, locals,
-						    with_variables ? arguments_text(a, s) : ""));
+		shown = p->alias ? p->alias : shown;
+		vec_push(a, &to->list,
+			 with_variables ? ARENA_JOIN(a, shown, locals, arguments_text(a, s)) : shown);
 	}
 	if (!any && p->point->event != EVENT_SITE)
 		vec_push(a, &to->list,
 			 arena_printf(a, "%s%s", p->alias ? p->alias : p->point->point, locals));
 }
 
-static int compare_lines(const void *a, const void *b)
+/*
+ * Lines of one file begin alike, so that comparing them looks at the same bytes again and again: what they have in
+ * common is left out, and the eight bytes behind it are kept beside each line.
+ */
+struct sorted_line {
+	uint64_t key; /* big-endian: compares like the bytes */
+	const char *text;
+};
+
+static size_t common_length(const struct line_list *l)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	size_t n = l->list.n ? strlen(l->list.p[0]) : 0;
+
+	for (uint32_t i = 1; i < l->list.n && n; i++)
+		if (strncmp(l->list.p[0], l->list.p[i], n) != 0)
+			for (n = 0; l->list.p[0][n] == l->list.p[i][n];)
+				n++;
+	return n;
+}
+
+static uint64_t key_of(const char *text)
+{
+	uint64_t key = 0;
+
+	for (int i = 0; i < 8; i++) {
+		key = key << 8 | (unsigned char)*text;
+		text += *text != 0;
+	}
+	return key;
+}
+
+static int compare_lines(const void *a, const void *b, void *user)
+{
+	const struct sorted_line *x = a, *y = b;
+	const size_t *common = user;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return strcmp(x->text + *common, y->text + *common);
+}
+
+static void lines_sort(struct arena *a, struct line_list *l)
+{
+	struct sorted_line *sorted = arena_array(a, struct sorted_line, l->list.n);
+	size_t common = common_length(l);
+
+	for (uint32_t i = 0; i < l->list.n; i++)
+		sorted[i] = (struct sorted_line){ key_of(l->list.p[i] + common), l->list.p[i] };
+	qsort_r(sorted, l->list.n, sizeof *sorted, compare_lines, &common);
+	for (uint32_t i = 0; i < l->list.n; i++)
+		l->list.p[i] = sorted[i].text;
 }
 
 static struct line_list lines_of(struct arena *a, const struct sema_program *p, bool with_variables)
@@ -62,8 +111,8 @@ static struct line_list lines_of(struct arena *a, const struct sema_program *p, 
 
 	vec_each(it, &p->probes)
 		probe_lines(a, &lines, *it, with_variables);
-	if (lines.list.n)
-		qsort(lines.list.p, lines.list.n, sizeof *lines.list.p, compare_lines);
+	if (lines.list.n > 1)
+		lines_sort(a, &lines);
 	for (uint32_t i = 0; i < lines.list.n; i++)
 		if (!kept || strcmp(lines.list.p[kept - 1], lines.list.p[i]) != 0)
 			lines.list.p[kept++] = lines.list.p[i];
@@ -71,15 +120,15 @@ static struct line_list lines_of(struct arena *a, const struct sema_program *p, 
 	return lines;
 }
 
-void probe_list_print(FILE *to, struct arena *a, const struct sema_program *p, bool with_variables)
+uint32_t probe_list_print(FILE *to, struct arena *a, const struct sema_program *p, bool with_variables)
 {
 	struct line_list lines = lines_of(a, p, with_variables);
 
-	vec_each(line, &lines.list)
-		fprintf(to, "%s\n", *line);
-}
-
-uint32_t probe_list_count(struct arena *a, const struct sema_program *p)
-{
-	return lines_of(a, p, false).list.n;
+	flockfile(to);
+	vec_each(line, &lines.list) {
+		fputs_unlocked(*line, to);
+		putc_unlocked('\n', to);
+	}
+	funlockfile(to);
+	return lines.list.n;
 }

@@ -37,9 +37,8 @@ const struct sema_provider *const *probe_providers(void);
  * -l (with_variables: -L): the points of a program made by sema_list(), one
  * per line, sorted, without doubles:
  *	process("/usr/bin/python3.11").mark("gc__start") $arg1:long
+ * Returns how many: none is exit status 1.
  */
-void probe_list_print(FILE *to, struct arena *a, const struct sema_program *p, bool with_variables);
-/* How many lines that prints: none is exit status 1. */
-uint32_t probe_list_count(struct arena *a, const struct sema_program *p);
+uint32_t probe_list_print(FILE *to, struct arena *a, const struct sema_program *p, bool with_variables);
 
 #endif

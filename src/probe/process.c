@@ -241,18 +241,34 @@ const char *process_text(const struct process_query *q, uint32_t i)
 	return q->point->components.p[i].argument->string.text;
 }
 
+bool process_is_short_listing(const struct process_query *q)
+{
+	const struct sema_options *o = q->resolver->options;
+
+	return o->listing && !o->listing_variables;
+}
+
+struct sema_site *process_site_listed(struct process_query *q, const struct process_module *m,
+				      const char *line)
+{
+	struct sema_site *s = arena_new(q->resolver->arena, struct sema_site);
+
+	s->module = m->file->path;
+	s->build_id = m->file->build_id;
+	s->listed = line;
+	vec_push(q->resolver->arena, &q->sites, s);
+	return s;
+}
+
 struct sema_site *process_site_add(struct process_query *q, const struct process_module *m,
 				   uint64_t address, const char *tail)
 {
 	struct arena *a = q->resolver->arena;
-	struct sema_site *s = arena_new(a, struct sema_site);
+	struct sema_site *s = process_site_listed(q, m, ARENA_JOIN(a, m->listed, tail));
 
-	s->module = m->file->path;
-	s->build_id = m->file->build_id;
 	s->address = address;
-	s->point = arena_printf(a, "%s%s", m->point, tail);
-	s->listed = arena_printf(a, "%s%s", m->listed, tail);
-	vec_push(a, &q->sites, s);
+	if (!process_is_short_listing(q))
+		s->point = ARENA_JOIN(a, m->point, tail);
 	return s;
 }
 

@@ -56,6 +56,10 @@ const char *process_similar(struct arena *a, const char *want, const char **name
 /* A new site in q->sites; tail is what listing and pp() show behind the module. */
 struct sema_site *process_site_add(struct process_query *q, const struct process_module *m,
 				   uint64_t address, const char *tail);
+/* -l, which shows no addresses, so that they need not be right, and nothing else of a site than its line. */
+bool process_is_short_listing(const struct process_query *q);
+/* One of which only the line of a listing is known. */
+struct sema_site *process_site_listed(struct process_query *q, const struct process_module *m, const char *line);
 /* String argument of component i; it is known to be one. */
 const char *process_text(const struct process_query *q, uint32_t i);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file with debug information: its headers, symbols, index, copies, lines, labels, callees and
- * scopes. Whatever the bytes are, answers come or fewer of them.
+ * A file with debug information: its headers, symbols, index, copies, lines, labels, callees,
+ * scopes, variables with their locations and types. Whatever the bytes are, answers come or fewer
+ * of them.
  */
 #include "fuzz.h"
 
@@ -18,7 +19,7 @@ struct asked {
 	struct elf_file *file;
 	struct elf_code codes[QUESTIONS];
 	struct elf_function functions[QUESTIONS];
-	uint32_t n_codes, n_functions;
+	uint32_t n_codes, n_functions, n_asked;
 };
 
 static bool code_hook(void *user, const struct elf_code *c)
@@ -72,6 +73,74 @@ static bool plt_hook(void *user, const char *name, uint64_t address, uint64_t si
 	return name != NULL;
 }
 
+/* A type and what is in it, a few levels down. */
+static void ask_type(const struct elf_type *t, uint32_t depth)
+{
+	const struct elf_member *m;
+	const char *name;
+	int64_t value;
+	uint32_t n;
+
+	t = elf_type_complete(t);
+	if (!t || depth > 3)
+		return;
+	if (t->is_enum && elf_enumerator_at(t, 0, &name, &value) && !name)
+		fuzz_found("an enumerator without a name");
+	m = elf_type_members(t, &n);
+	for (uint32_t i = 0; i < n && i < QUESTIONS / 8; i++)
+		ask_type(m[i].type, depth + 1);
+	ask_type(t->target, depth + 1);
+}
+
+static void ask_location(struct arena *arena, const struct elf_location *l)
+{
+	const char *why;
+
+	for (uint32_t bit = 0; bit < 128; bit += 56)
+		elf_location_read(arena, l, bit, 64, false, &why);
+	elf_location_read(arena, l, 3, 7, true, &why);
+}
+
+static void ask_variables(struct arena *arena, struct asked *a, const struct elf_code *c)
+{
+	uint64_t at = c->start && c->end > c->start ? c->start + (c->end - c->start) / 2 : c->address;
+	struct elf_scope *s = elf_scope_of(a->file, at, c->entry);
+	const struct elf_variable *v;
+	const struct elf_type *type;
+	struct elf_location where;
+	uint32_t n;
+
+	if (!s)
+		return;
+	v = elf_scope_variables(s, &n);
+	for (uint32_t i = 0; i < n && i < QUESTIONS; i++) {
+		where = elf_variable_location(s, &v[i]);
+		ask_location(arena, &where);
+		ask_type(v[i].type, 0);
+	}
+	if (elf_returned(s, &type, &where)) {
+		ask_location(arena, &where);
+		ask_type(type, 0);
+	}
+}
+
+static void ask_names(struct arena *arena, struct elf_file *f)
+{
+	static const char *const names[] = { "total", "job", "struct job", "errno", "a" };
+	struct elf_location where;
+	struct elf_variable v;
+	int64_t value;
+
+	for (uint32_t i = 0; i < base_count(names); i++) {
+		if (elf_global_find(f, names[i], NULL, &v, &where) || elf_errno_find(f, &v, &where)) {
+			ask_location(arena, &where);
+			ask_type(v.type, 0);
+		}
+		ask_type(elf_type_find(f, names[i]), 0);
+		elf_enumerator_find(f, names[i], &value);
+	}
+}
+
 static void ask_code(struct arena *arena, struct asked *a, const struct elf_code *c)
 {
 	struct elf_debug *d = elf_debug_of(a->file);
@@ -85,6 +154,8 @@ static void ask_code(struct arena *arena, struct asked *a, const struct elf_code
 	elf_each_label(a->file, c, label_hook, NULL);
 	elf_each_callee(a->file, c, callee_hook, NULL);
 	elf_line_at(a->file, c->address, &file, &line, &start);
+	if (a->n_asked++ < QUESTIONS / 4)
+		ask_variables(arena, a, c);
 	if (d)
 		elf_debug_scopes(arena, d, c->address, &scopes);
 }
@@ -105,6 +176,7 @@ static void ask(struct arena *arena, struct elf_file *f)
 	elf_each_line(f, &some, a.codes, a.n_codes, line_hook, &lines);
 	elf_each_plt(f, "*", plt_hook, NULL);
 	elf_symbol_find(f, "main");
+	ask_names(arena, f);
 }
 
 static char path[] = "/tmp/spile-fuzz-dwarf-XXXXXX";

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sections that an index is made from, unpacked on two processors.
+ *
+ * libdw unpacks every section of debug information when it opens a file, one after the other: half of
+ * the time that an index takes, and lists of locations that it does not need. Here .debug_info is unpacked in
+ * one thread and the few others in another one, by a second handle, since handles of libelf are not for
+ * several threads. What libdw finds unpacked in the first handle it takes as it is.
+ *
+ * The packed bytes are dropped from memory when they have been read: they are as many as half of the others.
+ */
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "elf/debug.h"
+#include "elf/scan.h"
+
+#define PAGE 4096u
+
+struct unpacking {
+	Elf *elf;
+	bool info; /* .debug_info, else all others that count */
+};
+
+static void drop_packed(Elf *elf, const GElf_Shdr *h)
+{
+	size_t n;
+	char *image = elf_rawfile(elf, &n);
+	uint64_t start = base_align(h->sh_offset, (uint64_t)PAGE), end = h->sh_offset + h->sh_size;
+
+	if (image && (uintptr_t)image % PAGE == 0 && end <= n && start + PAGE <= end)
+		madvise(image + start, (end - start) / PAGE * PAGE, MADV_DONTNEED);
+}
+
+static void *unpack(void *user)
+{
+	const struct unpacking *u = user;
+	size_t names;
+
+	if (!u->elf || elf_getshdrstrndx(u->elf, &names) != 0)
+		return NULL;
+	for (Elf_Scn *scn = elf_nextscn(u->elf, NULL); scn; scn = elf_nextscn(u->elf, scn)) {
+		GElf_Shdr h;
+		const char *name = gelf_getshdr(scn, &h) ? elf_strptr(u->elf, names, h.sh_name) : NULL;
+		int section = name && h.sh_flags & SHF_COMPRESSED ? scan_section_of(name) : -1;
+
+		if (section >= 0 && (section == SCAN_INFO) == u->info && elf_compress(scn, 0, 0) > 0)
+			drop_packed(u->elf, &h);
+	}
+	return NULL;
+}
+
+/* Bytes of .debug_info in the file; 0 when there is something that only libdw knows to unpack. */
+static uint64_t packed_bytes(Elf *elf)
+{
+	uint64_t bytes = 0;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names) != 0)
+		return 0;
+	for (Elf_Scn *scn = elf_nextscn(elf, NULL); scn; scn = elf_nextscn(elf, scn)) {
+		GElf_Shdr h;
+		const char *name = gelf_getshdr(scn, &h) ? elf_strptr(elf, names, h.sh_name) : NULL;
+
+		if (name && strncmp(name, ".zdebug", 7) == 0)
+			return 0;
+		if (name && scan_section_of(name) == SCAN_INFO && h.sh_flags & SHF_COMPRESSED)
+			bytes = h.sh_size;
+	}
+	return bytes;
+}
+
+bool elf_debug_unpack(struct elf_debug *d)
+{
+	struct unpacking info = { d->elf, true }, others = { NULL, false };
+	pthread_t thread;
+
+	if (d->dwarf || d->second)
+		return true;
+	if (!packed_bytes(d->elf))
+		return false;
+	others.elf = d->second = elf_begin(d->fd, ELF_C_READ_MMAP, NULL);
+	if (!d->second)
+		return false;
+	if (pthread_create(&thread, NULL, unpack, &others) != 0) {
+		unpack(&others);
+		unpack(&info);
+		return true;
+	}
+	unpack(&info);
+	pthread_join(thread, NULL);
+	return true;
+}
