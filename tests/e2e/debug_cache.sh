@@ -7,7 +7,7 @@
 		printf 'struct s%d { int a%d, *b%d; struct s%d *next; };\n' "$i" "$i" "$i" "$i"
 		printf '__attribute__((noinline)) int f%d(struct s%d *p, int k) { int t = k * %d; return p ? p->a%d + t : t; }\n' "$i" "$i" "$i" "$i"
 	done
-	echo 'int main(void) { printf("%d\n", f7(0, 6)); return 0; }'
+	printf '%s\n' 'int main(void) { printf("%d\n", f7(0, 6)); return 0; }'
 } >"$W/many.c"
 gcc -g -O1 -w -o "$T/many" "$W/many.c" || exit 1
 P=$T/many
