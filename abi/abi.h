@@ -454,6 +454,13 @@ struct abi_timing {
 	uint64_t squares_low, squares_high; /* sum of the squares, 128 bits */
 };
 
+/* The tool's own: $value of procfs probes. */
+struct abi_procfs {
+	uint64_t text; /* address of `most` bytes; 0: no handler of such a probe runs */
+	uint32_t length, most;
+	uint64_t folder; /* address of an abi_string: where the session's files are */
+};
+
 /* ---- ring records ------------------------------------------------------------------------------- */
 
 #define ABI_RECORD_PAD 0u /* skip to the ring's start */

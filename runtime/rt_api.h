@@ -38,6 +38,8 @@ RT_API void rt_str_replace(struct abi_slot *s, rt_str a, rt_str find, rt_str wit
 RT_API int64_t rt_isdigit(struct abi_slot *s, rt_str a);
 RT_API void rt_text_str(struct abi_slot *s, rt_str a, struct abi_string *out);
 RT_API void rt_text_strn(struct abi_slot *s, rt_str a, int64_t n, int64_t quoted, struct abi_string *out);
+/* As JSON has it */
+RT_API void rt_json_quoted(struct abi_slot *s, rt_str a, struct abi_string *out);
 RT_API void rt_string_quoted(struct abi_slot *s, rt_str a, struct abi_string *out);
 RT_API void rt_tokenize(struct abi_slot *s, rt_str a, rt_str delimiters, struct abi_string *out);
 
@@ -175,6 +177,11 @@ RT_API void rt_task_link(struct abi_slot *s, int64_t pid, rt_str name, struct ab
 /* Of the handler's process: arguments first..last (negative: all) with the delimiter between them. */
 RT_API void rt_task_arguments(struct abi_slot *s, int64_t first, int64_t last, rt_str delimiter,
 			      struct abi_string *out);
+/* $value of procfs probes; "" in targets */
+RT_API void rt_procfs_value(struct abi_slot *s, struct abi_string *out);
+/* Appends, or with `whole` replaces; out: what it is now. Fails when there is no room for it */
+RT_API void rt_procfs_put(struct abi_slot *s, rt_str text, int64_t whole, struct abi_string *out);
+RT_API void rt_procfs_folder(struct abi_slot *s, struct abi_string *out);
 RT_API void rt_environment(struct abi_slot *s, rt_str name, struct abi_string *out); /* as at exec */
 RT_API void rt_module_path(struct abi_slot *s, int64_t address, struct abi_string *out); /* "" if none */
 RT_API int64_t rt_module_offset(struct abi_slot *s, int64_t address); /* from its start; -1 none */

@@ -21,6 +21,7 @@
 #define RT_SCRATCH_DRAIN 0
 #define RT_SCRATCH_LOCKS 1 /* the list given to rt_lock, for what slot.locks has no room for */
 #define RT_SCRATCH_RANDOM 2 /* state of rt_randint, 0 unseeded */
+#define RT_SCRATCH_PROCFS 3 /* the tool's: address of its struct abi_procfs, 0 none */
 /*
  * The tool's: bool (*)(struct abi_slot *, uint64_t address, uint64_t size, void *to), which reads the
  * target's memory for handlers that run in the tool; 0 none.

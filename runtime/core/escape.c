@@ -141,3 +141,46 @@ void rt_string_quoted(struct abi_slot *s, rt_str a, struct abi_string *out)
 {
 	rt_text_strn(s, a, 0, 1, out);
 }
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static uint32_t json_one(unsigned char c, char to[ESCAPE_MOST])
+{
+	char letter = c == '\a' || c == '\v' ? 0 : rt_escape_letter(c);
+
+	if (letter) {
+		to[0] = '\\';
+		to[1] = letter;
+		return 2;
+	}
+	if (c < 0x20)
+		return put_point(c, to);
+	to[0] = (char)c;
+	return 1;
+}
+
+/* What does not fit is left out, with whole characters. */
+void rt_json_quoted(struct abi_slot *s, rt_str a, struct abi_string *out)
+{
+	uint32_t most = rt_string_most(s), k = 0, length, point, bytes;
+	char text[ESCAPE_MOST];
+
+	if (most < 2) {
+		finish(out, 0);
+		return;
+	}
+	out->text[k++] = '"';
+	for (uint32_t i = 0; i < a->length; i += bytes) {
+		const unsigned char *p = (const unsigned char *)a->text + i;
+
+		bytes = utf8_at(p, a->length - i, &point);
+		length = bytes ? bytes : json_one(*p, text);
+		if (k + length + 1 > most)
+			break;
+		memcpy(out->text + k, bytes ? (const char *)p : text, length);
+		k += length;
+		bytes += !bytes;
+	}
+	out->text[k++] = '"';
+	finish(out, k);
+}

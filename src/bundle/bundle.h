@@ -111,6 +111,8 @@ struct bundle_probe {
 	uint32_t handler;
 	int64_t sequence;
 	int64_t interval_ns, randomize_ns;
+	const char *path; /* read, write: as of struct sema_point; else NULL */
+	uint32_t mode, max_size; /* the same */
 	const char *name; /* pn() */
 	const char *point; /* pp(), tool context */
 	const char *place; /* file:line:column in the script, for -t */

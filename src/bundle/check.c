@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define LAST_EVENT 5u /* EVENT_SITE */
+#define FIRST_FILE_EVENT 6u /* EVENT_READ */
+#define LAST_EVENT 7u /* EVENT_WRITE */
 #define LAST_FLAG 7u /* SITE_ENTRY | SITE_MARK | SITE_RETURN */
 #define FRAME_MOST 4096u /* of a site: @entry values */
 #define REGION_MOST ((uint64_t)1 << 46)
@@ -73,6 +74,24 @@ static bool variant_ok(const struct bundle *b, uint32_t kind, uint32_t at)
 	}
 }
 
+/* A way down from the session's folder, that does not lead out of it. */
+static bool path_ok(const char *path)
+{
+	for (size_t n; *path; path += n + (path[n] == '/')) {
+		n = strcspn(path, "/");
+		if (n == 0 || (n == 1 && path[0] == '.') || (n == 2 && path[0] == '.' && path[1] == '.') ||
+		    (path[n] == '/' && !path[n + 1]))
+			return false;
+	}
+	return true;
+}
+
+static bool file_ok(const struct bundle_probe *p)
+{
+	return p->event < FIRST_FILE_EVENT ||
+	       (p->path && *p->path && path_ok(p->path) && p->max_size <= INT32_MAX);
+}
+
 static const char *check_handlers(const struct bundle *b)
 {
 	vec_each(h, &b->handlers)
@@ -81,7 +100,7 @@ static const char *check_handlers(const struct bundle *b)
 				return "bad handler";
 	vec_each(p, &b->probes)
 		if (p->event > LAST_EVENT || p->handler >= b->handlers.n || !p->name || !p->point ||
-		    p->condition > b->handlers.n)
+		    p->condition > b->handlers.n || !file_ok(p))
 			return "bad probe";
 	return NULL;
 }

@@ -165,6 +165,7 @@ void ctl_loop(struct ctl_session *s)
 		for (uint32_t i = 0; i < s->processes.n; i++)
 			serve_process(s->processes.p[i]);
 		ctl_timers_run(s);
+		ctl_procfs_serve(s);
 		ctl_conditions_serve(s);
 		records = ctl_collect(s, false);
 		ctl_flush(s);

@@ -221,6 +221,8 @@ static int finish(struct ctl_session *s)
 {
 	bool failed;
 
+	ctl_procfs_serve(s); /* what the target wrote last */
+	ctl_procfs_close(s);
 	leave_all(s);
 	ctl_release_dead(s, true);
 	ctl_tool_collapse(s);
@@ -240,8 +242,10 @@ static int finish(struct ctl_session *s)
 
 static struct error *run(struct ctl_session *s, int *status)
 {
-	struct error *e = NULL;
+	struct error *e = ctl_procfs_open(s);
 
+	if (e)
+		return e;
 	ctl_tool_run_all(s, CTL_BEGIN);
 	ctl_collect(s, false);
 	ctl_flush(s);
@@ -310,6 +314,7 @@ struct error *ctl_run(const struct ctl_options *o, int *status)
 	}
 	if (e)
 		give_up(&s);
+	ctl_procfs_close(&s);
 	ctl_signals_give_back(&mask);
 	session_close(&s);
 	return e;

@@ -26,7 +26,16 @@
 #include "proc/proc.h"
 
 /* Same numbers as sema's enum probe_event. */
-enum ctl_event { CTL_BEGIN, CTL_END, CTL_ERROR, CTL_NEVER, CTL_TIMER, CTL_SITE };
+enum ctl_event {
+	CTL_BEGIN,
+	CTL_END,
+	CTL_ERROR,
+	CTL_NEVER,
+	CTL_TIMER,
+	CTL_SITE,
+	CTL_READ,
+	CTL_WRITE,
+};
 /* Same as sema's SITE_ENTRY: flags and red zone are dead at the site. */
 #define CTL_SITE_ENTRY 1u
 
@@ -98,6 +107,7 @@ struct ctl_timer {
 };
 
 struct ctl_cursor; /* collect.c */
+struct ctl_procfs; /* procfs.h */
 
 struct ctl_session {
 	const struct ctl_options *options;
@@ -114,6 +124,7 @@ struct ctl_session {
 	VEC(struct ctl_process *) processes;
 	struct ctl_process *target; /* of -c or -x, or NULL */
 	VEC(struct ctl_timer) timers;
+	struct ctl_procfs *procfs; /* NULL: no probe of a file, nor of the input */
 	int64_t end_time; /* -T; 0 none */
 	int64_t start_tsc, start_time; /* a first sample for the clock */
 	int64_t clock_checked; /* when the bases were last corrected */
@@ -673,6 +684,15 @@ bool ctl_signals_from_terminal(void); /* the last came from the terminal: the ch
 /* A stop window must not be cut: holds deadly signals off. Nests not. */
 void ctl_window_open(void);
 void ctl_window_close(void);
+
+/* ---- procfs.c -------------------------------------------------------------- */
+
+/* Makes the files of procfs probes and opens the input, before begin handlers; signals are taken already. */
+struct error *ctl_procfs_open(struct ctl_session *s) BASE_MUST_CHECK;
+/* Answers who has opened, written or typed. */
+void ctl_procfs_serve(struct ctl_session *s);
+/* Lets everybody go and takes the files away. */
+void ctl_procfs_close(struct ctl_session *s);
 
 /* ---- loop.c ---------------------------------------------------------------- */
 

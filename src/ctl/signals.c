@@ -19,7 +19,7 @@
 #define RESET_ON_FORK 1 /* SCHED_FLAG_RESET_ON_FORK */
 
 static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
-static const int all[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGPIPE };
+static const int all[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGPIPE, SIGIO };
 
 static struct abi_region *region; /* for the handlers */
 static volatile sig_atomic_t count;
@@ -54,7 +54,7 @@ static void on_quit(int sig, siginfo_t *info, void *context)
 	end_at_once();
 }
 
-static void on_child(int sig, siginfo_t *info, void *context)
+static void on_news(int sig, siginfo_t *info, void *context)
 {
 	(void)sig, (void)info, (void)context;
 	wake();
@@ -78,6 +78,12 @@ void ctl_signals_block(sigset_t *before)
 	sigprocmask(SIG_BLOCK, &set, before);
 }
 
+/* A child, a file or the input wants to be looked at. */
+static bool is_news(int sig)
+{
+	return sig == SIGCHLD || sig == SIGIO;
+}
+
 /* A signal that whoever started us has ignored stays ignored. */
 static void take(size_t i, void (*handler)(int, siginfo_t *, void *))
 {
@@ -85,7 +91,7 @@ static void take(size_t i, void (*handler)(int, siginfo_t *, void *))
 
 	a.sa_sigaction = handler;
 	sigaction(all[i], NULL, &before_all[i]);
-	if (all[i] == SIGCHLD || before_all[i].sa_handler != SIG_IGN)
+	if (is_news(all[i]) || before_all[i].sa_handler != SIG_IGN)
 		sigaction(all[i], &a, NULL);
 }
 
@@ -100,7 +106,7 @@ void ctl_signals_take(struct ctl_session *s)
 			sigaction(SIGPIPE, NULL, &before_all[i]);
 			signal(SIGPIPE, SIG_IGN);
 		} else {
-			take(i, all[i] == SIGCHLD   ? on_child
+			take(i, is_news(all[i])   ? on_news
 				: all[i] == SIGQUIT ? on_quit
 						    : on_ending);
 		}

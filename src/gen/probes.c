@@ -73,6 +73,9 @@ static void add_probe(struct gen *g, const struct ir_probe *from, const struct i
 				   .sequence = point->sequence,
 				   .interval_ns = point->interval_ns,
 				   .randomize_ns = point->randomize_ns,
+				   .path = copy_text(g, point->path),
+				   .mode = point->mode,
+				   .max_size = point->max_size,
 				   .pid = point->pid,
 				   .target_only = point->target_only };
 

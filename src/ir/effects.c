@@ -331,13 +331,19 @@ static void scan_conditions(struct scan *s, const struct sema_program *p)
 	}
 }
 
+/* Run in the tool while targets run. */
+static bool is_while_running(const struct sema_point *p)
+{
+	return p->event == EVENT_TIMER || p->event == EVENT_READ || p->event == EVENT_WRITE;
+}
+
 bool ir_probe_is_concurrent(const struct sema_probe *p)
 {
-	return p->point->context == CONTEXT_TARGET || p->point->event == EVENT_TIMER;
+	return p->point->context == CONTEXT_TARGET || is_while_running(p->point);
 }
 
 /*
- * target: uses at sites; timer: uses in timers. Other handlers of the tool
+ * target: uses at sites; timer: uses in timers and the like. Other handlers of the tool
  * run before the first hit or after the last.
  */
 static void share(struct ir_effects *e, const struct lang_variable *v, uint32_t g, uint32_t target,
@@ -366,7 +372,7 @@ static void share_all(struct arena *a, struct ir_effects *e, const struct sema_p
 		vec_each(u, &e->probes[i].list) {
 			if (point->context == CONTEXT_TARGET)
 				target[u->global] |= u->how;
-			else if (point->event == EVENT_TIMER)
+			else if (is_while_running(point))
 				timer[u->global] |= u->how;
 		}
 	}

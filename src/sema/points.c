@@ -199,6 +199,15 @@ static bool expand_concrete(struct sema *s, struct probe_point *p, const struct 
 	return resolved || aliased > 0;
 }
 
+/* The name of an alias that is being expanded is nobody's match, though others have it too. */
+static bool is_own_name(const struct sema *s, const struct probe_point *p, const struct sema_level *l)
+{
+	vec_each(a, &s->aliases)
+		if (alias_length(a, p) && is_open(l, a->decl))
+			return true;
+	return false;
+}
+
 static bool expand_wildcards(struct sema *s, struct probe_point *p, const struct sema_level *l)
 {
 	sema_point_list list = sema_point_candidates(s, p);
@@ -206,9 +215,10 @@ static bool expand_wildcards(struct sema *s, struct probe_point *p, const struct
 
 	s->quiet++;
 	vec_each(n, &list)
-		any |= expand_concrete(s, *n,
-				       level_new(s, l->outer, l->decl, l->point,
-						 lang_point_text(s->arena, *n, false)));
+		if (!is_own_name(s, *n, l))
+			any |= expand_concrete(s, *n,
+					       level_new(s, l->outer, l->decl, l->point,
+							 lang_point_text(s->arena, *n, false)));
 	s->quiet--;
 	if (!any)
 		say_mismatch(s, p, l);

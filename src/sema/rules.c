@@ -221,6 +221,26 @@ static void check_jumps(struct sema *s, const struct stmt *t)
 	}
 }
 
+/* ---- files ------------------------------------------------------------------------------ */
+
+/* A reader gets one answer; what is written may go to many. */
+static void check_files(struct sema *s)
+{
+	struct map *answered = map_create(s->arena);
+
+	vec_each(p, &s->program->probes) {
+		const struct sema_point *point = (*p)->point;
+
+		if (point->event != EVENT_READ)
+			continue;
+		if (map_find(answered, point->path))
+			sema_error_named(s, DIAG_PROCFS, (*p)->span, "identifier 'procfs'",
+					 "only one read procfs probe can exist for procfs path \"%s\"",
+					 point->path);
+		map_put(answered, point->path, *p);
+	}
+}
+
 /* ---- the walk -------------------------------------------------------------------------- */
 
 static bool rule_expr(struct lang_walker *w, struct expr **e)
@@ -253,4 +273,5 @@ void sema_rules_check(struct sema *s)
 		lang_walk_stmt(&w, &(*f)->body);
 		check_jumps(s, (*f)->body);
 	}
+	check_files(s);
 }

@@ -47,10 +47,19 @@ struct sema_operand {
 /* ---- resolved probe points ------------------------------------------------------ */
 
 enum probe_context {
-	CONTEXT_TOOL, /* runs in the tool: begin, end, error, timer */
+	CONTEXT_TOOL, /* runs in the tool: begin, end, error, timer, read, write */
 	CONTEXT_TARGET, /* runs in a target at an instruction */
 };
-enum probe_event { EVENT_BEGIN, EVENT_END, EVENT_ERROR, EVENT_NEVER, EVENT_TIMER, EVENT_SITE };
+enum probe_event {
+	EVENT_BEGIN,
+	EVENT_END,
+	EVENT_ERROR,
+	EVENT_NEVER,
+	EVENT_TIMER,
+	EVENT_SITE,
+	EVENT_READ, /* of a file of the session */
+	EVENT_WRITE, /* the same, written; or a piece of the tool's input */
+};
 
 #define SITE_ENTRY 1u /* a function's first instruction: flags and red zone dead */
 #define SITE_MARK 2u
@@ -85,6 +94,9 @@ struct sema_point {
 	enum probe_context context;
 	int64_t sequence; /* begin, end, error */
 	int64_t interval_ns, randomize_ns; /* timer */
+	const char *path; /* read, write: of the file, or "__stdin", "__stdin.line" */
+	uint32_t mode; /* read, write: permissions that the probe gives the file */
+	uint32_t max_size; /* read: bytes of $value; 0: what a string holds */
 	uint32_t pid; /* process(PID): only there; 0 any */
 	bool target_only; /* bare `process`: the -c or -x process */
 	const char *point; /* pp() of non-site points; script form of the others */
@@ -119,6 +131,11 @@ struct sema_provider {
 	 */
 	struct expr *(*variable)(struct sema_resolver *r, const struct sema_point *point,
 				 const struct sema_site *site, struct expr *target, bool probing);
+	/*
+	 * Its variables are no target's: they are written without -g, `store` is the right side as it stands, `store_op`
+	 * the operator.
+	 */
+	bool takes_writes;
 };
 
 /* Handed to providers. */
@@ -132,6 +149,7 @@ struct sema_resolver {
 	VEC(struct sema_point *) out;
 	void *user; /* sema_options.provider_user */
 	struct expr *store; /* variable(): the value to write; NULL: read */
+	enum lang_op store_op; /* of a provider that takes_writes: how */
 	const void *module; /* variable(): the provider's, of what is looked up */
 };
 

@@ -52,7 +52,8 @@ static struct expr *text(struct sema *s, const struct expr *from, const char *va
 /* ---- asking the provider --------------------------------------------------------------- */
 
 /* NULL, and unless `probing` a diagnostic, when there is no such variable here. store: or NULL */
-static struct expr *look_up(const struct sema_place *p, struct expr *e, struct expr *store, bool probing)
+static struct expr *look_up_by(const struct sema_place *p, struct expr *e, struct expr *store,
+			       enum lang_op op, bool probing)
 {
 	struct sema *s = p->sema;
 	struct sema_resolver r = {
@@ -64,6 +65,7 @@ static struct expr *look_up(const struct sema_place *p, struct expr *e, struct e
 		.quiet = probing || s->quiet > 0,
 		.user = s->options->provider_user,
 		.store = store,
+		.store_op = op,
 	};
 	uint32_t errors = s->diags->errors;
 	struct expr *found;
@@ -79,6 +81,11 @@ static struct expr *look_up(const struct sema_place *p, struct expr *e, struct e
 		sema_error(s, p->site ? DIAG_VARIABLE_UNKNOWN : DIAG_VARIABLE_CONTEXT, e->token,
 			   "unresolved target-symbol expression");
 	return found;
+}
+
+static struct expr *look_up(const struct sema_place *p, struct expr *e, struct expr *store, bool probing)
+{
+	return look_up_by(p, e, store, OP_ASSIGN, probing);
 }
 
 static bool is_named(const struct expr *e, const char *name)
@@ -379,11 +386,30 @@ static void resolve_write(struct resolve *r, struct expr **e, struct expr *left,
 	*e = found ? found : value;
 }
 
+static bool provider_writes(const struct resolve *r)
+{
+	return r->place->provider && r->place->provider->takes_writes;
+}
+
+static void resolve_own_write(struct resolve *r, struct expr **e, struct expr *left, struct expr *value,
+			      enum lang_op op)
+{
+	struct expr *found;
+
+	lang_walk_expr(&r->walker, &value);
+	found = look_up_by(r->place, left, value, op, false);
+	*e = found ? found : value;
+}
+
 static void resolve_assign(struct resolve *r, struct expr **e)
 {
 	struct expr *left = (*e)->assign.left, *right = (*e)->assign.right;
 	enum lang_op op = (*e)->assign.op;
 
+	if (provider_writes(r) && left->kind == EXPR_TARGET) {
+		resolve_own_write(r, e, left, right, op);
+		return;
+	}
 	if (op == OP_AGGREGATE) {
 		sema_error(r->place->sema, DIAG_STATISTIC, left->token, "a target variable is no statistic");
 		*e = number(r->place->sema, *e, 0);
@@ -401,6 +427,10 @@ static void resolve_step(struct resolve *r, struct expr **e)
 	enum lang_op op = (*e)->step.increment ? OP_ADD : OP_SUB;
 	bool prefix = (*e)->step.prefix;
 
+	if (provider_writes(r) && left->kind == EXPR_TARGET) {
+		resolve_own_write(r, e, left, one, op);
+		return;
+	}
 	resolve_write(r, e, left, binary(s, whole, op, lang_clone_expr(s->arena, left), one));
 	if (!prefix)
 		*e = binary(s, whole, op == OP_ADD ? OP_SUB : OP_ADD, *e, number(s, whole, 1));

@@ -58,12 +58,13 @@ def listing(text):
         elif section == 'globals':
             items.setdefault('g', []).append(re.sub(r' = .*', '', line))
         elif section == 'functions' and line and not line.startswith(' '):
-            if line.split(':')[0] not in DECLARED:
+            if line.split(':')[0] not in DECLARED and '__procfs_value_' not in line:
                 items.setdefault('f', []).append(line)
         elif line.startswith('  # '):
             pass
         elif section and line.startswith('  ') and line.strip():
-            items[kind][-1] += ' ' + line.strip()
+            if not line.strip().startswith('__stable__'):  # SystemTap's own
+                items[kind][-1] += ' ' + line.strip()
             continue
         elif section == 'probes' and line:
             items.setdefault('p', []).append(re.sub(r' if \(.*', ' if', line.strip()))

@@ -10,6 +10,8 @@ ROWS = [
      'no closing parenthesis behind a statistic'),
     (r'^accept', r'^reject \S+ Expecting lvalue', r'',
      'a step of what is no place, in code that is dropped'),
+    (r'^accept', r'^reject \S+ variable \S+ modified during', r'foreach\s*\([^)]*limit',
+     'a loop around nothing whose limit has an effect'),
     (r'^reject \S+ inconsistent arity \((\d vs 0|0 vs \d)\)', r'^accept', r'',
      'an array alone as a statement'),
     (r'^reject \S+ unresolved type : identifier', r'^accept', r'catch', 'try around nothing is dropped with its variable'),

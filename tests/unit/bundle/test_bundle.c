@@ -230,6 +230,31 @@ static void test_forged(void **state)
 	arena_destroy(a);
 }
 
+/* No file of a session may be outside of its folder. */
+static void test_paths(void **state)
+{
+	static const char *const bad[] = { "/x", "a/../b", "..", "a//b", "a/", ".", "" };
+	struct arena *a = arena_create();
+	char *path = temporary(a);
+	struct bundle *b = make(a), *back;
+
+	(void)state;
+	b->probes.p[0].event = 6;
+	assert_null(bundle_save(b, path));
+	assert_non_null(bundle_load(a, path, &back));
+	for (size_t i = 0; i < base_count(bad); i++) {
+		b->probes.p[0].path = bad[i];
+		assert_null(bundle_save(b, path));
+		assert_non_null(bundle_load(a, path, &back));
+	}
+	b->probes.p[0].path = "a/.b";
+	assert_null(bundle_save(b, path));
+	assert_null(bundle_load(a, path, &back));
+	assert_string_equal(back->probes.p[0].path, "a/.b");
+	unlink(path);
+	arena_destroy(a);
+}
+
 static void test_refusals(void **state)
 {
 	struct arena *a = arena_create();
@@ -288,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_forged),	    cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_global_init), cmocka_unit_test(test_symbols),
+		cmocka_unit_test(test_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

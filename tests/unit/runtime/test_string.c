@@ -229,7 +229,57 @@ static void escapes_keep_within_every_limit(void **state)
 		}
 }
 
+static void json_is_quoted_as_json_has_it(void **state)
+{
+	struct world *big = world_create(512), *small = world_create(8);
+	struct abi_string *out = buffer();
+
+	(void)state;
+	rt_json_quoted(big->slot, str("a\n\t\"\\\x01\a\x7f \xc3\xa9\xff"), out);
+	assert_text(out, "\"a\\n\\t\\\"\\\\\\u0001\\u0007\x7f \xc3\xa9\xff\"");
+	rt_json_quoted(small->slot, str("abcdefgh"), out);
+	assert_text(out, "\"abcde\"");
+	rt_json_quoted(small->slot, str("abcd\n"), out);
+	assert_text(out, "\"abcd\"");
+	rt_json_quoted(small->slot, str("abcd\xc3\xa9"), out);
+	assert_text(out, "\"abcd\"");
+	world_destroy(big);
+	world_destroy(small);
+}
+
+/* In the tool, while a handler of a procfs probe runs; else there is none. */
+static void procfs_values(void **state)
+{
+	struct abi_slot *tool = world_slot(w, 0);
+	struct abi_string *out = buffer(), folder = { .length = 0 };
+	char bytes[6] = "";
+	struct abi_procfs p = { .folder = (uint64_t)&folder };
+
+	(void)state;
+	rt_procfs_put(w->slot, str("x"), 1, out);
+	assert_text(out, "");
+	tool->in_tool = 1;
+	rt_procfs_value(tool, out);
+	assert_text(out, "");
+	tool->scratch[3] = (uint64_t)&p;
+	rt_procfs_put(tool, str("x"), 0, out);
+	assert_text(out, "");
+	p.text = (uint64_t)bytes;
+	p.most = sizeof bytes;
+	rt_procfs_put(tool, str("abc"), 0, out);
+	rt_procfs_put(tool, str("de"), 0, out);
+	assert_text(out, "abcde");
+	rt_procfs_put(tool, str("fg"), 0, out);
+	assert_string_equal(error_of(tool), "buffer size exceeded, consider .maxsize");
+	assert_int_equal(p.length, 5);
+	rt_procfs_put(tool, str("xyz"), 1, out);
+	assert_text(out, "xyz");
+	rt_procfs_folder(tool, out);
+	assert_text(out, "");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 TESTS(string, T(copies_are_cut), T(concatenation), T(comparison_is_by_byte), T(substrings),
       T(searches), T(characters), T(numbers_are_read_as_c_reads_them), T(replacement), T(tokens),
-      T(escapes), T(escapes_keep_within_every_limit));
+      T(escapes), T(escapes_keep_within_every_limit),
+      T(json_is_quoted_as_json_has_it), T(procfs_values));
