@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 5
+#define ABI_VERSION 6
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -404,6 +404,7 @@ struct abi_wait {
 #define ABI_ERROR_NONE 0u
 #define ABI_ERROR_RAISED 1u /* catchable */
 #define ABI_ERROR_FATAL 2u /* MAXACTION, abort: not catchable */
+#define ABI_CALLED 7u /* calls told of an error */
 
 struct abi_slot {
 	uint64_t key; /* ~fsbase of the thread; 0 unused */
@@ -442,6 +443,8 @@ struct abi_slot {
 	uint64_t context_flags;
 	uint64_t scratch[20];
 	struct abi_wait waits[ABI_WAITS];
+	/* the calls of script functions that the pending error came through, innermost first: bundle positions */
+	uint32_t n_called, called[ABI_CALLED];
 	/* text of the raised error, an abi_string of up to ABI_MAXSTRINGLEN bytes, follows at ABI_SLOT_ERROR */
 };
 #define ABI_SLOT_ERROR 1024u
@@ -466,7 +469,7 @@ struct abi_procfs {
 #define ABI_RECORD_PAD 0u /* skip to the ring's start */
 #define ABI_RECORD_PRINT 1u /* a format and its arguments */
 #define ABI_RECORD_HIST 2u /* format, abi_stat_desc, abi_stat with buckets */
-#define ABI_RECORD_ERROR 3u /* u32 where, u32 pad, abi_string */
+#define ABI_RECORD_ERROR 3u /* u32 where, u32 n, n u32 called, padded to 8, abi_string */
 #define ABI_RECORD_WARN 4u /* abi_string */
 #define ABI_RECORD_TEXT 5u /* abi_string, printed as is (log, sprint'ed) */
 #define ABI_RECORD_SYSTEM 6u /* abi_string: command for sh -c */

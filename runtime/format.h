@@ -44,9 +44,13 @@ void rt_format_hist(const struct abi_stat_desc *d, int64_t kind, const struct ab
 bool rt_format_hist_record(const struct abi_record *r, int64_t width, int64_t elision,
 			   rt_write *write, void *to);
 
-/* The abi_string of an ERROR, WARN, TEXT or SYSTEM record, and *where of an error; NULL: damaged.
+/* The abi_string of an ERROR, WARN, TEXT or SYSTEM record; NULL: damaged. */
+const struct abi_string *rt_record_text(const struct abi_record *r);
+/*
+ * Of an ERROR record: bundle positions of the error (the first) and, from the third word on, of the *n calls it came through; NULL:
+ * damaged.
  */
-const struct abi_string *rt_record_text(const struct abi_record *r, uint32_t *where);
+const uint32_t *rt_record_places(const struct abi_record *r, uint32_t *n);
 
 /* Gives back what a dead thread's slot holds. r: the region as the caller sees it. */
 void rt_release_locks(struct abi_region *r, struct abi_slot *dead);

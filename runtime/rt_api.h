@@ -61,6 +61,8 @@ RT_API void rt_switch_file(struct abi_slot *s); /* what is printed from now on g
 RT_API void rt_error(struct abi_slot *s, rt_str text); /* fails, always: error() */
 /* fails, always. Number: 0 division by 0, 1 MAXACTION exceeded (fatal), 2 MAXNESTING exceeded,
  * 3 array overflow, 4 empty aggregate, 5 histogram index out of range, 6 all functions exhausted */
+/* The pending error came through a script function that was called there, a bundle position */
+RT_API void rt_called_from(struct abi_slot *s, int64_t position);
 RT_API void rt_raise(struct abi_slot *s, int64_t number);
 /* catch: the text, with " near <place>" left to the caller, into out; clears slot->error */
 RT_API void rt_catch(struct abi_slot *s, struct abi_string *out);

@@ -15,12 +15,22 @@ static void raise(struct abi_slot *s, uint32_t error, const char *text, uint32_t
 	if (s->error >= error)
 		return;
 	s->error = error;
+	s->n_called = 0;
 	rt_string_set(error_text(s), text, length, ABI_MAXSTRINGLEN - 1);
 }
 
 RT_COLD void rt_raise_text(struct abi_slot *s, const char *text, uint32_t length)
 {
 	raise(s, ABI_ERROR_RAISED, text, length);
+}
+
+/* A call that was refused is where the error happened; of a recursion its call is told once. */
+void rt_called_from(struct abi_slot *s, int64_t position)
+{
+	uint32_t n = s->n_called, last = n ? s->called[n - 1] : s->where;
+
+	if (n < ABI_CALLED && last != (uint32_t)position)
+		s->called[s->n_called++] = (uint32_t)position;
 }
 
 void rt_error(struct abi_slot *s, rt_str text)

@@ -447,15 +447,31 @@ bool rt_format_record(const struct abi_format *f, const struct abi_record *r, rt
 	return !a.damaged;
 }
 
-const struct abi_string *rt_record_text(const struct abi_record *r, uint32_t *where)
+const uint32_t *rt_record_places(const struct abi_record *r, uint32_t *n)
 {
-	uint64_t head = sizeof *r + (r->kind == ABI_RECORD_ERROR ? 8 : 0);
-	const struct abi_string *text = (const void *)((const char *)r + head);
+	const uint32_t *p = (const uint32_t *)(r + 1);
 
+	*n = 0;
+	if (r->kind != ABI_RECORD_ERROR || r->size < sizeof *r + 8 || p[1] > ABI_CALLED)
+		return NULL;
+	*n = p[1];
+	return p;
+}
+
+const struct abi_string *rt_record_text(const struct abi_record *r)
+{
+	uint64_t head = sizeof *r;
+	const struct abi_string *text;
+	uint32_t n;
+
+	if (r->kind == ABI_RECORD_ERROR) {
+		if (!rt_record_places(r, &n))
+			return NULL;
+		head += rt_align8(8 + n * sizeof n);
+	}
+	text = (const void *)((const char *)r + head);
 	if (r->size < head + ABI_STRING_HEAD || text->length > r->size - head - ABI_STRING_HEAD)
 		return NULL;
-	if (head != sizeof *r && where)
-		memcpy(where, r + 1, sizeof *where);
 	return text;
 }
 

@@ -156,7 +156,8 @@ void rt_print(struct abi_slot *s, int64_t format, const struct abi_format *f, co
 void rt_print_text(struct abi_slot *s, uint32_t kind, const char *text, uint32_t length,
 		   bool newline)
 {
-	uint64_t where = s->where, head = kind == ABI_RECORD_ERROR ? 8 : 0;
+	uint32_t n = s->n_called;
+	uint64_t head = kind == ABI_RECORD_ERROR ? rt_align8(8 + n * sizeof *s->called) : 0;
 	uint64_t size = rt_align8(sizeof(struct abi_record) + head + ABI_STRING_HEAD + length +
 				  newline + 1);
 	struct abi_record *r = rt_ring_take(s, size, kind, 0);
@@ -164,8 +165,13 @@ void rt_print_text(struct abi_slot *s, uint32_t kind, const char *text, uint32_t
 
 	if (!r)
 		return;
-	if (head)
-		memcpy(r + 1, &where, 8);
+	if (head) {
+		uint32_t *to_where = (uint32_t *)(r + 1);
+
+		to_where[0] = s->where;
+		to_where[1] = n;
+		memcpy(to_where + 2, s->called, n * sizeof *s->called);
+	}
 	to = (struct abi_string *)((char *)(r + 1) + head);
 	to->pad = 0;
 	rt_string_set(to, text, length, length);

@@ -193,14 +193,25 @@ static void switch_output(struct ctl_session *s)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-static void print_error(struct ctl_session *s, const struct abi_string *text, uint32_t where)
+static const char *position(const struct ctl_session *s, uint32_t number)
 {
-	const struct bundle *b = s->bundle;
-	const char *near = where < b->positions.n ? b->positions.p[where] : NULL;
-	const char *line = arena_printf(s->arena, "%.*s%s%s", (int)text->length, text->text,
-					near && *near ? " near " : "", near ? near : "");
+	return number < s->bundle->positions.n ? s->bundle->positions.p[number] : "";
+}
 
-	message(s, "ERROR: ", line, strlen(line));
+static void print_error(struct ctl_session *s, const struct abi_record *r, const struct abi_string *text)
+{
+	uint32_t n;
+	const uint32_t *places = rt_record_places(r, &n);
+	const char *near = position(s, places[0]);
+	struct buf line;
+
+	buf_init(&line, s->arena);
+	buf_add(&line, text->text, text->length);
+	if (*near)
+		buf_addf(&line, " near %s", near);
+	for (uint32_t i = 0; i < n; i++)
+		buf_addf(&line, " (called from %s)", position(s, places[2 + i]));
+	message(s, "ERROR: ", line.p, line.n);
 }
 
 static bool print_format(struct ctl_session *s, const struct abi_record *r)
@@ -215,14 +226,13 @@ static bool print_format(struct ctl_session *s, const struct abi_record *r)
 
 static bool print_string(struct ctl_session *s, const struct abi_record *r)
 {
-	uint32_t where = UINT32_MAX;
-	const struct abi_string *text = rt_record_text(r, &where);
+	const struct abi_string *text = rt_record_text(r);
 
 	if (!text)
 		return false;
 	switch (r->kind) {
 	case ABI_RECORD_ERROR:
-		print_error(s, text, where);
+		print_error(s, r, text);
 		break;
 	case ABI_RECORD_WARN:
 		warn_text(s, text->text, text->length);

@@ -51,6 +51,7 @@ static const struct runtime_fact {
 	{ "rt_switch_file", PUBLISHES },
 	{ "rt_error", FAILS },
 	{ "rt_raise", FAILS },
+	{ "rt_called_from", 0 },
 	{ "rt_catch", FAILS },
 	{ "rt_exit", PUBLISHES },
 	{ "rt_abort", FAILS | PUBLISHES },

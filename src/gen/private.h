@@ -119,7 +119,7 @@ struct gen {
 	uint32_t embedded; /* offset in code of limits->embedded */
 	uint32_t table_literal; /* 8 bytes: address of the slot table */
 	uint32_t *functions; /* script functions, once emitted */
-	uint32_t raise; /* helper: rt_raise that keeps caller-saved registers */
+	uint32_t raise, called; /* helpers: rt_raise, rt_called_from that keep caller-saved registers */
 	uint32_t *handlers; /* per function: index in bundle.handlers, IR_NONE */
 	VEC(struct gen_call) calls;
 	bool check_frames; /* deep recursion could leave the frame area */

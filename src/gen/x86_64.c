@@ -278,7 +278,7 @@ void gen_emit(struct gen *g)
 {
 	g->functions = arena_array(g->arena, uint32_t, g->m->functions.n + 1);
 	if (needs_raise(g))
-		unit_emit_raise(g);
+		unit_emit_helpers(g);
 	for (uint32_t i = 0; i < g->m->functions.n; i++)
 		if (!g->m->functions.p[i]->is_handler)
 			g->functions[i] =

@@ -197,30 +197,43 @@ void unit_parameters(struct unit *u)
 
 /* ---- rarely taken ways ------------------------------------------------------------------- */
 
-void unit_emit_raise(struct gen *g)
+static uint32_t emit_helper(struct gen *g, const char *label, const char *runtime)
 {
 	static const uint8_t kept[] = { ABI_RSI, ABI_RDI, ABI_R8, ABI_R9, ABI_R10, ABI_R11 };
 	struct code *c = g->code;
+	uint32_t start;
 
 	code_align(c, 16, 0xcc);
-	g->raise = c->n;
-	vec_push(g->arena, &g->labels, (struct gen_label){ c->n, "raise" });
+	start = c->n;
+	vec_push(g->arena, &g->labels, (struct gen_label){ c->n, label });
 	for (uint32_t i = 0; i < base_count(kept); i++)
 		code_push(c, kept[i]);
 	code_alu_number(c, EXT_SUB, ABI_RSP, 8); /* calls find the stack aligned */
 	code_move(c, ABI_RDI, ABI_R14);
 	code_move(c, ABI_RSI, ABI_RAX);
-	code_call_runtime(c, bundle_runtime_symbol(g->b, "rt_raise"));
+	code_call_runtime(c, bundle_runtime_symbol(g->b, runtime));
 	code_alu_number(c, EXT_ADD, ABI_RSP, 8);
 	for (uint32_t i = base_count(kept); i-- > 0;)
 		code_pop(c, kept[i]);
 	code_u8(c, 0xc3);
+	return start;
 }
 
-static void raise(struct unit *u, int64_t number)
+void unit_emit_helpers(struct gen *g)
+{
+	bool calls = false;
+
+	g->raise = emit_helper(g, "raise", "rt_raise");
+	for (uint32_t i = 0; i < g->m->functions.n; i++)
+		calls |= g->facts[i].callf;
+	if (calls)
+		g->called = emit_helper(g, "called", "rt_called_from");
+}
+
+static void help(struct unit *u, uint32_t helper, int64_t number)
 {
 	code_number(u->c, ABI_RAX, number);
-	code_call_code(u->c, u->g->raise);
+	code_call_code(u->c, helper);
 	u->used |= CALLER_SAVED; /* the helper keeps them, but for rcx and rdx */
 }
 
@@ -234,11 +247,13 @@ static void emit_stub(struct unit *u, const struct unit_stub *s)
 	code_place(u->c, s->label);
 	if (s->kind == STUB_CHECK) {
 		set_where(u, s->where);
+	} else if (s->kind == STUB_CALLED) {
+		help(u, u->g->called, s->where);
 	} else if (s->kind == STUB_BUDGET) {
-		raise(u, 1);
+		help(u, u->g->raise, 1);
 	} else {
 		code_alu_number_mem(u->c, EXT_ADD, 0, SLOT_MEMBER(u, depth), 1);
-		raise(u, 2);
+		help(u, u->g->raise, 2);
 		set_where(u, s->where);
 		if (s->result != IR_NONE) {
 			code_number(u->c, ABI_RAX, 0);

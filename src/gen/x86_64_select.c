@@ -282,7 +282,10 @@ static void emit_check(struct unit *u, const struct ir_ins *ins)
 	code_alu_number_mem(u->c, EXT_CMP, 0, SLOT_MEMBER(u, error), 0);
 	if (ins->i != -1) {
 		to = code_label(u->c);
-		add_stub(u, (struct unit_stub){ STUB_CHECK, to, ins->t, ins->i, IR_NONE });
+		if (ins->i < -1)
+			add_stub(u, (struct unit_stub){ STUB_CALLED, to, ins->t, -2 - ins->i, IR_NONE });
+		else
+			add_stub(u, (struct unit_stub){ STUB_CHECK, to, ins->t, ins->i, IR_NONE });
 	}
 	code_jcc(u->c, CC_NE, to);
 }

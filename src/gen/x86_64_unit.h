@@ -23,7 +23,7 @@
 
 enum unit_form { FORM_FUNCTION, FORM_TOOL, FORM_SITE, FORM_INLINE };
 
-enum stub_kind { STUB_CHECK, STUB_BUDGET, STUB_CALLF };
+enum stub_kind { STUB_CHECK, STUB_CALLED, STUB_BUDGET, STUB_CALLF };
 
 /* What a rarely taken branch does, behind everything else. */
 struct unit_stub {
@@ -85,8 +85,8 @@ void unit_callf(struct unit *u, const struct ir_ins *ins);
 void unit_parameters(struct unit *u);
 void unit_stubs(struct unit *u);
 uint32_t unit_outgoing(const struct ir_function *f);
-/* The helper of gen.raise: rt_raise(slot, eax), every register but the scratch ones kept. */
-void unit_emit_raise(struct gen *g);
+/* The helpers of gen.raise and gen.called: NAME(slot, rax), every register but the scratch ones kept. */
+void unit_emit_helpers(struct gen *g);
 
 /* ---- forms */
 void unit_init(struct unit *u, struct gen *g, uint32_t function, enum unit_form form,

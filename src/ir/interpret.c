@@ -160,6 +160,8 @@ static bool check_fails(struct run *run, const struct ir_ins *ins)
 		return false;
 	if (ins->i >= 0)
 		run->slot->where = (uint32_t)ins->i;
+	else if (ins->i < -1)
+		call_runtime(run, "rt_called_from", &(int64_t){ -2 - ins->i }, 1);
 	return true;
 }
 

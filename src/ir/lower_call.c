@@ -40,7 +40,7 @@ static uint32_t emit_script_call(struct build *b, const struct sema_function *f,
 	ins->args = args;
 	ins->n_args = n;
 	ins = ir_emit(b, IR_CHECK);
-	ins->i = -1;
+	ins->i = -2 - (int64_t)ir_position_number(b->lower, at);
 	ins->t = b->on_error;
 	return d;
 }

@@ -174,7 +174,9 @@ static const char *check_script_call(const struct verify *v, const struct ir_ins
 
 static const char *check_position(const struct verify *v, const struct ir_ins *ins)
 {
-	return ins->i >= -1 && ins->i < v->module->positions.n ? NULL : "no such position";
+	int64_t position = ins->i < -1 ? -2 - ins->i : ins->i;
+
+	return position >= -1 && position < v->module->positions.n ? NULL : "no such position";
 }
 
 static const char *check_budget(const struct verify *v, const struct ir_ins *ins)

@@ -76,3 +76,29 @@ has "$W/out" '^end, +\(<input>:6:2\), +hits:    1,'
 is "aligned" "$(awk '/, hits:/ { n[index($0, "hits:")]; n[index($0, "variance:") + 1000] } END { for (i in n) c++; print c }' "$W/out")" 2
 awk '/hits: 2000/ { match($0, /nsecs:.*variance/); split(substr($0, RSTART + 6), v, /[a-z\/,]+/); if (v[1] + 0 > v[2] + 0 || v[2] + 0 > v[3] + 0) bad = 1 } END { exit bad }' "$W/out" || bad "least, average and most are out of order"
 done_t
+
+# Threads that want one variable: who waited, and who gave up, is told; every hit is either counted or skipped.
+target count count.c gcc -O2 -pthread || exit 1
+t contention
+spile -g -t --no-global-var-display -DMAXSKIPPED=100000 -c "$T/count 8 100" -e 'global n, last
+	probe process.function("work") { last = n udelay(100) n = last + 1 }
+	probe end { println(n) }'
+ok_rc
+calls=$(sed -n 's/^total=\([0-9]*\) .*/\1/p' "$W/target")
+hits=$(sed -n 's/^process.*hits: *\([0-9]*\),.*/\1/p' "$W/out")
+skipped=$(sed -n 's/^----- skipped: 0 reentrant, \([0-9]*\) lock timeouts.*/\1/p' "$W/out")
+is "handlers' sum" "$(head -1 "$W/out")" "$hits"
+is "hits and skipped" "$((hits + ${skipped:-0}))" "$calls"
+is "heading" "$(grep -c '^----- global lock contention:$' "$W/out")" 1
+has "$W/out" '^n, waits: [1-9][0-9]*$'
+hasnot "$W/out" '^last, waits'
+done_t
+
+# Errors in functions tell who called them.
+t called-from
+spile -c "$T/ticks 10 0" -e 'function half(x) { return 100 / (x - 5) }
+	function twice(x) { return half(x) * 2 }
+	probe process.function("work") { println(twice(int_arg(1))) }'
+is "status" "$RC" 1
+is "error" "$(grep ^ERROR "$W/err")" "ERROR: division by 0 near operator '/' at <input>:1:31 (called from identifier 'half' at <input>:2:29) (called from identifier 'twice' at <input>:3:43)"
+done_t

@@ -368,7 +368,7 @@ static void say_script_call(struct maker *k)
 	ins->n_args = n;
 	ins->args = args;
 	ins->d = below(k, 4) ? d : IR_NONE;
-	put_check(k, -1, k->error_to);
+	put_check(k, below(k, 2) ? -1 : -2 - (int64_t)below(k, 4), k->error_to);
 }
 
 static void say_body(struct maker *k, uint32_t most);

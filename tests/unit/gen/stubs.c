@@ -95,6 +95,12 @@ static void raise_error(struct abi_slot *s, int64_t number)
 	SPOIL_REGISTERS();
 }
 
+static void called_from(struct abi_slot *s, int64_t position)
+{
+	trace(s, 103, &position, 1);
+	SPOIL_REGISTERS();
+}
+
 static void handler_end(struct abi_slot *s)
 {
 	base_assert((uintptr_t)__builtin_frame_address(0) % 16 == 0);
@@ -128,6 +134,7 @@ static const struct {
 	{ "test_locks", (void *)call_locks },
 	{ "test_catch", (void *)call_catch },
 	{ "rt_raise", (void *)raise_error },
+	{ "rt_called_from", (void *)called_from },
 	{ "rt_handler_end", (void *)handler_end },
 	{ "rt_pid", (void *)pid },
 	{ "rt_slot_miss", (void *)stub_slot_miss },

@@ -69,6 +69,8 @@ void verify_judges_numbers(void **state)
 	refused(CONTEXT_TARGET, INS(.op = IR_SHARD, .d = 0, .i = 0), "no shards");
 	refused(CONTEXT_TOOL, INS(.op = IR_CHECK, .i = 2, .t = 0), "no such position");
 	accepted(CONTEXT_TOOL, INS(.op = IR_CHECK, .i = -1, .t = 0));
+	accepted(CONTEXT_TOOL, INS(.op = IR_CHECK, .i = -3, .t = 0));
+	refused(CONTEXT_TOOL, INS(.op = IR_CHECK, .i = -4, .t = 0), "no such position");
 	refused(CONTEXT_TOOL, INS(.op = IR_CHECK, .i = 0, .t = 1), "no such block");
 	refused(CONTEXT_TOOL, INS(.op = IR_BUDGET, .i = 0, .t = 0), "budget spends nothing");
 	refused(CONTEXT_TOOL, INS(.op = IR_FRAME, .d = 0, .i = 0), "outside the frame");

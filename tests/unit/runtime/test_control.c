@@ -61,10 +61,35 @@ static void the_first_error_stays_but_a_fatal_one_wins(void **state)
 	assert_string_equal(error_of(w->slot), "MAXACTION exceeded");
 }
 
+/* A recursion's call is told once, and not too many of all. */
+static void errors_tell_the_calls_they_came_through(void **state)
+{
+	static const uint32_t calls[] = { 42, 7, 7, 8, 9, 10, 11, 12, 13, 14 };
+	const uint32_t *places;
+	uint32_t n;
+
+	(void)state;
+	w->region->max_errors = 9;
+	rt_error(w->slot, str("first"));
+	rt_called_from(w->slot, 3);
+	rt_catch(w->slot, buffer());
+	rt_error(w->slot, str("deep"));
+	w->slot->where = 42;
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+		rt_called_from(w->slot, calls[i]);
+	rt_handler_end(w->slot);
+	places = rt_record_places(take_record(w->slot), &n);
+	assert_int_equal(n, ABI_CALLED);
+	assert_int_equal(places[0], 42);
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(places[2 + i], 7 + i);
+}
+
 static void uncaught_errors_are_reported(void **state)
 {
+	const uint32_t *places;
 	struct abi_record *r;
-	uint32_t where = 0;
+	uint32_t n;
 
 	(void)state;
 	w->region->max_errors = 1;
@@ -73,8 +98,10 @@ static void uncaught_errors_are_reported(void **state)
 	rt_handler_end(w->slot);
 	r = take_record(w->slot);
 	assert_int_equal(r->kind, ABI_RECORD_ERROR);
-	assert_text(rt_record_text(r, &where), "bad thing");
-	assert_int_equal(where, 42);
+	assert_text(rt_record_text(r), "bad thing");
+	places = rt_record_places(r, &n);
+	assert_int_equal(places[0], 42);
+	assert_int_equal(n, 0);
 	assert_int_equal(w->slot->error, ABI_ERROR_NONE);
 	assert_int_equal(w->region->errors, 1);
 	assert_int_equal(w->region->state, ABI_STATE_RUNNING);
@@ -148,5 +175,5 @@ static void chance(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 TESTS(control, T(texts_of_errors), T(catching), T(the_first_error_stays_but_a_fatal_one_wins),
-      T(uncaught_errors_are_reported), T(suppressed_errors_are_only_counted), T(exit_and_abort),
+      T(uncaught_errors_are_reported), T(errors_tell_the_calls_they_came_through), T(suppressed_errors_are_only_counted), T(exit_and_abort),
       T(an_empty_text_is_an_error_all_the_same), T(chance));

@@ -102,7 +102,7 @@ static void texts(void **state)
 		struct abi_record *r = take_record(w->slot);
 
 		assert_int_equal(r->kind, kinds[i]);
-		assert_text(rt_record_text(r, NULL), expected[i]);
+		assert_text(rt_record_text(r), expected[i]);
 	}
 	assert_null(take_record(w->slot));
 }
@@ -229,7 +229,7 @@ static void large_histograms_go_out_as_text(void **state)
 	rt_print_hist(w->slot, 1, &d, 2, &v.stat);
 	rt_handler_end(w->slot);
 	while ((r = take_record(w->slot)))
-		sink_write(&got, rt_record_text(r, NULL)->text, rt_record_text(r, NULL)->length);
+		sink_write(&got, rt_record_text(r)->text, rt_record_text(r)->length);
 	assert_string_equal(got.text, expected.text);
 }
 
@@ -286,7 +286,7 @@ static void damaged_records_stay_within_their_size(void **state)
 			((char *)r)[k] = (char)(rand() % 3 ? 0 : rand());
 		r->size = size;
 		rt_format_record(format_of(formats[i % 4]), r, count_bytes, &sum);
-		rt_record_text(r, NULL);
+		rt_record_text(r);
 		free(r);
 	}
 }
