@@ -47,6 +47,7 @@ enum expr_kind {
 	EXPR_OPERATOR, /* @cast @var @entry @defined @perf @const @probewrite @enum ... */
 	EXPR_EMBEDDED, /* %{ c %} as a value */
 };
+#define EXPR_KINDS (EXPR_EMBEDDED + 1)
 
 enum lang_op {
 	OP_NONE,

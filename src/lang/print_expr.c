@@ -231,68 +231,68 @@ static void print_keyed(struct buf *to, const char *before, const struct expr_li
 	buf_adds(to, behind);
 }
 
-/* ---- any; an exhaustive switch ------------------------------------------------------------- */
+/* ---- any kind ------------------------------------------------------------------------------ */
+
+static void print_number(struct buf *to, const struct expr *e)
+{
+	buf_addf(to, "%" PRId64, e->number.value);
+}
+
+static void print_string(struct buf *to, const struct expr *e)
+{
+	print_text(to, e->string.text, e->string.length);
+}
+
+static void print_symbol(struct buf *to, const struct expr *e)
+{
+	buf_adds(to, e->symbol.name);
+}
+
+static void print_index(struct buf *to, const struct expr *e)
+{
+	lang_print_expr(to, e->index.base);
+	print_keyed(to, "[", &e->index.keys, "]");
+}
+
+static void print_unary(struct buf *to, const struct expr *e)
+{
+	buf_adds(to, lang_op_text(e->unary.op));
+	print_operand(to, e->unary.operand);
+}
+
+static void print_two(struct buf *to, const struct expr *e)
+{
+	print_binary(to, e->binary.left, lang_op_text(e->binary.op), "", e->binary.right);
+}
+
+static void print_in(struct buf *to, const struct expr *e)
+{
+	print_keyed(to, "[", &e->in.keys, "] in ");
+	lang_print_expr(to, e->in.array);
+}
+
+static void print_call(struct buf *to, const struct expr *e)
+{
+	buf_adds(to, e->call.name);
+	print_keyed(to, "(", &e->call.args, ")");
+}
+
+static void print_embedded(struct buf *to, const struct expr *e)
+{
+	buf_addf(to, "%%{%.*s%%}", (int)e->embedded.length, e->embedded.code);
+}
+
+static void (*const print_kind[])(struct buf *to, const struct expr *e) = {
+	[EXPR_NUMBER] = print_number,	[EXPR_STRING] = print_string,	  [EXPR_SYMBOL] = print_symbol,
+	[EXPR_INDEX] = print_index,	[EXPR_UNARY] = print_unary,	  [EXPR_BINARY] = print_two,
+	[EXPR_TERNARY] = print_ternary, [EXPR_ASSIGN] = print_assign,	  [EXPR_STEP] = print_step,
+	[EXPR_IN] = print_in,		[EXPR_REGEX] = print_regex,	  [EXPR_CALL] = print_call,
+	[EXPR_PRINT] = print_print,	[EXPR_STAT] = print_stat,	  [EXPR_HIST] = print_hist,
+	[EXPR_TARGET] = print_target,	[EXPR_OPERATOR] = print_operator, [EXPR_EMBEDDED] = print_embedded,
+};
+_Static_assert(base_count(print_kind) == EXPR_KINDS, "a row for each kind of expression");
 
 void lang_print_expr(struct buf *to, const struct expr *e)
 {
-	switch (e->kind) {
-	case EXPR_NUMBER:
-		buf_addf(to, "%" PRId64, e->number.value);
-		break;
-	case EXPR_STRING:
-		print_text(to, e->string.text, e->string.length);
-		break;
-	case EXPR_SYMBOL:
-		buf_adds(to, e->symbol.name);
-		break;
-	case EXPR_INDEX:
-		lang_print_expr(to, e->index.base);
-		print_keyed(to, "[", &e->index.keys, "]");
-		break;
-	case EXPR_UNARY:
-		buf_adds(to, lang_op_text(e->unary.op));
-		print_operand(to, e->unary.operand);
-		break;
-	case EXPR_BINARY:
-		print_binary(to, e->binary.left, lang_op_text(e->binary.op), "", e->binary.right);
-		break;
-	case EXPR_TERNARY:
-		print_ternary(to, e);
-		break;
-	case EXPR_ASSIGN:
-		print_assign(to, e);
-		break;
-	case EXPR_STEP:
-		print_step(to, e);
-		break;
-	case EXPR_IN:
-		print_keyed(to, "[", &e->in.keys, "] in ");
-		lang_print_expr(to, e->in.array);
-		break;
-	case EXPR_REGEX:
-		print_regex(to, e);
-		break;
-	case EXPR_CALL:
-		buf_adds(to, e->call.name);
-		print_keyed(to, "(", &e->call.args, ")");
-		break;
-	case EXPR_PRINT:
-		print_print(to, e);
-		break;
-	case EXPR_STAT:
-		print_stat(to, e);
-		break;
-	case EXPR_HIST:
-		print_hist(to, e);
-		break;
-	case EXPR_TARGET:
-		print_target(to, e);
-		break;
-	case EXPR_OPERATOR:
-		print_operator(to, e);
-		break;
-	case EXPR_EMBEDDED:
-		buf_addf(to, "%%{%.*s%%}", (int)e->embedded.length, e->embedded.code);
-		break;
-	}
+	print_kind[e->kind](to, e);
 }

@@ -463,84 +463,81 @@ static void infer_print(struct sema_infer *i, struct expr *e, enum lang_type wan
 
 /* ---- all kinds ------------------------------------------------------------------------- */
 
-/* An exhaustive switch over the kinds of expressions. */
-static void infer(struct sema_infer *i, struct expr *e, enum lang_type want, bool used)
+static void infer_number(struct sema_infer *i, struct expr *e, enum lang_type want)
 {
-	switch (e->kind) {
-	case EXPR_NUMBER:
-		settle(i, e, TYPE_LONG, want);
-		return;
-	case EXPR_STRING:
-		settle(i, e, TYPE_STRING, want);
-		return;
-	case EXPR_SYMBOL:
-		infer_symbol(i, e, want);
-		return;
-	case EXPR_INDEX:
-		infer_index(i, e, want);
-		return;
-	case EXPR_UNARY:
-		sema_infer_expr(i, e->unary.operand, TYPE_LONG);
-		settle(i, e, TYPE_LONG, want);
-		return;
-	case EXPR_BINARY:
-		infer_binary(i, e, want);
-		return;
-	case EXPR_TERNARY:
-		infer_ternary(i, e, want);
-		return;
-	case EXPR_ASSIGN:
-		infer_assign(i, e, want);
-		return;
-	case EXPR_STEP:
-		infer_step(i, e, want);
-		return;
-	case EXPR_IN:
-		infer_in(i, e);
-		settle(i, e, TYPE_LONG, want);
-		return;
-	case EXPR_REGEX:
-		sema_infer_expr(i, e->regex.subject, TYPE_STRING);
-		settle(i, e, TYPE_LONG, want);
-		return;
-	case EXPR_CALL:
-		infer_call(i, e, want, used);
-		return;
-	case EXPR_PRINT:
-		infer_print(i, e, want);
-		return;
-	case EXPR_STAT:
-		sema_infer_expr(i, e->stat.of, TYPE_STATS);
-		settle(i, e, TYPE_LONG, want);
-		return;
-	case EXPR_HIST:
-		infer_hist(i, e);
-		i->failed = true;
-		sema_error(i->sema, DIAG_HISTOGRAM, e->token,
-			   "base histogram operator where expression expected");
-		return;
-	case EXPR_TARGET:
-		if (is_entry(e)) {
-			infer_entry(i, e, want);
-			e->detail = e->target.operand->detail;
-		}
-		settle(i, e, e->target.operand ? e->target.operand->type : TYPE_LONG, want);
-		return;
-	case EXPR_OPERATOR:
-		infer_operator(i, e, want);
-		return;
-	case EXPR_EMBEDDED:
-		settle(i, e, TYPE_LONG, want);
-		return;
-	}
+	settle(i, e, TYPE_LONG, want);
 }
+
+static void infer_string(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	settle(i, e, TYPE_STRING, want);
+}
+
+static void infer_unary(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	sema_infer_expr(i, e->unary.operand, TYPE_LONG);
+	settle(i, e, TYPE_LONG, want);
+}
+
+static void infer_presence(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	infer_in(i, e);
+	settle(i, e, TYPE_LONG, want);
+}
+
+static void infer_regex(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	sema_infer_expr(i, e->regex.subject, TYPE_STRING);
+	settle(i, e, TYPE_LONG, want);
+}
+
+static void infer_stat(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	sema_infer_expr(i, e->stat.of, TYPE_STATS);
+	settle(i, e, TYPE_LONG, want);
+}
+
+static void infer_bare_hist(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	(void)want;
+	infer_hist(i, e);
+	i->failed = true;
+	sema_error(i->sema, DIAG_HISTOGRAM, e->token, "base histogram operator where expression expected");
+}
+
+static void infer_target(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	if (is_entry(e)) {
+		infer_entry(i, e, want);
+		e->detail = e->target.operand->detail;
+	}
+	settle(i, e, e->target.operand ? e->target.operand->type : TYPE_LONG, want);
+}
+
+static void infer_used_call(struct sema_infer *i, struct expr *e, enum lang_type want)
+{
+	infer_call(i, e, want, true);
+}
+
+static void (*const infer_kind[])(struct sema_infer *i, struct expr *e, enum lang_type want) = {
+	[EXPR_NUMBER] = infer_number,	[EXPR_STRING] = infer_string,	  [EXPR_SYMBOL] = infer_symbol,
+	[EXPR_INDEX] = infer_index,	[EXPR_UNARY] = infer_unary,	  [EXPR_BINARY] = infer_binary,
+	[EXPR_TERNARY] = infer_ternary, [EXPR_ASSIGN] = infer_assign,	  [EXPR_STEP] = infer_step,
+	[EXPR_IN] = infer_presence,	[EXPR_REGEX] = infer_regex,	  [EXPR_CALL] = infer_used_call,
+	[EXPR_PRINT] = infer_print,	[EXPR_STAT] = infer_stat,	  [EXPR_HIST] = infer_bare_hist,
+	[EXPR_TARGET] = infer_target,	[EXPR_OPERATOR] = infer_operator, [EXPR_EMBEDDED] = infer_number,
+};
+_Static_assert(base_count(infer_kind) == EXPR_KINDS, "a row for each kind of expression");
 
 void sema_infer_expr(struct sema_infer *i, struct expr *e, enum lang_type want)
 {
-	infer(i, e, want, true);
+	infer_kind[e->kind](i, e, want);
 }
 
 void sema_infer_unused(struct sema_infer *i, struct expr *e)
 {
-	infer(i, e, TYPE_UNKNOWN, false);
+	if (e->kind == EXPR_CALL)
+		infer_call(i, e, TYPE_UNKNOWN, false);
+	else
+		sema_infer_expr(i, e, TYPE_UNKNOWN);
 }
