@@ -27,6 +27,8 @@ struct fuzz_script {
 void fuzz_script_open(struct fuzz_script *s, const uint8_t *data, size_t size);
 /* Renders what was said, with and without colour, then frees everything. */
 void fuzz_script_close(struct fuzz_script *s);
+/* Path of a file that holds the bytes of `head` and `data`: one, written anew for every input. */
+const char *fuzz_file(const void *head, size_t head_size, const void *data, size_t size);
 /* What `print` writes, in the arena. */
 const char *fuzz_printed(struct arena *a, void (*print)(FILE *to, const void *what), const void *what);
 /* Ends the run with a finding. */

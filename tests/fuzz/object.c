@@ -3,9 +3,6 @@
 #include "elf/elf.h"
 #include "fuzz.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 static bool ask_function(void *user, const struct elf_symbol *s)
 {
 	struct elf_file *f = user;
@@ -32,35 +29,13 @@ static void ask(struct elf_file *f)
 	elf_bytes(f, f->entry, &available);
 }
 
-static char path[] = "/tmp/spile-fuzz.XXXXXX";
-
-static void remove_file(void)
-{
-	unlink(path);
-}
-
-/* One file, written anew for every input: readers want a path. */
-static int open_file(void)
-{
-	static int fd = -1;
-
-	if (fd >= 0)
-		return fd;
-	fd = mkstemp(path);
-	if (fd < 0)
-		base_oom();
-	atexit(remove_file);
-	return fd;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *a = arena_create();
 	struct elf_cache *cache = elf_cache_create(a);
-	int fd = open_file();
 	struct elf_file *f;
 
-	if (ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size && !elf_open(cache, path, &f))
+	if (!elf_open(cache, fuzz_file("", 0, data, size), &f))
 		ask(f);
 	elf_cache_destroy(cache);
 	arena_destroy(a);
