@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 6
+#define ABI_VERSION 7
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -445,9 +445,24 @@ struct abi_slot {
 	struct abi_wait waits[ABI_WAITS];
 	/* the calls of script functions that the pending error came through, innermost first: bundle positions */
 	uint32_t n_called, called[ABI_CALLED];
+	uint64_t sample; /* in the tool: struct abi_sample that the handler runs for; 0 none */
 	/* text of the raised error, an abi_string of up to ABI_MAXSTRINGLEN bytes, follows at ABI_SLOT_ERROR */
 };
 #define ABI_SLOT_ERROR 1024u
+
+/*
+ * What a handler in the tool runs for when the kernel told of a thread: a sample of a profile, a
+ * context switch. slot.pid, slot.tid, slot.registers and slot.site are the thread's meanwhile.
+ */
+struct abi_sample {
+	uint64_t tsc; /* when it happened, as a stamp */
+	uint32_t cpu;
+	uint32_t in_kernel; /* the thread was; registers are those it entered the kernel with */
+	int64_t values[4]; /* by kind of probe, see __sample_value() */
+	/* the thread's stack from `stack_start` on as it was then: address in the tool; size 0: no copy */
+	uint64_t stack, stack_start, stack_size;
+	char name[16]; /* of the thread, with a NUL */
+};
 #define ABI_SLOT_TOKENIZE 2048u /* runtime's own: tokenize, matched, indent */
 #define ABI_SLOT_HEAD 8192u /* shards start here */
 

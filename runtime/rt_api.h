@@ -145,6 +145,9 @@ RT_API int64_t rt_sid(struct abi_slot *s);
 RT_API void rt_execname(struct abi_slot *s, struct abi_string *out);
 RT_API int64_t rt_cpu(struct abi_slot *s);
 RT_API int64_t rt_target(struct abi_slot *s);
+RT_API int64_t rt_user_mode(struct abi_slot *s); /* 0: a sample of a thread that was in the kernel */
+/* Of what the kernel told of a thread, in the tool: abi_sample.values[number]; else 0. */
+RT_API int64_t rt_sample_value(struct abi_slot *s, int64_t number);
 RT_API int64_t rt_stp_pid(struct abi_slot *s);
 RT_API void rt_pp(struct abi_slot *s, struct abi_string *out);
 RT_API void rt_ppfunc(struct abi_slot *s, struct abi_string *out);

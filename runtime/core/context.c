@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who and where: process, thread, time, registers and names of the hit's site. */
 #include "runtime/arch/arch.h"
+#include "runtime/core/proc.h"
+#include "runtime/core/sample.h"
 #include "runtime/rt_api.h"
 
 static int64_t ask(long nr)
@@ -35,44 +37,37 @@ int64_t rt_tid(struct abi_slot *s)
 
 int64_t rt_ppid(struct abi_slot *s)
 {
-	(void)s;
-	return ask(RT_SYS_GETPPID);
+	return s->sample ? rt_proc_status(s->pid, "PPid", 0) : ask(RT_SYS_GETPPID);
 }
 
 int64_t rt_uid(struct abi_slot *s)
 {
-	(void)s;
-	return ask(RT_SYS_GETUID);
+	return s->sample ? rt_proc_status(s->pid, "Uid", 0) : ask(RT_SYS_GETUID);
 }
 
 int64_t rt_euid(struct abi_slot *s)
 {
-	(void)s;
-	return ask(RT_SYS_GETEUID);
+	return s->sample ? rt_proc_status(s->pid, "Uid", 1) : ask(RT_SYS_GETEUID);
 }
 
 int64_t rt_gid(struct abi_slot *s)
 {
-	(void)s;
-	return ask(RT_SYS_GETGID);
+	return s->sample ? rt_proc_status(s->pid, "Gid", 0) : ask(RT_SYS_GETGID);
 }
 
 int64_t rt_egid(struct abi_slot *s)
 {
-	(void)s;
-	return ask(RT_SYS_GETEGID);
+	return s->sample ? rt_proc_status(s->pid, "Gid", 1) : ask(RT_SYS_GETEGID);
 }
 
 int64_t rt_pgrp(struct abi_slot *s)
 {
-	(void)s;
-	return ask(RT_SYS_GETPGID);
+	return s->sample ? rt_proc_status(s->pid, "NSpgid", 0) : ask(RT_SYS_GETPGID);
 }
 
 int64_t rt_sid(struct abi_slot *s)
 {
-	(void)s;
-	return ask(RT_SYS_GETSID);
+	return s->sample ? rt_proc_status(s->pid, "NSsid", 0) : ask(RT_SYS_GETSID);
 }
 
 #define PRCTL_GET_NAME 16
@@ -82,7 +77,10 @@ void rt_execname(struct abi_slot *s, struct abi_string *out)
 	char name[16] = { 0 };
 	uint32_t n = 0;
 
-	rt_syscall(RT_SYS_PRCTL, PRCTL_GET_NAME, (long)name, 0, 0, 0, 0);
+	if (s->sample)
+		__builtin_memcpy(name, rt_sample(s)->name, sizeof name);
+	else
+		rt_syscall(RT_SYS_PRCTL, PRCTL_GET_NAME, (long)name, 0, 0, 0, 0);
 	while (n < sizeof name && name[n])
 		n++;
 	put_text(s, name, n, out);
@@ -92,7 +90,8 @@ int64_t rt_cpu(struct abi_slot *s)
 {
 	uint32_t cpu = 0;
 
-	(void)s;
+	if (s->sample)
+		return rt_sample(s)->cpu;
 	rt_syscall(RT_SYS_GETCPU, (long)&cpu, 0, 0, 0, 0, 0);
 	return cpu;
 }
@@ -162,10 +161,16 @@ int64_t rt_addr(struct abi_slot *s)
 
 /* ---- time ------------------------------------------------------------------------ */
 
+/* What the kernel told of happened when it says. */
+static uint64_t now_of(const struct abi_slot *s)
+{
+	return s->sample ? rt_sample(s)->tsc : rt_tsc();
+}
+
 int64_t rt_clock(struct abi_slot *s, int64_t which, int64_t divisor)
 {
 	const struct abi_region *r = region_of(s);
-	uint64_t passed = rt_tsc() - r->tsc_base;
+	uint64_t passed = now_of(s) - r->tsc_base;
 	int64_t ns = (int64_t)((unsigned __int128)passed * r->tsc_mult >> 32);
 
 	ns += which == 0 ? r->realtime_base : r->monotonic_base;
@@ -189,8 +194,7 @@ void rt_zone_name(struct abi_slot *s, struct abi_string *out)
 
 int64_t rt_cycles(struct abi_slot *s)
 {
-	(void)s;
-	return (int64_t)rt_tsc();
+	return (int64_t)now_of(s);
 }
 
 void rt_timing(struct abi_slot *s, int64_t probe, int64_t start)
@@ -314,7 +318,7 @@ int64_t rt_argument(struct abi_slot *s, int64_t number, int64_t size, int64_t is
 	}
 	if (number <= REGISTER_ARGUMENTS)
 		return cut(target_register(s, order[number - 1]), (uint32_t)size, is_signed);
-	if (!rt_peek64(target_register(s, ABI_RSP) + (uint64_t)(number - REGISTER_ARGUMENTS) * 8, &value)) {
+	if (!rt_peek(s, target_register(s, ABI_RSP) + (uint64_t)(number - REGISTER_ARGUMENTS) * 8, 8, &value)) {
 		FAIL(s, "cannot access arg(n)", 0);
 		return 0;
 	}

@@ -11,6 +11,7 @@
 #include "runtime/core/formatter.h"
 #include "runtime/arch/arch.h"
 #include "runtime/core/escape.h"
+#include "runtime/core/sample.h"
 #include "runtime/rt_api.h"
 
 #define WIDTH_MOST 65536
@@ -296,7 +297,7 @@ static void put_memory(struct rt_writer *w, struct arguments *a, const struct co
 	for (uint32_t i = 0; i < t.length; i++) {
 		if (t.bytes)
 			byte = (unsigned char)t.bytes[i];
-		else if (!rt_peek8(address + i, &byte)) {
+		else if (!rt_peek(a->slot, address + i, 1, &byte)) {
 			rt_format_fault(a->slot, address + i);
 			return;
 		}

@@ -11,6 +11,7 @@
 #include "runtime/core/formatter.h"
 #include "runtime/core/ring.h"
 #include "runtime/core/stat.h"
+#include "runtime/core/sample.h"
 #include "runtime/format.h"
 #include "runtime/rt_api.h"
 
@@ -98,7 +99,7 @@ static bool put_memory(struct abi_slot *s, char *to, uint64_t address, uint32_t 
 
 	memcpy(to, &head, 8);
 	for (uint32_t i = 0; i < n; i++) {
-		if (!rt_peek8(address + i, &byte)) {
+		if (!rt_peek(s, address + i, 1, &byte)) {
 			rt_format_fault(s, address + i);
 			return false;
 		}

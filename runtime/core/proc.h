@@ -22,6 +22,9 @@ int rt_proc_byte(struct rt_proc_file *f);
 /* The beginning of a small file, with a NUL behind it; returns its length, -1: it cannot be read. */
 int64_t rt_proc_small(int64_t pid, const char *name, char text[RT_PROC_SMALL]);
 
+/* A number from /proc/PID/status: column 0.. of the line of the key; 0 if it is not there. */
+int64_t rt_proc_status(int64_t pid, const char *key, int64_t column);
+
 struct rt_proc_path {
 	char text[96];
 	uint32_t n;

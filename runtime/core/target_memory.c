@@ -6,6 +6,7 @@
 #include "runtime/arch/arch.h"
 #include "runtime/core/core.h"
 #include "runtime/core/escape.h"
+#include "runtime/core/sample.h"
 #include "runtime/rt_api.h"
 
 static uint32_t room_of(const struct abi_slot *s)
@@ -41,38 +42,11 @@ static void read_fault(struct abi_slot *s, const char *what, uint64_t address)
 	rt_error(s, message);
 }
 
-typedef bool fetch_function(struct abi_slot *s, uint64_t address, uint64_t size, void *to);
-
-static RT_COLD bool fetch(struct abi_slot *s, uint64_t address, uint64_t size, void *to)
-{
-	fetch_function *f = (fetch_function *)s->scratch[RT_SCRATCH_FETCH];
-
-	return f && f(s, address, size, to);
-}
-
-static bool peek(struct abi_slot *s, uint64_t address, int64_t size, uint64_t *value)
-{
-	if (rt_unlikely(s->in_tool)) {
-		*value = 0;
-		return fetch(s, address, (uint64_t)size, value);
-	}
-	switch (size) {
-	case 1:
-		return rt_peek8(address, value);
-	case 2:
-		return rt_peek16(address, value);
-	case 4:
-		return rt_peek32(address, value);
-	default:
-		return rt_peek64(address, value);
-	}
-}
-
 int64_t rt_read(struct abi_slot *s, int64_t address, int64_t size)
 {
 	uint64_t value;
 
-	if (peek(s, (uint64_t)address, size, &value))
+	if (rt_peek(s, (uint64_t)address, (uint32_t)size, &value))
 		return (int64_t)value;
 	read_fault(s, "read fault [man error::fault] at ", (uint64_t)address);
 	return 0;
@@ -134,7 +108,7 @@ static RT_COLD bool fetch_bytes(struct abi_slot *s, uint64_t address, uint32_t l
 		uint32_t part = PAGE_SIZE - (uint32_t)((address + n) % PAGE_SIZE);
 
 		part = part < limit - n ? part : limit - n;
-		if (!fetch(s, address + n, part, to + n))
+		if (!rt_fetch(s, address + n, part, to + n))
 			return false;
 		for (uint32_t end = n + part; n < end; n++)
 			if (stop_at_nul && !to[n]) {

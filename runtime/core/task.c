@@ -3,6 +3,7 @@
 #include "runtime/arch/arch.h"
 #include "runtime/core/core.h"
 #include "runtime/core/proc.h"
+#include "runtime/core/sample.h"
 #include "runtime/rt_api.h"
 
 /* ---- numbers in text --------------------------------------------------------------- */
@@ -59,7 +60,7 @@ static int64_t hex_of(const char *p)
 
 static bool read_task(struct abi_slot *s, int64_t pid, const char *name, char text[RT_PROC_SMALL])
 {
-	if (pid >= 0 && rt_proc_small(pid, name, text) > 0)
+	if (pid >= 0 && rt_proc_small(rt_own_process(s, pid), name, text) > 0)
 		return true;
 	RT_RAISE(s, "no such task");
 	return false;
@@ -86,30 +87,42 @@ int64_t rt_task_pages(struct abi_slot *s, int64_t pid, int64_t column)
 	return read_task(s, pid, "statm", text) ? column_of(text, column) : 0;
 }
 
-static bool line_has_key(const char *line, rt_str key)
+static bool line_has_key(const char *line, const char *key, uint32_t n)
 {
-	for (uint32_t i = 0; i < key->length; i++)
-		if (line[i] != key->text[i])
+	for (uint32_t i = 0; i < n; i++)
+		if (line[i] != key[i])
 			return false;
-	return line[key->length] == ':';
+	return line[n] == ':';
 }
 
-int64_t rt_task_status(struct abi_slot *s, int64_t pid, rt_str key, int64_t column)
+/* Of the line that begins with the key; column -1: one in hexadecimal. */
+static int64_t column_of_key(const char *line, const char *key, uint32_t n, int64_t column)
 {
-	char text[RT_PROC_SMALL];
-	const char *line = text;
-
-	if (!read_task(s, pid, "status", text))
-		return 0;
 	while (*line) {
-		if (line_has_key(line, key))
-			return column < 0 ? hex_of(line + key->length + 1) :
-					    column_of(line + key->length + 1, column);
+		if (line_has_key(line, key, n))
+			return column < 0 ? hex_of(line + n + 1) : column_of(line + n + 1, column);
 		while (*line && *line != '\n')
 			line++;
 		line += *line == '\n';
 	}
 	return 0;
+}
+
+int64_t rt_task_status(struct abi_slot *s, int64_t pid, rt_str key, int64_t column)
+{
+	char text[RT_PROC_SMALL];
+
+	return read_task(s, pid, "status", text) ? column_of_key(text, key->text, key->length, column) : 0;
+}
+
+int64_t rt_proc_status(int64_t pid, const char *key, int64_t column)
+{
+	char text[RT_PROC_SMALL];
+	uint32_t n = 0;
+
+	while (key[n])
+		n++;
+	return rt_proc_small(pid, "status", text) > 0 ? column_of_key(text, key, n, column) : 0;
 }
 
 int64_t rt_load_average(struct abi_slot *s, int64_t which)
@@ -141,7 +154,7 @@ int64_t rt_task_limit(struct abi_slot *s, int64_t pid, int64_t kind)
 	uint64_t limit[2] = { 0, 0 };
 
 	if (kind < 0 || kind >= LIMIT_KINDS || pid < 0 ||
-	    rt_syscall(RT_SYS_PRLIMIT64, pid, kind, 0, (long)limit, 0, 0) < 0) {
+	    rt_syscall(RT_SYS_PRLIMIT64, rt_own_process(s, pid), kind, 0, (long)limit, 0, 0) < 0) {
 		RT_RAISE(s, "no such limit or task");
 		return 0;
 	}
@@ -159,8 +172,8 @@ int64_t rt_task_time(struct abi_slot *s, int64_t tid, int64_t system)
 	int64_t usage[18] = { 0 };
 	const int64_t *time = usage + (system ? 2 : 0);
 
-	if (tid && tid != rt_tid(s))
-		return rt_task_stat(s, tid, STAT_USER + (system ? 1 : 0)) * TICK;
+	if (s->sample || (tid && tid != rt_tid(s)))
+		return rt_task_stat(s, tid ? tid : rt_tid(s), STAT_USER + (system ? 1 : 0)) * TICK;
 	rt_syscall(RT_SYS_GETRUSAGE, OF_THIS_THREAD, (long)usage, 0, 0, 0, 0);
 	return time[0] * SECOND + time[1] * 1000;
 }
@@ -190,7 +203,7 @@ int64_t rt_task_files(struct abi_slot *s, int64_t pid)
 	int64_t count = 0;
 	long n = 1;
 
-	if (pid < 0 || !rt_proc_open(&f, pid, "fd")) {
+	if (pid < 0 || !rt_proc_open(&f, rt_own_process(s, pid), "fd")) {
 		RT_RAISE(s, "no such task");
 		return 0;
 	}
@@ -200,7 +213,7 @@ int64_t rt_task_files(struct abi_slot *s, int64_t pid)
 	}
 	rt_proc_close(&f);
 	/* the reader's own is among them */
-	return count - (pid == 0 || pid == rt_pid(s));
+	return count - (!s->sample && (pid == 0 || pid == rt_pid(s)));
 }
 
 int64_t rt_task_exists(struct abi_slot *s, int64_t pid)

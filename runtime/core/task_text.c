@@ -3,6 +3,7 @@
 #include "runtime/arch/arch.h"
 #include "runtime/core/core.h"
 #include "runtime/core/proc.h"
+#include "runtime/core/sample.h"
 #include "runtime/rt_api.h"
 
 static void clear(struct abi_string *out)
@@ -54,7 +55,7 @@ void rt_task_link(struct abi_slot *s, int64_t pid, rt_str name, struct abi_strin
 	clear(out);
 	if (pid < 0)
 		return;
-	rt_proc_path(&path, pid, link);
+	rt_proc_path(&path, rt_own_process(s, pid), link);
 	length = rt_syscall(RT_SYS_READLINK, (long)path.text, (long)out->text, rt_string_most(s), 0,
 			    0, 0);
 	out->length = length > 0 ? (uint32_t)length : 0;
@@ -83,7 +84,7 @@ void rt_task_arguments(struct abi_slot *s, int64_t first, int64_t last, rt_str d
 	int c;
 
 	clear(out);
-	if (!rt_proc_open(&f, 0, "cmdline"))
+	if (!rt_proc_open(&f, rt_own_process(s, 0), "cmdline"))
 		return;
 	while ((last < 0 || at <= last) && out->length < most && (c = rt_proc_byte(&f)) >= 0) {
 		if (pending)
@@ -129,7 +130,7 @@ void rt_environment(struct abi_slot *s, rt_str name, struct abi_string *out)
 	int c = 0;
 
 	clear(out);
-	if (!name->length || !rt_proc_open(&f, 0, "environ"))
+	if (!name->length || !rt_proc_open(&f, rt_own_process(s, 0), "environ"))
 		return;
 	while (c >= 0)
 		if (at_variable(&f, name, &c)) {
@@ -194,12 +195,12 @@ static bool read_mapping(struct rt_proc_file *f, struct mapping *m)
 }
 
 /* The mapping of a file that holds the address; *base is where the file's beginning is mapped. */
-static bool find_mapping(uint64_t address, struct mapping *m, uint64_t *base)
+static bool find_mapping(const struct abi_slot *s, uint64_t address, struct mapping *m, uint64_t *base)
 {
 	struct rt_proc_file f;
 	bool found = false;
 
-	if (!rt_proc_open(&f, 0, "maps"))
+	if (!rt_proc_open(&f, rt_own_process(s, 0), "maps"))
 		return false;
 	while (!found && read_mapping(&f, m)) {
 		if (m->length && m->offset == 0)
@@ -216,7 +217,7 @@ void rt_module_path(struct abi_slot *s, int64_t address, struct abi_string *out)
 	uint64_t base = 0;
 
 	clear(out);
-	if (find_mapping((uint64_t)address, &m, &base))
+	if (find_mapping(s, (uint64_t)address, &m, &base))
 		rt_string_set(out, m.path, m.length, rt_string_most(s));
 }
 
@@ -225,8 +226,7 @@ int64_t rt_module_offset(struct abi_slot *s, int64_t address)
 	struct mapping m;
 	uint64_t base = 0;
 
-	(void)s;
-	return find_mapping((uint64_t)address, &m, &base) ? (int64_t)((uint64_t)address - base)
+	return find_mapping(s, (uint64_t)address, &m, &base) ? (int64_t)((uint64_t)address - base)
 							  : -1;
 }
 
@@ -237,7 +237,7 @@ int64_t rt_module_base(struct abi_slot *s, rt_str path)
 	struct mapping m;
 	bool found = false;
 
-	if (rt_proc_open(&f, s->in_tool ? rt_target(s) : 0, "maps")) {
+	if (rt_proc_open(&f, s->in_tool && !s->sample ? rt_target(s) : rt_own_process(s, 0), "maps")) {
 		while (!found && read_mapping(&f, &m))
 			found = m.offset == 0 && m.length == path->length &&
 				memcmp(m.path, path->text, m.length) == 0;

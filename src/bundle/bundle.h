@@ -113,6 +113,11 @@ struct bundle_probe {
 	int64_t interval_ns, randomize_ns;
 	const char *path; /* read, write: as of struct sema_point; else NULL */
 	uint32_t mode, max_size; /* the same */
+	/* of a record of the kernel's: as sema's struct sema_record, same numbers */
+	uint32_t record, record_type;
+	uint64_t record_config, record_period;
+	bool record_is_frequency;
+	const char *record_process;
 	const char *name; /* pn() */
 	const char *point; /* pp(), tool context */
 	const char *place; /* file:line:column in the script, for -t */

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #define FIRST_FILE_EVENT 6u /* EVENT_READ */
-#define LAST_EVENT 7u /* EVENT_WRITE */
+#define LAST_FILE_EVENT 7u /* EVENT_WRITE */
+#define LAST_EVENT 8u /* EVENT_RECORD */
+#define LAST_RECORD 6u /* RECORD_MIGRATE */
 #define LAST_FLAG 7u /* SITE_ENTRY | SITE_MARK | SITE_RETURN */
 #define FRAME_MOST 4096u /* of a site: @entry values */
 #define REGION_MOST ((uint64_t)1 << 46)
@@ -88,7 +90,7 @@ static bool path_ok(const char *path)
 
 static bool file_ok(const struct bundle_probe *p)
 {
-	return p->event < FIRST_FILE_EVENT ||
+	return p->event < FIRST_FILE_EVENT || p->event > LAST_FILE_EVENT ||
 	       (p->path && *p->path && path_ok(p->path) && p->max_size <= INT32_MAX);
 }
 
@@ -99,7 +101,8 @@ static const char *check_handlers(const struct bundle *b)
 			if (!variant_ok(b, h->variant[v].kind, h->variant[v].at))
 				return "bad handler";
 	vec_each(p, &b->probes)
-		if (p->event > LAST_EVENT || p->handler >= b->handlers.n || !p->name || !p->point ||
+		if (p->event > LAST_EVENT || p->record > LAST_RECORD ||
+		    p->handler >= b->handlers.n || !p->name || !p->point ||
 		    p->condition > b->handlers.n || !file_ok(p))
 			return "bad probe";
 	return NULL;

@@ -121,6 +121,12 @@ static void move_probe(struct transfer *t, struct bundle_probe *p)
 	move_text(t, &p->path);
 	MOVE(t, p->mode);
 	MOVE(t, p->max_size);
+	MOVE(t, p->record);
+	MOVE(t, p->record_type);
+	MOVE(t, p->record_config);
+	MOVE(t, p->record_period);
+	move_bool(t, &p->record_is_frequency);
+	move_text(t, &p->record_process);
 	move_text(t, &p->name);
 	move_text(t, &p->point);
 	move_text(t, &p->place);
@@ -213,7 +219,7 @@ static void move_bundle(struct transfer *t, struct bundle *b)
 	MOVE_ARRAY(t, &b->runtime_symbols, 1, move_text);
 	MOVE_ARRAY(t, &b->inlines, 8, move_inline);
 	MOVE_ARRAY(t, &b->handlers, sizeof(struct bundle_handler), move_handler);
-	MOVE_ARRAY(t, &b->probes, 52, move_probe);
+	MOVE_ARRAY(t, &b->probes, 81, move_probe);
 	MOVE_ARRAY(t, &b->sites, 70, move_site);
 	MOVE_ARRAY(t, &b->globals, sizeof(struct abi_global) + sizeof(struct abi_map), move_global);
 	MOVE_ARRAY(t, &b->formats, 4, move_u32);

@@ -148,6 +148,7 @@ static int64_t until_due(const struct ctl_session *s, int64_t nap)
 {
 	int64_t now = ctl_now(), due = base_min(ctl_timers_next(s), ctl_conditions_next(s));
 
+	nap = base_min(nap, ctl_records_nap(s));
 	if (s->end_time)
 		due = base_min(due, s->end_time);
 	return due == INT64_MAX ? nap : base_min(nap, due - now);
@@ -164,6 +165,7 @@ void ctl_loop(struct ctl_session *s)
 		/* The list may grow on the way. */
 		for (uint32_t i = 0; i < s->processes.n; i++)
 			serve_process(s->processes.p[i]);
+		ctl_records_serve(s);
 		ctl_timers_run(s);
 		ctl_procfs_serve(s);
 		ctl_conditions_serve(s);

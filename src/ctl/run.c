@@ -254,6 +254,8 @@ static struct error *run(struct ctl_session *s, int *status)
 	ctl_conditions_start(s);
 	if (goes_on(s))
 		e = arm_all(s);
+	if (!e && goes_on(s))
+		e = ctl_records_start(s);
 	if (!e)
 		e = let_run(s);
 	if (e)
@@ -261,6 +263,7 @@ static struct error *run(struct ctl_session *s, int *status)
 	ctl_timers_start(s);
 	if (goes_on(s))
 		ctl_loop(s);
+	ctl_records_finish(s);
 	*status = finish(s);
 	return NULL;
 }
@@ -286,6 +289,7 @@ static void session_close(struct ctl_session *s)
 {
 	vec_each(p, &s->processes)
 		ctl_process_close(*p);
+	ctl_records_close(s);
 	ctl_collect_close(s);
 	free(s->record);
 	ctl_tool_remove(s);

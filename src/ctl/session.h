@@ -35,6 +35,17 @@ enum ctl_event {
 	CTL_SITE,
 	CTL_READ,
 	CTL_WRITE,
+	CTL_RECORD
+};
+/* Same numbers as sema's enum probe_record. */
+enum ctl_record {
+	CTL_SAMPLE,
+	CTL_CPU_ON,
+	CTL_CPU_OFF,
+	CTL_FORK,
+	CTL_EXEC,
+	CTL_EXIT,
+	CTL_MIGRATE
 };
 /* Same as sema's SITE_ENTRY: flags and red zone are dead at the site. */
 #define CTL_SITE_ENTRY 1u
@@ -108,6 +119,7 @@ struct ctl_timer {
 
 struct ctl_cursor; /* collect.c */
 struct ctl_procfs; /* procfs.h */
+struct ctl_records; /* records.c */
 
 struct ctl_session {
 	const struct ctl_options *options;
@@ -125,6 +137,7 @@ struct ctl_session {
 	struct ctl_process *target; /* of -c or -x, or NULL */
 	VEC(struct ctl_timer) timers;
 	struct ctl_procfs *procfs; /* NULL: no probe of a file, nor of the input */
+	struct ctl_records *records; /* NULL: no probe asks for any */
 	int64_t end_time; /* -T; 0 none */
 	int64_t start_tsc, start_time; /* a first sample for the clock */
 	int64_t clock_checked; /* when the bases were last corrected */
@@ -321,6 +334,8 @@ void ctl_clock_correct(struct ctl_session *s); /* now and then: follows the kern
 struct error *ctl_tool_place(struct ctl_session *s) BASE_MUST_CHECK;
 void ctl_tool_remove(struct ctl_session *s);
 void ctl_tool_run(struct ctl_session *s, uint32_t probe);
+/* The same with a site of its own. */
+void ctl_tool_run_for(struct ctl_session *s, uint32_t probe, const struct abi_site *site);
 /* Whether the probe's condition holds now; one that fails does. */
 bool ctl_tool_ask(struct ctl_session *s, uint32_t probe);
 /* All probes of a kind, by sequence number. */
@@ -333,6 +348,15 @@ void ctl_tool_collapse(struct ctl_session *s);
 void ctl_timers_start(struct ctl_session *s);
 void ctl_timers_run(struct ctl_session *s); /* those that are due */
 int64_t ctl_timers_next(const struct ctl_session *s); /* INT64_MAX: none */
+
+/* ---- records.c ------------------------------------------------------------- */
+
+/* Has the kernel record what probes ask for, of the processes known. They need not be stopped. */
+struct error *ctl_records_start(struct ctl_session *s) BASE_MUST_CHECK;
+void ctl_records_serve(struct ctl_session *s); /* runs the handlers of what has come */
+int64_t ctl_records_nap(const struct ctl_session *s); /* ns until the rings want to be read; INT64_MAX: never */
+void ctl_records_finish(struct ctl_session *s); /* the last ones */
+void ctl_records_close(struct ctl_session *s);
 
 /* ---- collect.c ------------------------------------------------------------- */
 

@@ -237,12 +237,20 @@ static void finish(const struct ctl_session *s)
 
 void ctl_tool_run(struct ctl_session *s, uint32_t probe)
 {
+	ctl_tool_run_for(s, probe, &s->tool.sites[probe]);
+}
+
+void ctl_tool_run_for(struct ctl_session *s, uint32_t probe, const struct abi_site *site)
+{
 	const struct bundle *b = s->bundle;
 	const struct bundle_handler *h = &b->handlers.p[b->probes.p[probe].handler];
 
 	if (h->variant[VARIANT_TOOL].kind != BUNDLE_FULL)
 		return;
 	prepare_slot(s, probe);
+	s->tool.slot->site = (uint64_t)site;
+	if (s->tool.slot->sample)
+		s->tool.slot->hit_tsc = ((const struct abi_sample *)s->tool.slot->sample)->tsc;
 	make_dirty(s);
 	function_at(s->tool.place.code + h->variant[VARIANT_TOOL].at)(s->tool.slot);
 	finish(s);

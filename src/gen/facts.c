@@ -98,6 +98,8 @@ static const struct runtime_fact {
 	{ "rt_execname", 0 },
 	{ "rt_cpu", 0 },
 	{ "rt_target", 0 },
+	{ "rt_user_mode", 0 },
+	{ "rt_sample_value", 0 },
 	{ "rt_stp_pid", 0 },
 	{ "rt_pp", PLACE },
 	{ "rt_ppfunc", PLACE },

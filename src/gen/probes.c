@@ -76,12 +76,18 @@ static void add_probe(struct gen *g, const struct ir_probe *from, const struct i
 				   .path = copy_text(g, point->path),
 				   .mode = point->mode,
 				   .max_size = point->max_size,
+				   .record = (uint32_t)point->record.kind,
+				   .record_type = point->record.type,
+				   .record_config = point->record.config,
+				   .record_period = point->record.period,
+				   .record_is_frequency = point->record.is_frequency,
 				   .pid = point->pid,
 				   .target_only = point->target_only };
 
 	to.name = arena_strdup(g->arena, p->name ? p->name : "");
 	to.point = arena_strdup(g->arena, point->point ? point->point : "");
 	to.place = copy_text(g, from->place);
+	to.record_process = copy_text(g, point->record.process);
 	if (from->condition) {
 		to.condition = handler_of(g, from->condition - 1) + 1;
 		want(g, to.condition - 1, VARIANT_TOOL);

@@ -334,7 +334,8 @@ static void scan_conditions(struct scan *s, const struct sema_program *p)
 /* Run in the tool while targets run. */
 static bool is_while_running(const struct sema_point *p)
 {
-	return p->event == EVENT_TIMER || p->event == EVENT_READ || p->event == EVENT_WRITE;
+	return p->event == EVENT_TIMER || p->event == EVENT_READ || p->event == EVENT_WRITE ||
+	       p->event == EVENT_RECORD;
 }
 
 bool ir_probe_is_concurrent(const struct sema_probe *p)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* timer.s(N) to timer.ns(N), with .randomize(M), and timer.hz(N): they run in the tool. */
+/*
+ * timer.s(N) to timer.ns(N) and timer.jiffies(N), with .randomize(M), and timer.hz(N): they run in the tool,
+ * on its time. timer.profile runs there too, for samples of the target's threads.
+ */
 #include "probe/variable.h"
 
 #include <string.h>
@@ -7,6 +10,11 @@
 #define SECOND INT64_C(1000000000)
 #define SHORTEST INT64_C(100000)          /* ns: 100 us */
 #define LONGEST (INT64_C(86400) * SECOND) /* a day */
+
+#define JIFFY (SECOND / 1000)             /* as HZ() of the tapset says */
+#define TICKS INT64_C(1000)               /* of timer.profile in a second of processor time */
+#define TYPE_SOFTWARE 1u                  /* perf_event_open(2): PERF_TYPE_SOFTWARE */
+#define CPU_CLOCK 0u                      /* PERF_COUNT_SW_CPU_CLOCK */
 
 struct unit {
 	const char *name;
@@ -16,6 +24,7 @@ struct unit {
 static const struct unit units[] = {
 	{ "s", SECOND }, { "sec", SECOND }, { "ms", 1000000 }, { "msec", 1000000 },
 	{ "us", 1000 },  { "usec", 1000 },  { "ns", 1 },       { "nsec", 1 },
+	{ "jiffies", JIFFY },
 };
 
 static const char *const types[] = {
@@ -27,7 +36,9 @@ static const char *const types[] = {
 	"timer.usec(number)", "timer.usec(number).randomize(number)",
 	"timer.ns(number)",   "timer.ns(number).randomize(number)",
 	"timer.nsec(number)", "timer.nsec(number).randomize(number)",
-	"timer.hz(number)",   NULL,
+	"timer.jiffies(number)", "timer.jiffies(number).randomize(number)",
+	"timer.hz(number)",   "timer.profile",
+	"timer.profile.tick", "timer.profile.freq.hz(number)", NULL,
 };
 
 static bool fail(struct sema_resolver *r, const struct probe_point *p, uint32_t i, const char *text)
@@ -75,13 +86,38 @@ static bool frequency(struct sema_resolver *r, const struct probe_point *p, int6
 	return true;
 }
 
+static bool profile(struct sema_resolver *r, const struct probe_point *p)
+{
+	struct sema_point *point;
+	int64_t interval_ns = SECOND / TICKS, n;
+
+	if (p->components.n == 4) {
+		if (!sema_number_argument(r, p, 3, &n))
+			return false;
+		if (n <= 0 || n > SECOND / SHORTEST)
+			return fail(r, p, 3, "frequency must be greater than 0 and at most 10000");
+		interval_ns = SECOND / n;
+	}
+	point = sema_point_add(r, EVENT_RECORD, CONTEXT_TOOL, lang_point_text(r->arena, p, false));
+	point->record = (struct sema_record){ .kind = RECORD_SAMPLE,
+					      .type = TYPE_SOFTWARE,
+					      .config = CPU_CLOCK,
+					      .period = (uint64_t)interval_ns };
+	point->type = "profile_timer";
+	return true;
+}
+
 static bool timer_resolve(struct sema_resolver *r, const struct probe_point *p)
 {
 	struct sema_point timing = { 0 }, *point;
 	const struct unit *u;
 	int64_t n;
 
-	if (!sema_point_match(r, p, types) || !sema_number_argument(r, p, 1, &n))
+	if (!sema_point_match(r, p, types))
+		return false;
+	if (strcmp(p->components.p[1].name, "profile") == 0)
+		return profile(r, p);
+	if (!sema_number_argument(r, p, 1, &n))
 		return false;
 	u = unit_find(p->components.p[1].name);
 	if (u ? !interval(r, p, u, n, &timing) : !frequency(r, p, n, &timing))

@@ -27,6 +27,7 @@
 #include <sys/user.h>
 
 #include "base/base.h"
+#include "proc/perf.h"
 
 struct proc_thread {
 	pid_t tid; /* 0: not in use */

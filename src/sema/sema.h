@@ -59,6 +59,27 @@ enum probe_event {
 	EVENT_SITE,
 	EVENT_READ, /* of a file of the session */
 	EVENT_WRITE, /* the same, written; or a piece of the tool's input */
+	EVENT_RECORD, /* the kernel has written a record about a thread; runs in the tool */
+};
+
+/* Which records of the kernel's performance events an EVENT_RECORD probe is for. */
+enum probe_record {
+	RECORD_SAMPLE, /* of the event type.config */
+	RECORD_CPU_ON,
+	RECORD_CPU_OFF,
+	RECORD_FORK,
+	RECORD_EXEC,
+	RECORD_EXIT,
+	RECORD_MIGRATE,
+	RECORD_COUNT
+};
+struct sema_record {
+	enum probe_record kind;
+	uint32_t type; /* SAMPLE: as perf_event_open(2) has it */
+	uint64_t config;
+	uint64_t period; /* events, or with is_frequency samples in a second */
+	bool is_frequency;
+	const char *process; /* only in processes that run this file; NULL any */
 };
 
 #define SITE_ENTRY 1u /* a function's first instruction: flags and red zone dead */
@@ -97,6 +118,7 @@ struct sema_point {
 	const char *path; /* read, write: of the file, or "__stdin", "__stdin.line" */
 	uint32_t mode; /* read, write: permissions that the probe gives the file */
 	uint32_t max_size; /* read: bytes of $value; 0: what a string holds */
+	struct sema_record record; /* RECORD */
 	uint32_t pid; /* process(PID): only there; 0 any */
 	bool target_only; /* bare `process`: the -c or -x process */
 	const char *point; /* pp() of non-site points; script form of the others */

@@ -31,7 +31,6 @@ ROWS = [
     (r"^reject \S+ expected one of ', \)'", r'^accept', r'@hist_', 'a bucket as the first value printed'),
     (r'^reject \S+ unresolved function', r'^accept', r'@defined', 'what @defined decides is dropped before names are looked up'),
     (r'^reject \S+ unresolved type', r'^accept', r'print_char', 'print_char takes a number, which tells the type'),
-    (r'jiffies', r'^accept', r'\*', 'no jiffies'),
     (r'^accept .* if', r'^accept', r'\bif\b', 'a probe without effect is dropped with its condition'),
     (r'^accept', r'^accept', r'foreach.*[-+]', 'a loop that sorts has an effect'),
     (r'^accept', r'^accept', r'while|for|if|@defined', 'what is constant is dropped in another order'),

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Probes of what the kernel records about the target's threads: samples of a profile, context
+ * switches, births and ends.
+ *
+ *	probes ──distinct events──▶ proc_perf ──records in order of time──▶ handlers, here in the tool
+ *
+ * A handler runs some milliseconds after its record was written, for the thread of the record: pid(), tid(),
+ * execname(), cpu(), the clocks and the registers are what they were; memory but the copied part
+ * of the stack is as it is now.  Nothing runs in the target, nothing stops it.
+ *
+ * A thread's last turn on a processor ends without a record of a switch: its end stands for it.
+ */
+#include <linux/perf_event.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/session.h"
+
+#define MS 1000000ll
+#define NAP_LEAST (1 * MS)
+#define NAP_MOST (50 * MS)
+#define LOAD_HIGH 20u /* per cent of a ring between two looks */
+#define LOAD_LOW 5u
+#define PATH_MOST 4096
+
+/* What is known of a thread. */
+struct task {
+	char name[16];
+	uint32_t cpu; /* where it last ran; UINT32_MAX unknown */
+	const char *program; /* of its process; NULL: not asked yet */
+};
+
+struct ctl_records {
+	struct proc_perf *perf;
+	VEC(struct proc_perf_event) events;
+	uint32_t *event_of; /* per bundle probe: index in events */
+	struct map *tasks; /* tid: struct task */
+	struct abi_site site;
+	int64_t nap;
+};
+
+/* ---- what to ask for -------------------------------------------------------------------- */
+
+static struct proc_perf_event event_for(const struct bundle_probe *p)
+{
+	if (p->record == CTL_SAMPLE)
+		return (struct proc_perf_event){ .type = p->record_type,
+						 .config = p->record_config,
+						 .period = p->record_period,
+						 .is_frequency = p->record_is_frequency,
+						 .name = p->point };
+	return (struct proc_perf_event){ .type = PERF_TYPE_SOFTWARE,
+					 .config = PERF_COUNT_SW_DUMMY,
+					 .switches = p->record == CTL_CPU_ON || p->record == CTL_CPU_OFF ||
+						     p->record == CTL_MIGRATE,
+					 .user_only = true,
+					 .name = p->point };
+}
+
+/* Events of one kind are one; all that have no samples are one. */
+static uint32_t event_add(struct ctl_session *s, struct ctl_records *r, struct proc_perf_event e)
+{
+	for (uint32_t i = 0; i < r->events.n; i++) {
+		struct proc_perf_event *have = &r->events.p[i];
+
+		if (have->type != e.type || have->config != e.config || have->period != e.period ||
+		    have->is_frequency != e.is_frequency)
+			continue;
+		have->switches |= e.switches;
+		return i;
+	}
+	vec_push(s->arena, &r->events, e);
+	return r->events.n - 1;
+}
+
+static bool any_records(const struct bundle *b)
+{
+	vec_each(p, &b->probes)
+		if (p->event == CTL_RECORD)
+			return true;
+	return false;
+}
+
+static struct error *follow(struct ctl_session *s, struct ctl_records *r)
+{
+	struct error *e = NULL;
+
+	if (!s->processes.n) {
+		e = proc_perf_follow_all(r->perf);
+		return e && e->code == ERROR_PERMISSION ?
+			       error_hint(e, "without -c or -x every process of the machine is meant: that "
+					     "takes root, or perf_event_paranoid 0") :
+			       e;
+	}
+	vec_each(p, &s->processes) {
+		e = proc_perf_follow(r->perf, (*p)->proc->pid);
+		if (e && e->code != ERROR_NO_PROCESS && !proc_has_ended((*p)->proc))
+			return e;
+	}
+	return NULL;
+}
+
+struct error *ctl_records_start(struct ctl_session *s)
+{
+	struct ctl_records *r;
+	struct error *e;
+
+	if (!any_records(s->bundle))
+		return NULL;
+	r = arena_new(s->arena, struct ctl_records);
+	r->event_of = arena_array(s->arena, uint32_t, s->bundle->probes.n);
+	r->tasks = map_create(s->arena);
+	r->nap = NAP_LEAST;
+	for (uint32_t i = 0; i < s->bundle->probes.n; i++)
+		if (s->bundle->probes.p[i].event == CTL_RECORD)
+			r->event_of[i] = event_add(s, r, event_for(&s->bundle->probes.p[i]));
+	e = proc_perf_open(s->arena, r->events.p, r->events.n, &r->perf);
+	if (e)
+		return e;
+	s->records = r;
+	return follow(s, r);
+}
+
+/* ---- threads ------------------------------------------------------------------------------ */
+
+static void read_name(uint32_t tid, char name[16])
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%u/comm", tid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	if (fgets(name, 16, f))
+		name[strcspn(name, "\n")] = 0;
+	fclose(f);
+}
+
+static struct task *task_of(struct ctl_session *s, uint32_t tid)
+{
+	struct task *t = map_find_u64(s->records->tasks, tid);
+
+	if (t)
+		return t;
+	t = arena_new(s->arena, struct task);
+	t->cpu = UINT32_MAX;
+	read_name(tid, t->name);
+	map_put_u64(s->records->tasks, tid, t);
+	return t;
+}
+
+static void note_task(struct ctl_session *s, const struct proc_perf_record *p)
+{
+	struct task *t = task_of(s, p->tid), *child;
+
+	if (p->kind == PROC_PERF_FORK) {
+		child = arena_new(s->arena, struct task);
+		*child = *t;
+		child->cpu = UINT32_MAX;
+		map_put_u64(s->records->tasks, p->child_tid, child);
+	} else if (p->kind == PROC_PERF_EXEC || p->kind == PROC_PERF_RENAME) {
+		memcpy(t->name, p->name, sizeof t->name);
+		if (p->kind == PROC_PERF_EXEC)
+			t->program = NULL;
+	}
+}
+
+/* Whether the thread's process runs the file; one that has ended already is known by its name. */
+static bool runs(struct ctl_session *s, const struct proc_perf_record *p, const char *file)
+{
+	struct task *t = task_of(s, p->pid);
+	char path[64], program[PATH_MOST];
+	const char *base = strrchr(file, '/');
+	ssize_t n;
+
+	if (!t->program) {
+		snprintf(path, sizeof path, "/proc/%u/exe", p->pid);
+		n = readlink(path, program, sizeof program);
+		t->program = n > 0 ? arena_strndup(s->arena, program, (size_t)n) : "";
+	}
+	if (*t->program)
+		return strcmp(t->program, file) == 0;
+	return strncmp(t->name, base ? base + 1 : file, sizeof t->name - 1) == 0;
+}
+
+/* ---- handlers ------------------------------------------------------------------------------- */
+
+static uint64_t stamp_of(const struct abi_region *r, int64_t time)
+{
+	int64_t passed = time - r->monotonic_base;
+	uint64_t ticks = (uint64_t)(((unsigned __int128)(passed < 0 ? -passed : passed) << 32) / r->tsc_mult);
+
+	return passed < 0 ? r->tsc_base - ticks : r->tsc_base + ticks;
+}
+
+static struct abi_sample sample_of(struct ctl_session *s, const struct proc_perf_record *p,
+				   const struct task *t)
+{
+	struct abi_sample out = { .tsc = stamp_of(s->region, p->time),
+				  .cpu = p->cpu,
+				  .in_kernel = p->in_kernel,
+				  .stack = (uint64_t)p->stack,
+				  .stack_start = p->registers[ABI_RSP],
+				  .stack_size = p->stack_size };
+
+	out.values[0] = p->kind == PROC_PERF_FORK ? p->child_tid : (int64_t)p->period;
+	out.values[1] = p->kind == PROC_PERF_FORK ? p->child_pid : p->preempted;
+	out.values[2] = t->cpu == UINT32_MAX ? -1 : (int64_t)t->cpu;
+	memcpy(out.name, t->name, sizeof out.name);
+	return out;
+}
+
+/* The slot becomes the thread's for the time of the handler. */
+static void run(struct ctl_session *s, uint32_t probe, const struct proc_perf_record *p)
+{
+	struct abi_sample sample = sample_of(s, p, task_of(s, p->tid));
+	struct abi_slot *slot = s->tool.slot;
+	uint32_t pid = slot->pid, tid = slot->tid;
+
+	s->records->site = s->tool.sites[probe];
+	s->records->site.pc = p->has_registers ? p->registers[ABI_RIP] : 0;
+	slot->pid = p->pid;
+	slot->tid = p->tid;
+	slot->saved_sp = p->registers[ABI_RSP];
+	memcpy(slot->registers, p->registers, sizeof slot->registers);
+	slot->sample = (uint64_t)&sample;
+	ctl_tool_run_for(s, probe, &s->records->site);
+	slot->sample = 0;
+	slot->pid = pid;
+	slot->tid = tid;
+}
+
+static bool is_for(struct ctl_session *s, uint32_t probe, enum ctl_record kind,
+		   const struct proc_perf_record *p)
+{
+	const struct bundle_probe *b = &s->bundle->probes.p[probe];
+
+	return b->event == CTL_RECORD && b->record == kind &&
+	       (kind != CTL_SAMPLE || s->records->event_of[probe] == p->event) &&
+	       (!b->record_process || runs(s, p, b->record_process));
+}
+
+static void run_all(struct ctl_session *s, enum ctl_record kind, const struct proc_perf_record *p)
+{
+	for (uint32_t i = 0; i < s->bundle->probes.n; i++) {
+		if (s->region->request_exit || s->region->state != ABI_STATE_RUNNING)
+			return;
+		if (is_for(s, i, kind, p))
+			run(s, i, p);
+	}
+}
+
+static void arrive(struct ctl_session *s, const struct proc_perf_record *p)
+{
+	struct task *t = task_of(s, p->tid);
+
+	if (t->cpu != UINT32_MAX && t->cpu != p->cpu)
+		run_all(s, CTL_MIGRATE, p);
+	t->cpu = p->cpu;
+	run_all(s, CTL_CPU_ON, p);
+}
+
+static void visit(void *user, const struct proc_perf_record *p)
+{
+	struct ctl_session *s = user;
+
+	note_task(s, p);
+	switch (p->kind) {
+	case PROC_PERF_SAMPLE:
+		run_all(s, CTL_SAMPLE, p);
+		break;
+	case PROC_PERF_SWITCH_IN:
+		arrive(s, p);
+		break;
+	case PROC_PERF_SWITCH_OUT:
+		run_all(s, CTL_CPU_OFF, p);
+		break;
+	case PROC_PERF_FORK:
+		run_all(s, CTL_FORK, p);
+		break;
+	case PROC_PERF_EXEC:
+		run_all(s, CTL_EXEC, p);
+		break;
+	case PROC_PERF_EXIT:
+		run_all(s, CTL_EXIT, p);
+		run_all(s, CTL_CPU_OFF, p);
+		break;
+	case PROC_PERF_RENAME:
+		break;
+	}
+}
+
+/* ---- in the loop ------------------------------------------------------------------------------ */
+
+/* Nobody wakes us for a record: naps are as long as the rings bear. */
+static void adapt(struct ctl_records *r)
+{
+	uint32_t load = proc_perf_load(r->perf);
+
+	if (load > LOAD_HIGH)
+		r->nap = base_max(r->nap / 2, NAP_LEAST);
+	else if (load < LOAD_LOW)
+		r->nap = base_min(r->nap * 2, NAP_MOST);
+}
+
+void ctl_records_serve(struct ctl_session *s)
+{
+	if (!s->records)
+		return;
+	proc_perf_read(s->records->perf, ctl_now() - PROC_PERF_LAG, visit, s);
+	adapt(s->records);
+}
+
+int64_t ctl_records_nap(const struct ctl_session *s)
+{
+	return s->records ? s->records->nap : INT64_MAX;
+}
+
+void ctl_records_finish(struct ctl_session *s)
+{
+	uint64_t lost;
+
+	if (!s->records)
+		return;
+	proc_perf_stop(s->records->perf);
+	proc_perf_read(s->records->perf, INT64_MAX, visit, s);
+	lost = proc_perf_lost(s->records->perf);
+	if (lost)
+		ctl_warn(s, "%lu records of the kernel were lost: the tool was not quick enough to read them",
+			 (unsigned long)lost);
+}
+
+void ctl_records_close(struct ctl_session *s)
+{
+	if (s->records)
+		proc_perf_close(s->records->perf);
+	s->records = NULL;
+}

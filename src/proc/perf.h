@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Part of proc's door: the kernel's performance events (perf_event_open(2)) of other threads.
+ *
+ * One ring for each processor takes the records of all events; every thread
+ * watched has each event once per processor, because events that new threads
+ * and processes inherit write into a processor's ring only.  Nothing of it is
+ * seen in the threads: no signal, no descriptor, no memory.
+ *
+ *	struct proc_perf *perf;
+ *	struct error *e = proc_perf_open(arena, events, n, &perf);
+ *	e = proc_perf_follow(perf, pid);
+ *	proc_perf_read(perf, now, visit, user);
+ *	proc_perf_close(perf);
+ */
+#ifndef SPILE_PROC_PERF_H
+#define SPILE_PROC_PERF_H
+
+#include <sys/types.h>
+
+#include "base/base.h"
+
+/* What to ask of the kernel, for every thread. Numbers as in linux/perf_event.h. */
+struct proc_perf_event {
+	uint32_t type; /* PERF_TYPE_ */
+	uint64_t config;
+	uint64_t period; /* events between two samples, or with is_frequency samples in a second; 0: none */
+	bool is_frequency;
+	bool switches; /* records of threads that get and lose a processor */
+	uint32_t stack; /* bytes of the user's stack to copy, a multiple of 8 */
+	const char *name; /* for messages */
+	/* out */
+	bool user_only; /* the kernel's part is kept from us */
+};
+
+/* Registers of a record: by their numbers in the instruction set, then rip and rflags. */
+#define PROC_PERF_REGISTERS 18
+
+enum proc_perf_kind {
+	PROC_PERF_SAMPLE, /* of events[event] */
+	PROC_PERF_SWITCH_IN,
+	PROC_PERF_SWITCH_OUT,
+	PROC_PERF_FORK, /* pid and tid: the parent, child_pid and child_tid: the new one */
+	PROC_PERF_EXIT,
+	PROC_PERF_EXEC,
+	PROC_PERF_RENAME, /* of the thread, not by an exec */
+};
+struct proc_perf_record {
+	enum proc_perf_kind kind;
+	uint32_t event; /* SAMPLE: index */
+	uint32_t pid, tid, cpu;
+	int64_t time; /* CLOCK_MONOTONIC, ns */
+	uint32_t child_pid, child_tid;
+	bool in_kernel; /* SAMPLE: registers are those at the entry to the kernel */
+	bool preempted; /* SWITCH_OUT: it could have gone on */
+	bool has_registers;
+	uint64_t address; /* SAMPLE: of the instruction */
+	uint64_t period; /* SAMPLE: events since the last one */
+	uint64_t registers[PROC_PERF_REGISTERS];
+	const uint8_t *stack; /* its bytes from rsp on; valid during the visit; NULL none */
+	uint32_t stack_size;
+	char name[16]; /* EXEC, RENAME; with a NUL */
+};
+
+struct proc_perf;
+
+/*
+ * Makes rings. Errors name the setting that forbids it and what to do. The array stays the caller's and must
+ * live as long.
+ */
+struct error *proc_perf_open(struct arena *a, struct proc_perf_event *events, uint32_t n,
+			     struct proc_perf **out) BASE_MUST_CHECK;
+/*
+ * Watches all threads of the process, those that they make from now on, and processes
+ * that they fork. The process need not be stopped. ERROR_NO_PROCESS: it has ended.
+ */
+struct error *proc_perf_follow(struct proc_perf *p, pid_t pid) BASE_MUST_CHECK;
+/* Watches every process of the machine; needs a privilege. */
+struct error *proc_perf_follow_all(struct proc_perf *p) BASE_MUST_CHECK;
+/* No more records after it; those written can still be read. */
+void proc_perf_stop(struct proc_perf *p);
+/*
+ * Visits records in order of time, those before `until` (CLOCK_MONOTONIC, ns). A record becomes readable
+ * some microseconds after its time: `until` is to lie PROC_PERF_LAG back. Returns their number.
+ */
+#define PROC_PERF_LAG 1000000
+typedef void proc_perf_visit(void *user, const struct proc_perf_record *r);
+uint64_t proc_perf_read(struct proc_perf *p, int64_t until, proc_perf_visit *visit, void *user);
+uint64_t proc_perf_lost(const struct proc_perf *p); /* records that found no room */
+/* How full the fullest ring was at the last look, per cent. */
+uint32_t proc_perf_load(const struct proc_perf *p);
+void proc_perf_close(struct proc_perf *p);
+
+/* /proc/sys/kernel/perf_event_paranoid; -1 .. 4; INT_MIN if it cannot be read. */
+int proc_perf_paranoid(void);
+/* An error for a refused event, with its likely reason and a hint. */
+struct error *proc_perf_explain(const char *what, int saved_errno);
+
+#endif

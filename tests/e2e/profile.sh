@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+# timer.profile: samples of the target's threads, against what the target measured of itself and against perf.
+. "$ROOT/tests/lib/e2e.sh"
+
+# Without position independence: addresses are those of the symbols.
+target hot hot.c gcc -O1 -pthread -no-pie -fno-inline || exit 1
+
+# bounds FUNCTION: first address and the one behind the last, 16 hexadecimal digits
+bounds() {
+	local start size
+	read -r start size _ <<-EOF
+		$(nm -S "$T/hot" | grep " $1\$")
+	EOF
+	printf '%s %016x' "$start" $((0x$start + 0x$size))
+}
+# condition FUNCTION: whether a is in it
+condition() {
+	# shellcheck disable=SC2046 # two words
+	printf '(a >= 0x%s && a < 0x%s)' $(bounds "$1")
+}
+SCRIPT='global n, f, names, threads
+	probe timer.profile {
+		if (!user_mode()) next
+		a = uaddr()
+		n++
+		names[execname(), pid()]++
+		threads[tid()]++
+		if '"$(condition burn_large)"' f["large"]++
+		else if '"$(condition burn_middle)"' f["middle"]++
+		else if '"$(condition burn_small)"' f["small"]++
+	}
+	probe end {
+		t = 0
+		foreach (i in threads) t++
+		printf("n=%d large=%d middle=%d small=%d threads=%d\n", n, f["large"] * 1000 / n, f["middle"] * 1000 / n,
+			f["small"] * 1000 / n, t)
+		foreach ([e, p] in names) printf("name=%s target=%d\n", e, p == target())
+	}'
+# value FILE NAME
+value() { sed -n "s/.*\b$2=\([0-9]*\).*/\1/p" "$1" | head -1; }
+# near NAME TOLERANCE: the script's share beside the program's own, per mille
+near() {
+	local want
+	want=$(value "$W/err" "$1")
+	between "share of $1 (the program says $want)" "$(value "$W/out" "$1")" $((want - $2)) $((want + $2))
+}
+
+t shares-and-new-threads
+spile -e "$SCRIPT" -c "$T/hot 1.5 5"
+ok_rc
+# 1000 a second of processor time: what a machine of others steals is not sampled
+cpu=$(value "$W/err" cpu_ms)
+between "samples in $cpu ms" "$(value "$W/out" n)" $((cpu * 80 / 100)) $((cpu * 110 / 100))
+for i in large middle small; do near $i 60; done
+between "threads" "$(value "$W/out" threads)" 5 6
+has "$W/out" 'name=hot target=1'
+is "processes" "$(grep -c name= "$W/out")" 1
+is "the target's output" "$(cat "$W/target")" begin
+done_t
+
+t frequency
+spile -e 'global n, m
+	probe timer.profile.freq.hz(200) { n++ }
+	probe timer.profile.freq.hz(2000) { m++ }
+	probe end { printf("n=%d m=%d\n", n, m) }' -c "$T/hot 1"
+ok_rc
+between "200 a second" "$(value "$W/out" n)" 140 230
+between "2000 a second" "$(value "$W/out" m)" 1400 2300
+done_t
+
+t forked-children
+spile -e 'global n probe timer.profile { n[execname(), pid() == target()]++ }
+	probe end { foreach ([e, t] in n) printf("%s-%d=%d\n", e, t, n[e, t]) }' -c "sh -c '$T/hot 0.3; exit 0'"
+ok_rc
+between "of the child" "$(value "$W/out" hot-0)" 200 400
+done_t
+
+# cpu_ms PID: processor time of the process so far
+cpu_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"; }
+
+t of-a-running-process
+start "$T/hot" 20 200
+before=$(cpu_ms "$PID")
+attach_run -e 'global n, threads
+	probe timer.profile { n++; threads[tid()]++ }
+	probe timer.s(3) { exit() }
+	probe end { t = 0 foreach (i in threads) t++
+		printf("n=%d threads=%d\n", n, t) }'
+ok_rc
+# threads of 100 ms of processor time each, one after the other
+cpu=$(($(cpu_ms "$PID") - before))
+between "samples in $cpu ms" "$(value "$W/out" n)" $((cpu * 60 / 100)) $((cpu * 110 / 100))
+between "threads in $cpu ms" "$(value "$W/out" threads)" $((cpu * 60 / 10000)) $((cpu / 100 + 2))
+kill -9 "$PID"
+done_t
+
+# The same seconds of the same process.
+if have perf && as_user perf record -q -e cpu-clock:u -o "$W/none.data" -- true >/dev/null 2>&1; then
+	t as-perf-record-sees-it
+	start "$T/hot" 5
+	chmod 777 "$W"
+	as_user perf record -q -F 999 -e cpu-clock:u -p "$PID" -o "$W/perf.data" -- sleep 3 >/dev/null 2>&1 &
+	spile -x "$PID" -e "$SCRIPT" -T 3
+	wait $!
+	as_user perf script -i "$W/perf.data" -F ip 2>/dev/null | awk '{ a = sprintf("%16s", $1); gsub(" ", "0", a); print a }' >"$W/perf.ips"
+	for i in large middle small; do
+		share=$(awk -v b="$(bounds burn_$i)" 'BEGIN { split(b, r, " ") } $1 >= r[1] && $1 < r[2] { n++ }
+			END { printf "%d", n * 1000 / NR }' "$W/perf.ips")
+		between "$i (perf: $share)" "$(value "$W/out" $i)" $((share - 50)) $((share + 50))
+	done
+	between "samples (perf: $(wc -l <"$W/perf.ips"))" "$(value "$W/out" n)" $(($(wc -l <"$W/perf.ips") * 70 / 100)) \
+		$(($(wc -l <"$W/perf.ips") * 140 / 100))
+	kill -9 "$PID"
+	done_t
+else
+	skip_t as-perf-record-sees-it "perf record does not work here"
+fi
+
+t forbidden
+echo 3 >"$W/paranoid"
+SPILE_PERF_EVENT_PARANOID=$W/paranoid spile -e 'probe timer.profile { println("no") }' -c "$T/hot 0.1"
+is "status" "$RC" 1
+has "$W/err" 'timer.profile: the kernel refuses performance events: Permission denied'
+has "$W/err" 'perf_event_paranoid is 3; 2 is enough'
+spile -e 'probe timer.profile { println("no") }' -T 1
+if [ "$(id -u)" = 0 ] && [ "$(cat /proc/sys/kernel/perf_event_paranoid)" -ge 1 ]; then
+	has "$W/err" 'without -c or -x every process of the machine is meant'
+fi
+done_t
