@@ -174,6 +174,8 @@ RT_API int64_t rt_task_pages(struct abi_slot *s, int64_t pid, int64_t column); /
 RT_API int64_t rt_task_status(struct abi_slot *s, int64_t pid, rt_str key, int64_t column); /* of status; -1: one in hexadecimal */
 RT_API int64_t rt_task_limit(struct abi_slot *s, int64_t pid, int64_t kind); /* RLIMIT_, soft; -1 none */
 RT_API int64_t rt_task_time(struct abi_slot *s, int64_t tid, int64_t system); /* ns, 0: the thread's */
+/* What the thread has of a software event, by its number in linux/perf_event.h, since it began. */
+RT_API int64_t rt_counter(struct abi_slot *s, int64_t event);
 RT_API int64_t rt_task_files(struct abi_slot *s, int64_t pid); /* open ones */
 RT_API int64_t rt_load_average(struct abi_slot *s, int64_t which); /* 0..2; hundredths */
 RT_API void rt_task_name(struct abi_slot *s, int64_t pid, struct abi_string *out); /* "" if none */

@@ -178,6 +178,39 @@ int64_t rt_task_time(struct abi_slot *s, int64_t tid, int64_t system)
 	return time[0] * SECOND + time[1] * 1000;
 }
 
+/* As the kernel's software events count: PERF_COUNT_SW_ of linux/perf_event.h. */
+enum { CPU_CLOCK, TASK_CLOCK, PAGE_FAULTS, CONTEXT_SWITCHES, CPU_MIGRATIONS, FAULTS_MINOR, FAULTS_MAJOR };
+#define CLOCK_OF_THREAD 3
+/* of struct rusage, in words */
+#define USAGE_FAULTS_MINOR 8
+#define USAGE_FAULTS_MAJOR 9
+#define USAGE_SWITCHES_WANTED 16
+#define USAGE_SWITCHES_FORCED 17
+
+int64_t rt_counter(struct abi_slot *s, int64_t event)
+{
+	int64_t usage[18] = { 0 }, time[2] = { 0 };
+
+	(void)s;
+	if (event == CPU_CLOCK || event == TASK_CLOCK) {
+		rt_syscall(RT_SYS_CLOCK_GETTIME, CLOCK_OF_THREAD, (long)time, 0, 0, 0, 0);
+		return time[0] * SECOND + time[1];
+	}
+	rt_syscall(RT_SYS_GETRUSAGE, OF_THIS_THREAD, (long)usage, 0, 0, 0, 0);
+	switch (event) {
+	case PAGE_FAULTS:
+		return usage[USAGE_FAULTS_MINOR] + usage[USAGE_FAULTS_MAJOR];
+	case FAULTS_MINOR:
+		return usage[USAGE_FAULTS_MINOR];
+	case FAULTS_MAJOR:
+		return usage[USAGE_FAULTS_MAJOR];
+	case CONTEXT_SWITCHES:
+		return usage[USAGE_SWITCHES_WANTED] + usage[USAGE_SWITCHES_FORCED];
+	default:
+		return 0;
+	}
+}
+
 /* ---- open files ----------------------------------------------------------------------------- */
 
 #define MOST_READS 4096

@@ -35,6 +35,7 @@ struct ctl_records {
 	struct proc_perf *perf;
 	VEC(struct proc_perf_event) events;
 	uint32_t *event_of; /* per bundle probe: index in events */
+	uint64_t *counts; /* per bundle probe: records that it has let pass */
 	struct map *tasks; /* tid: struct task */
 	struct abi_site site;
 	int64_t nap;
@@ -110,6 +111,7 @@ struct error *ctl_records_start(struct ctl_session *s)
 		return NULL;
 	r = arena_new(s->arena, struct ctl_records);
 	r->event_of = arena_array(s->arena, uint32_t, s->bundle->probes.n);
+	r->counts = arena_array(s->arena, uint64_t, s->bundle->probes.n);
 	r->tasks = map_create(s->arena);
 	r->nap = NAP_LEAST;
 	for (uint32_t i = 0; i < s->bundle->probes.n; i++)
@@ -242,12 +244,21 @@ static bool is_for(struct ctl_session *s, uint32_t probe, enum ctl_record kind,
 	       (!b->record_process || runs(s, p, b->record_process));
 }
 
+/* Every Nth; of samples the kernel counts. */
+static bool is_due(struct ctl_session *s, uint32_t probe)
+{
+	const struct bundle_probe *b = &s->bundle->probes.p[probe];
+
+	return b->record == CTL_SAMPLE || b->record_period < 2 ||
+	       ++s->records->counts[probe] % b->record_period == 0;
+}
+
 static void run_all(struct ctl_session *s, enum ctl_record kind, const struct proc_perf_record *p)
 {
 	for (uint32_t i = 0; i < s->bundle->probes.n; i++) {
 		if (s->region->request_exit || s->region->state != ABI_STATE_RUNNING)
 			return;
-		if (is_for(s, i, kind, p))
+		if (is_for(s, i, kind, p) && is_due(s, i))
 			run(s, i, p);
 	}
 }

@@ -21,6 +21,13 @@
 #include "elf/elf.h"
 #include "sema/sema.h"
 
+/* What a probe perf...counter("name") declares; type and config as perf_event_open(2) has them. */
+struct probe_counter {
+	const char *name;
+	uint32_t type;
+	uint64_t config;
+};
+
 /* What sema_options.provider_user points to. */
 struct probe_user {
 	struct elf_cache *elf;
@@ -28,6 +35,7 @@ struct probe_user {
 	struct map *debug_warned; /* modules whose debug files were told of */
 	struct map *warned; /* modules already warned about; made when needed */
 	struct map *headers; /* "<a.h>": struct elf_file with its types; made when needed */
+	VEC(struct probe_counter) counters;
 };
 
 /* All families, NULL-ended. */

@@ -610,6 +610,8 @@ static struct expr *operator_value(struct sema_resolver *r, const struct sema_si
 		return enum_operator(r, site, target, probing);
 	if (is_operator(target, "@enumname"))
 		return enumname_operator(r, site, target, probing);
+	if (is_operator(target, "@perf"))
+		return probe_counter_value(r, site, target, probing);
 	if (!site && (is_operator(target, "@uregister") || is_operator(target, "@uderef"))) {
 		if (!probing)
 			diag_add(r->diags, DIAG_VARIABLE_CONTEXT, target->token, "invalid operator");

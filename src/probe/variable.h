@@ -81,6 +81,9 @@ struct expr *probe_summary(struct access *a, struct elf_scope *scope, enum probe
 /* ---- variable.c: as sema_provider.variable, for sites and, where site is NULL, elsewhere */
 struct expr *probe_variable(struct sema_resolver *r, const struct sema_point *point,
 			    const struct sema_site *site, struct expr *target, bool probing);
+/* perf.c: @perf("name"), a counter's value in the thread of the hit. */
+struct expr *probe_counter_value(struct sema_resolver *r, const struct sema_site *site,
+				 struct expr *target, bool probing);
 /* A mark's argument whose type is that of the type "<mark>_arg<n>", if the module has one. */
 const struct elf_type *probe_mark_type(struct sema_resolver *r, const struct sema_site *site, uint32_t n);
 /* What is written behind `value`, which has the type: ->m, [i], $. */

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * perf.type(T).config(C): events that the processor or the kernel count, as perf_event_open(2)
+ * numbers them.
+ *
+ *	.sample(N), .hz(N)	a handler, in the tool, for every Nth event, or N times a second
+ *	.process("p")		only of processes that run the file
+ *	.counter("name")	no handler: @perf("name") in handlers of the target reads the thread's count
+ *
+ * Switches and migrations happen in the kernel, whose events are hidden from ordinary users; their
+ * records are not, so they stand in.
+ */
+#include "probe/variable.h"
+
+#include <string.h>
+
+#define TYPE_SOFTWARE 1 /* PERF_TYPE_SOFTWARE */
+#define SAMPLE_DEFAULT 1000000
+#define HERTZ_MOST 100000 /* kernel.perf_event_max_sample_rate, as it is when nobody changed it */
+/* PERF_COUNT_SW_ */
+enum { CPU_CLOCK, TASK_CLOCK, PAGE_FAULTS, CONTEXT_SWITCHES, CPU_MIGRATIONS, FAULTS_MINOR, FAULTS_MAJOR };
+
+static const char *const types[] = {
+	"perf.type(number).config(number)",
+	"perf.type(number).config(number).sample(number)",
+	"perf.type(number).config(number).hz(number)",
+	"perf.type(number).config(number).process",
+	"perf.type(number).config(number).process(string)",
+	"perf.type(number).config(number).counter(string)",
+	"perf.type(number).config(number).process(string).counter(string)",
+	NULL,
+};
+
+static bool fail(struct sema_resolver *r, const struct probe_point *p, uint32_t i, const char *text)
+{
+	if (!r->quiet)
+		diag_add(r->diags, DIAG_PROBE_POINT, p->components.p[i].span, "%s", text);
+	return false;
+}
+
+/* The component of the name, or 0: type is the first that could be. */
+static uint32_t component(const struct probe_point *p, const char *name)
+{
+	for (uint32_t i = 3; i < p->components.n; i++)
+		if (strcmp(p->components.p[i].name, name) == 0)
+			return i;
+	return 0;
+}
+
+/* ---- counters ----------------------------------------------------------------------- */
+
+static struct probe_counter *counter_find(const struct probe_user *user, const char *name)
+{
+	vec_each(c, &user->counters)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+static bool counter(struct sema_resolver *r, const struct probe_point *p, uint32_t i,
+		    const struct sema_record *record)
+{
+	struct probe_user *user = r->user;
+	struct probe_counter c = { .type = record->type, .config = record->config };
+	const struct probe_counter *have;
+	struct sema_point *point;
+
+	if (!sema_string_argument(r, p, i, &c.name))
+		return false;
+	have = counter_find(user, c.name);
+	if (have && (have->type != c.type || have->config != c.config))
+		return fail(r, p, i, "another event has a counter of this name");
+	if (!have)
+		vec_push(r->arena, &user->counters, c);
+	point = sema_point_add(r, EVENT_NEVER, CONTEXT_TOOL, lang_point_text(r->arena, p, false));
+	point->type = "perf_event";
+	return true;
+}
+
+/* ---- points ----------------------------------------------------------------------------- */
+
+static bool process(struct sema_resolver *r, const struct probe_point *p, uint32_t i, struct sema_record *out)
+{
+	const char *name = r->options->target_path;
+	struct error *e;
+
+	if (!p->components.p[i].has_argument && (!r->options->has_target || !name))
+		return fail(r, p, i,
+			    "unspecified process probe is invalid without a -c COMMAND or -x PID "
+			    "[man stapprobes]");
+	if (!p->components.p[i].has_argument) {
+		out->process = name;
+		return true;
+	}
+	if (!sema_string_argument(r, p, i, &name))
+		return false;
+	e = elf_find_program(r->arena, name, &out->process);
+	return e ? fail(r, p, i, error_text(e)) : true;
+}
+
+/* What a sample of it is made of. */
+static bool choose(struct sema_resolver *r, const struct probe_point *p, struct sema_record *record)
+{
+	bool switches = record->type == TYPE_SOFTWARE && record->config == CONTEXT_SWITCHES;
+	bool migrations = record->type == TYPE_SOFTWARE && record->config == CPU_MIGRATIONS;
+
+	record->kind = switches ? RECORD_CPU_OFF : migrations ? RECORD_MIGRATE : RECORD_SAMPLE;
+	if (record->kind != RECORD_SAMPLE && record->is_frequency)
+		return fail(r, p, component(p, "hz"), "this event has no frequency: use .sample(1)");
+	return true;
+}
+
+static bool rate(struct sema_resolver *r, const struct probe_point *p, struct sema_record *record)
+{
+	uint32_t sample = component(p, "sample"), hz = component(p, "hz");
+	int64_t n = SAMPLE_DEFAULT;
+
+	if ((sample || hz) && !sema_number_argument(r, p, sample ? sample : hz, &n))
+		return false;
+	if (n <= 0)
+		return fail(r, p, sample ? sample : hz, "must be greater than 0");
+	if (hz && n > HERTZ_MOST)
+		return fail(r, p, hz, "at most 100000");
+	record->period = (uint64_t)n;
+	record->is_frequency = hz != 0;
+	return true;
+}
+
+static bool perf_resolve(struct sema_resolver *r, const struct probe_point *p)
+{
+	struct sema_record record = { .kind = RECORD_SAMPLE };
+	struct sema_point *point;
+	int64_t type, config;
+
+	if (!sema_point_match(r, p, types) || !sema_number_argument(r, p, 1, &type) ||
+	    !sema_number_argument(r, p, 2, &config))
+		return false;
+	if (type < 0 || type > UINT32_MAX)
+		return fail(r, p, 1, "no such type of events");
+	record.type = (uint32_t)type;
+	record.config = (uint64_t)config;
+	if (component(p, "process") && !process(r, p, component(p, "process"), &record))
+		return false;
+	if (component(p, "counter"))
+		return counter(r, p, component(p, "counter"), &record);
+	if (!rate(r, p, &record) || !choose(r, p, &record))
+		return false;
+	point = sema_point_add(r, EVENT_RECORD, CONTEXT_TOOL, lang_point_text(r->arena, p, false));
+	point->record = record;
+	point->type = "perf_event";
+	return true;
+}
+
+/* ---- @perf ------------------------------------------------------------------------------------ */
+
+static struct expr *refuse(struct sema_resolver *r, struct expr *target, bool probing, const char *text)
+{
+	if (!probing)
+		diag_add(r->diags, DIAG_COUNTER, target->token, "%s", text);
+	return NULL;
+}
+
+struct expr *probe_counter_value(struct sema_resolver *r, const struct sema_site *site,
+				 struct expr *target, bool probing)
+{
+	const struct expr *name = target->op.args.list.n ? target->op.args.list.p[0] : NULL;
+	const struct probe_counter *c = name && name->kind == EXPR_STRING ?
+						counter_find(r->user, name->string.text) :
+						NULL;
+
+	if (!c)
+		return refuse(r, target, probing, "no perf probe declares a counter of this name");
+	if (!site)
+		return refuse(r, target, probing, "counters are read in handlers of a process");
+	if (c->type != TYPE_SOFTWARE || c->config > FAULTS_MAJOR || c->config == CPU_MIGRATIONS)
+		return refuse(r, target, probing,
+			      "only counters of perf.sw.cpu_clock, task_clock, page_faults*, context_switches can be "
+			      "read; others can be sampled");
+	return probe_expr_call(r, target, "__counter", 1, probe_expr_number(r, target, (int64_t)c->config));
+}
+
+extern const struct sema_provider probe_perf_provider;
+const struct sema_provider probe_perf_provider = {
+	.root = "perf",
+	.resolve = perf_resolve,
+	.types = types,
+	.variable = probe_variable,
+};
