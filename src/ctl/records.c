@@ -35,7 +35,8 @@ struct ctl_records {
 	struct proc_perf *perf;
 	VEC(struct proc_perf_event) events;
 	uint32_t *event_of; /* per bundle probe: index in events */
-	uint64_t *counts; /* per bundle probe: records that it has let pass */
+	/* per bundle probe: which record its handler runs for, every Nth; those that came */
+	uint64_t *every, *counts;
 	struct map *tasks; /* tid: struct task */
 	struct abi_site site;
 	int64_t nap;
@@ -59,20 +60,60 @@ static struct proc_perf_event event_for(const struct bundle_probe *p)
 					 .name = p->point };
 }
 
-/* Events of one kind are one; all that have no samples are one. */
-static uint32_t event_add(struct ctl_session *s, struct ctl_records *r, struct proc_perf_event e)
+static uint64_t common_divisor(uint64_t a, uint64_t b)
 {
-	for (uint32_t i = 0; i < r->events.n; i++) {
-		struct proc_perf_event *have = &r->events.p[i];
+	while (b) {
+		uint64_t rest = a % b;
 
-		if (have->type != e.type || have->config != e.config || have->period != e.period ||
-		    have->is_frequency != e.is_frequency)
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/*
+ * Software events that are no clocks: of two that happen at the same moment the kernel gives the samples
+ * one number. So one event is asked for, of a period that divides both.
+ */
+static bool shares_moments(const struct proc_perf_event *e)
+{
+	return e->type == PERF_TYPE_SOFTWARE && e->config != PERF_COUNT_SW_CPU_CLOCK &&
+	       e->config != PERF_COUNT_SW_TASK_CLOCK;
+}
+
+static struct error *event_add(struct ctl_session *s, struct ctl_records *r, uint32_t probe)
+{
+	struct proc_perf_event e = event_for(&s->bundle->probes.p[probe]);
+
+	for (r->event_of[probe] = 0; r->event_of[probe] < r->events.n; r->event_of[probe]++) {
+		struct proc_perf_event *have = &r->events.p[r->event_of[probe]];
+		bool is_same = have->type == e.type && have->config == e.config;
+
+		if (is_same && have->is_frequency != e.is_frequency && shares_moments(&e))
+			return error_new(ERROR_UNSUPPORTED, "%s, %s: one event cannot be sampled both by number "
+					 "and by frequency", have->name, e.name);
+		if (!is_same || have->is_frequency != e.is_frequency ||
+		    (have->period != e.period && (e.is_frequency || !shares_moments(&e))))
 			continue;
+		have->period = common_divisor(have->period, e.period);
 		have->switches |= e.switches;
-		return i;
+		return NULL;
 	}
 	vec_push(s->arena, &r->events, e);
-	return r->events.n - 1;
+	return NULL;
+}
+
+/* How many records a probe lets pass. */
+static void divide(const struct ctl_session *s, struct ctl_records *r)
+{
+	for (uint32_t i = 0; i < s->bundle->probes.n; i++) {
+		const struct bundle_probe *b = &s->bundle->probes.p[i];
+		uint64_t period = b->event == CTL_RECORD ? r->events.p[r->event_of[i]].period : 0;
+
+		r->every[i] = base_max(b->record_period, (uint64_t)1);
+		if (b->record == CTL_SAMPLE && period)
+			r->every[i] /= period;
+	}
 }
 
 static bool any_records(const struct bundle *b)
@@ -111,12 +152,16 @@ struct error *ctl_records_start(struct ctl_session *s)
 		return NULL;
 	r = arena_new(s->arena, struct ctl_records);
 	r->event_of = arena_array(s->arena, uint32_t, s->bundle->probes.n);
+	r->every = arena_array(s->arena, uint64_t, s->bundle->probes.n);
 	r->counts = arena_array(s->arena, uint64_t, s->bundle->probes.n);
 	r->tasks = map_create(s->arena);
 	r->nap = NAP_LEAST;
-	for (uint32_t i = 0; i < s->bundle->probes.n; i++)
-		if (s->bundle->probes.p[i].event == CTL_RECORD)
-			r->event_of[i] = event_add(s, r, event_for(&s->bundle->probes.p[i]));
+	for (uint32_t i = 0; i < s->bundle->probes.n; i++) {
+		e = s->bundle->probes.p[i].event == CTL_RECORD ? event_add(s, r, i) : NULL;
+		if (e)
+			return e;
+	}
+	divide(s, r);
 	e = proc_perf_open(s->arena, r->events.p, r->events.n, &r->perf);
 	if (e)
 		return e;
@@ -207,7 +252,7 @@ static struct abi_sample sample_of(struct ctl_session *s, const struct proc_perf
 				  .stack_start = p->registers[ABI_RSP],
 				  .stack_size = p->stack_size };
 
-	out.values[0] = p->kind == PROC_PERF_FORK ? p->child_tid : (int64_t)p->period;
+	out.values[0] = p->kind == PROC_PERF_FORK ? p->child_tid : 0;
 	out.values[1] = p->kind == PROC_PERF_FORK ? p->child_pid : p->preempted;
 	out.values[2] = t->cpu == UINT32_MAX ? -1 : (int64_t)t->cpu;
 	memcpy(out.name, t->name, sizeof out.name);
@@ -244,13 +289,9 @@ static bool is_for(struct ctl_session *s, uint32_t probe, enum ctl_record kind,
 	       (!b->record_process || runs(s, p, b->record_process));
 }
 
-/* Every Nth; of samples the kernel counts. */
 static bool is_due(struct ctl_session *s, uint32_t probe)
 {
-	const struct bundle_probe *b = &s->bundle->probes.p[probe];
-
-	return b->record == CTL_SAMPLE || b->record_period < 2 ||
-	       ++s->records->counts[probe] % b->record_period == 0;
+	return ++s->records->counts[probe] % s->records->every[probe] == 0;
 }
 
 static void run_all(struct ctl_session *s, enum ctl_record kind, const struct proc_perf_record *p)

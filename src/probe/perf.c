@@ -74,6 +74,7 @@ static bool counter(struct sema_resolver *r, const struct probe_point *p, uint32
 		vec_push(r->arena, &user->counters, c);
 	point = sema_point_add(r, EVENT_NEVER, CONTEXT_TOOL, lang_point_text(r->arena, p, false));
 	point->type = "perf_event";
+	point->declares = true;
 	return true;
 }
 
@@ -160,6 +161,19 @@ static struct expr *refuse(struct sema_resolver *r, struct expr *target, bool pr
 	return NULL;
 }
 
+static struct expr *unknown(struct sema_resolver *r, struct expr *target, const struct expr *name, bool probing)
+{
+	const struct probe_user *user = r->user;
+	const char **names = arena_array(r->arena, const char *, user->counters.n + 1), *near = NULL;
+	const char *text = "no perf probe declares a counter of this name";
+
+	for (uint32_t i = 0; i < user->counters.n; i++)
+		names[i] = user->counters.p[i].name;
+	if (name && name->kind == EXPR_STRING)
+		near = base_near(name->string.text, names, user->counters.n);
+	return refuse(r, target, probing, near ? arena_printf(r->arena, "%s (similar: %s)", text, near) : text);
+}
+
 struct expr *probe_counter_value(struct sema_resolver *r, const struct sema_site *site,
 				 struct expr *target, bool probing)
 {
@@ -169,7 +183,7 @@ struct expr *probe_counter_value(struct sema_resolver *r, const struct sema_site
 						NULL;
 
 	if (!c)
-		return refuse(r, target, probing, "no perf probe declares a counter of this name");
+		return unknown(r, target, name, probing);
 	if (!site)
 		return refuse(r, target, probing, "counters are read in handlers of a process");
 	if (c->type != TYPE_SOFTWARE || c->config > FAULTS_MAJOR || c->config == CPU_MIGRATIONS)

@@ -55,7 +55,6 @@ struct proc_perf_record {
 	bool preempted; /* SWITCH_OUT: it could have gone on */
 	bool has_registers;
 	uint64_t address; /* SAMPLE: of the instruction */
-	uint64_t period; /* SAMPLE: events since the last one */
 	uint64_t registers[PROC_PERF_REGISTERS];
 	const uint8_t *stack; /* its bytes from rsp on; valid during the visit; NULL none */
 	uint32_t stack_size;

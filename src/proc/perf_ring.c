@@ -10,13 +10,14 @@
  *
  * Samples begin, after their header, with
  *
- *	id  ip  pid,tid  time  cpu,0  period  [abi  registers...]  [size  stack...  used]
+ *	id  ip  pid,tid  time  cpu,0  [abi  registers...]  [size  stack...  used]
  *
  * and all others end with
  *
  *	pid,tid  time  cpu,0  id
  *
- * (PERF_SAMPLE_IDENTIFIER with sample_id_all).
+ * (PERF_SAMPLE_IDENTIFIER with sample_id_all). PERF_SAMPLE_PERIOD is not among it: with that the kernel
+ * makes a sample of every software event, whatever the period.
  */
 #include "proc/perf_ring.h"
 
@@ -30,8 +31,7 @@
 #define SAMPLE_TID 24u
 #define SAMPLE_TIME 32u
 #define SAMPLE_CPU 40u
-#define SAMPLE_PERIOD 48u
-#define SAMPLE_REST 56u
+#define SAMPLE_REST 48u
 #define KERNEL_REGISTERS 18u
 #define SMALLEST (sizeof(struct perf_event_header))
 
@@ -54,7 +54,7 @@ uint64_t perf_ring_sample_type(const struct proc_perf_event *e)
 	uint64_t type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU;
 
 	if (e->period)
-		type |= PERF_SAMPLE_IP | PERF_SAMPLE_PERIOD | PERF_SAMPLE_REGS_USER;
+		type |= PERF_SAMPLE_IP | PERF_SAMPLE_REGS_USER;
 	if (e->period && e->stack)
 		type |= PERF_SAMPLE_STACK_USER;
 	return type;
@@ -171,7 +171,6 @@ static bool decode_sample(const uint8_t *bytes, uint32_t size, const struct proc
 
 	out->kind = PROC_PERF_SAMPLE;
 	out->address = word_at(bytes, SAMPLE_IP);
-	out->period = word_at(bytes, SAMPLE_PERIOD);
 	out->in_kernel = (header_of(bytes).misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
 	if (!take_registers(out, bytes, size, &at))
 		return false;

@@ -225,7 +225,7 @@ static void drop_probes(struct sema *s)
 	uint32_t n = 0;
 
 	vec_each(p, &s->program->probes) {
-		if ((*p)->body->kind == STMT_EMPTY)
+		if ((*p)->body->kind == STMT_EMPTY && !(*p)->point->declares)
 			sema_warn(s, DIAG_WARN_ELIDED, (*p)->span, "Probe '%s' has been elided",
 				  (*p)->name);
 		else

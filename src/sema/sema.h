@@ -119,6 +119,7 @@ struct sema_point {
 	uint32_t mode; /* read, write: permissions that the probe gives the file */
 	uint32_t max_size; /* read: bytes of $value; 0: what a string holds */
 	struct sema_record record; /* RECORD */
+	bool declares; /* its probe needs no body */
 	uint32_t pid; /* process(PID): only there; 0 any */
 	bool target_only; /* bare `process`: the -c or -x process */
 	const char *point; /* pp() of non-site points; script form of the others */

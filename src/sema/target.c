@@ -254,7 +254,7 @@ static void resolve_defined(struct resolve *r, struct expr **e)
 /* Those that a provider answers; the rest this version does not have. */
 static bool is_typed_operator(const struct expr *e)
 {
-	static const char *const names[] = { "@cast", "@var", "@enum", "@enumname", "@uregister", "@uderef" };
+	static const char *const names[] = { "@cast", "@var", "@enum", "@enumname", "@uregister", "@uderef", "@perf" };
 
 	for (size_t i = 0; i < base_count(names); i++)
 		if (is_named(e, names[i]))

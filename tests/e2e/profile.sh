@@ -15,8 +15,9 @@ bounds() {
 }
 # condition FUNCTION: whether a is in it
 condition() {
-	# shellcheck disable=SC2046 # two words
-	printf '(a >= 0x%s && a < 0x%s)' $(bounds "$1")
+	local start end
+	read -r start end <<<"$(bounds "$1")"
+	printf '(a >= 0x%s && a < 0x%s)' "$start" "$end"
 }
 SCRIPT='global n, f, names, threads
 	probe timer.profile {

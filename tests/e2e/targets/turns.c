@@ -28,7 +28,7 @@ static void *work(void *unused)
 	FILE *f;
 
 	(void)unused;
-	for (int turn = 0; turn < 60; turn++) {
+	for (int turn = 0; turn < 40; turn++) {
 		for (int i = 0; i < 3000000; i++)
 			sink += (unsigned long)i;
 		nanosleep(&(struct timespec){ 0, 3000000 }, NULL);
