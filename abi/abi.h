@@ -234,6 +234,27 @@ struct abi_sigaction {
 #define ABI_SIGNALS 3u /* SIGSEGV, SIGBUS, SIGTRAP, in this order */
 #define ABI_PEERS 4u
 
+/*
+ * A watchpoint of this process: a debug register in each of its threads, which signals (SIGTRAP, TRAP_PERF)
+ * with the address of this structure as its data. The handler is entered as from a trampoline,
+ * with a frame under it:
+ *
+ *	target's rsp - 128 - ABI_WATCH_FRAME:  pc  after  before  0
+ */
+struct abi_watch {
+	uint64_t address; /* of the data */
+	uint64_t length; /* 1, 2, 4, 8; 0 not in use: signals of it are swallowed */
+	uint64_t handler; /* address; 0 none */
+	uint64_t site; /* its number, as a trampoline pushes it */
+	uint64_t value; /* at the last access */
+	uint64_t missed; /* accesses whose handler could not be entered */
+};
+#define ABI_WATCHES 4u
+#define ABI_WATCH_FRAME 32u
+#define ABI_WATCH_AFTER 8u
+#define ABI_WATCH_BEFORE 16u
+#define ABI_RED_ZONE 128u
+
 struct abi_process {
 	uint64_t magic;
 	uint64_t region; /* address here */
@@ -262,6 +283,7 @@ struct abi_process {
 	uint64_t shadow; /* address of the table of return addresses kept aside; entries of shadow_size bytes */
 	uint32_t shadow_size, pad1;
 	uint64_t reserved[6];
+	struct abi_watch watches[ABI_WATCHES];
 };
 
 /* ---- ledger ----------------------------------------------------------------------------------- */
@@ -378,6 +400,8 @@ struct abi_site {
 };
 
 #define ABI_SITE_RETURN 4u /* of flags: the hit is at a function's return */
+#define ABI_SITE_WATCH 16u /* behind an access of data: pc is the data's, the program's is in the frame */
+
 
 /* Addresses where SIGTRAP means us. */
 struct abi_trap {

@@ -112,6 +112,8 @@ static uint64_t target_register(const struct abi_slot *s, uint32_t number)
 	const struct abi_site *site = (const void *)s->site;
 	uint64_t sp = s->saved_sp + (uint64_t)(int64_t)site->sp_adjust;
 
+	if (number == ABI_RIP && site->flags & ABI_SITE_WATCH)
+		return *(const uint64_t *)(sp - ABI_RED_ZONE - ABI_WATCH_FRAME);
 	if (number == ABI_RIP)
 		return site->flags & ABI_SITE_RETURN ? *(const uint64_t *)(sp - 8) : site->pc;
 	return number == ABI_RSP ? sp : s->registers[number];

@@ -139,6 +139,7 @@ struct bundle_site {
 	 */
 	uint32_t saver;
 	uint32_t frame; /* bytes inserted for this site, a multiple of 16 */
+	uint32_t watch_length, watch_reads; /* SITE_WATCH: bytes; whether reads count */
 	uint32_t point, function, name, provider; /* offsets in code of abi_strings, 0 none */
 };
 

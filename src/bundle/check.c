@@ -12,7 +12,8 @@
 #define LAST_FILE_EVENT 7u /* EVENT_WRITE */
 #define LAST_EVENT 8u /* EVENT_RECORD */
 #define LAST_RECORD 6u /* RECORD_MIGRATE */
-#define LAST_FLAG 7u /* SITE_ENTRY | SITE_MARK | SITE_RETURN */
+#define LAST_FLAG 63u /* all of SITE_ together */
+#define SITE_WATCH 16u
 #define FRAME_MOST 4096u /* of a site: @entry values */
 #define REGION_MOST ((uint64_t)1 << 46)
 #define STRING_MOST ((uint32_t)1 << 24)
@@ -130,6 +131,8 @@ static const char *check_sites(const struct bundle *b)
 		if (s->saver > b->handlers.n || s->frame > FRAME_MOST || s->frame % 16 ||
 		    (s->saver && !s->frame))
 			return "bad frame of a site";
+		if (s->flags & SITE_WATCH && (s->watch_length < 1 || s->watch_length > 8))
+			return "bad watchpoint";
 		if (!string_ok(b, s->point) || !string_ok(b, s->function) ||
 		    !string_ok(b, s->name) || !string_ok(b, s->provider))
 			return "bad text of a site";

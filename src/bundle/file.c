@@ -148,6 +148,8 @@ static void move_site(struct transfer *t, struct bundle_site *s)
 	MOVE(t, s->handler);
 	MOVE(t, s->saver);
 	MOVE(t, s->frame);
+	MOVE(t, s->watch_length);
+	MOVE(t, s->watch_reads);
 	MOVE(t, s->point);
 	MOVE(t, s->function);
 	MOVE(t, s->name);
@@ -220,7 +222,7 @@ static void move_bundle(struct transfer *t, struct bundle *b)
 	MOVE_ARRAY(t, &b->inlines, 8, move_inline);
 	MOVE_ARRAY(t, &b->handlers, sizeof(struct bundle_handler), move_handler);
 	MOVE_ARRAY(t, &b->probes, 81, move_probe);
-	MOVE_ARRAY(t, &b->sites, 70, move_site);
+	MOVE_ARRAY(t, &b->sites, 78, move_site);
 	MOVE_ARRAY(t, &b->globals, sizeof(struct abi_global) + sizeof(struct abi_map), move_global);
 	MOVE_ARRAY(t, &b->formats, 4, move_u32);
 	MOVE_ARRAY(t, &b->positions, 1, move_text);

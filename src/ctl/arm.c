@@ -429,9 +429,14 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 	struct ctl_patch *dormant;
 
 	g.sites = sites;
-	for (uint32_t i = first; i < end; i++)
-		if (applies(p, &b->sites.p[f->sites.p[i]]))
+	for (uint32_t i = first; i < end; i++) {
+		if (!applies(p, &b->sites.p[f->sites.p[i]]))
+			continue;
+		if (b->sites.p[f->sites.p[i]].flags & ABI_SITE_WATCH)
+			ctl_watch_plan(p, m, f->sites.p[i]);
+		else
 			sites[g.n++] = f->sites.p[i];
+	}
 	if (!g.n)
 		return;
 	if (!is_code(p, m, g.address)) {
@@ -486,7 +491,8 @@ static void plan_module(struct ctl_process *p, struct ctl_module *m)
 	review_dormant(p, m);
 	patch_space_forget(p->space, 0, 0); /* what was known of another library's code */
 	vec_each(site, &f->sites)
-		patch_space_expect(p->space, m->bias + b->sites.p[*site].address);
+		if (!(b->sites.p[*site].flags & ABI_SITE_WATCH))
+			patch_space_expect(p->space, m->bias + b->sites.p[*site].address);
 	ctl_hooks_expect(p, m);
 	for (uint32_t end = f->sites.n, start; end; end = start) {
 		start = group_start(p, f, end);

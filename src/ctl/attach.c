@@ -37,7 +37,9 @@ static struct error *plan_all(struct ctl_process *p)
 	struct error *e = ctl_target_prepare(p);
 
 	p->needs_hooks =
-		(p->session->bundle->reads_memory || p->session->holds) && ctl_hooks_can_trap(p);
+		(p->session->bundle->reads_memory || p->session->holds ||
+		 ctl_watches_any(p->session->bundle)) &&
+		ctl_hooks_can_trap(p);
 	return e ? e : plan(p);
 }
 
@@ -96,6 +98,8 @@ static struct error *window(struct ctl_process *p)
 		e = ctl_arm_apply(p);
 	if (!e)
 		e = ctl_pcs_move(p, ctl_pc_armed);
+	if (!e)
+		ctl_watches_arm(p);
 	if (e)
 		ctl_take_out(p);
 	p->window_ns = ctl_now() - begin;
@@ -160,6 +164,7 @@ void ctl_take_out(struct ctl_process *p)
 {
 	struct error *e, *last;
 
+	ctl_watches_disarm(p);
 	ctl_disarm_bytes(p, false);
 	ctl_peers_part(p);
 	e = proc_remote_begin(p->proc);
@@ -229,7 +234,7 @@ static bool anything_to_write(const struct ctl_process *p)
 	vec_each(sem, &p->semaphores)
 		if (sem->wanted && !sem->raised)
 			return true;
-	return p->needs_hooks && ctl_hooks_pending(p);
+	return ctl_watches_pending(p) || (p->needs_hooks && ctl_hooks_pending(p));
 }
 
 struct error *ctl_rearm(struct ctl_process *p)

@@ -81,7 +81,7 @@ static void look_at_threads(struct look *l)
 			continue;
 		l->busy += ctl_hooks_by_keeper(l->p) && ctl_peers_is_in_keeper(l->p, r.user.rip);
 		if (ctl_target_owns(l->p, r.user.rip) || is_in_region(l->p, r.user.rsp) ||
-		    is_behind_trap(l->p, r.user.rip))
+		    is_behind_trap(l->p, r.user.rip) || ctl_watches_signal_pending(l->p, t->tid))
 			l->inside++;
 		else
 			ctl_frames_each(l->p, r.user.rsp, look_at_frame, l);
@@ -139,8 +139,10 @@ enum outcome { STAYS, SEEMS_EMPTY, IS_OUT };
 
 static struct error *disarm(struct ctl_process *p)
 {
-	struct error *e = ctl_chain_unlink(p, false);
+	struct error *e;
 
+	ctl_watches_disarm(p);
+	e = ctl_chain_unlink(p, false);
 	ctl_disarm_bytes(p, true);
 	return e;
 }

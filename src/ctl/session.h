@@ -47,6 +47,8 @@ enum ctl_record {
 	CTL_EXIT,
 	CTL_MIGRATE
 };
+/* Same as sema's. */
+#define CTL_SITE_ABSOLUTE 32u
 /* Same as sema's SITE_ENTRY: flags and red zone are dead at the site. */
 #define CTL_SITE_ENTRY 1u
 
@@ -215,6 +217,16 @@ struct ctl_patch {
 	bool covered_rest; /* what it does not reach is ours */
 };
 
+/* One watchpoint. */
+struct ctl_watch {
+	uint32_t site; /* bundle's */
+	uint32_t place; /* in abi_process.watches, when armed */
+	uint64_t address;
+	struct abi_watch entry;
+	bool wanted, armed;
+	VEC(int) descriptors; /* one per thread that was there */
+};
+
 /* A patch of another session, by its ledger. */
 struct ctl_foreign {
 	uint64_t address, trampoline, resume, link, below;
@@ -271,6 +283,7 @@ struct ctl_process {
 	VEC(struct ctl_module) modules;
 	VEC(struct ctl_patch) patches;
 	VEC(struct ctl_semaphore) semaphores;
+	VEC(struct ctl_watch) watches;
 	struct map *by_address; /* site address: index in patches + 1 */
 	VEC(struct abi_trap) traps; /* in no order; ctl_traps_publish() sorts a copy */
 	bool traps_in_second; /* which half of the trap table is in use */
@@ -521,6 +534,22 @@ uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc);
 struct error *ctl_pcs_move(struct ctl_process *p, uint64_t (*to)(const struct ctl_process *p,
 								 uint64_t pc)) BASE_MUST_CHECK;
 uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc);
+
+/* ---- watch.c --------------------------------------------------------------- */
+
+bool ctl_watches_any(const struct bundle *b);
+/* One is to be armed still. */
+bool ctl_watches_pending(const struct ctl_process *p);
+/* A site of the module that is data. */
+void ctl_watch_plan(struct ctl_process *p, const struct ctl_module *m, uint32_t site);
+/* In the window, when the signals are taken; tells which cannot be. */
+void ctl_watches_arm(struct ctl_process *p);
+/* No more signals begin; the structures stay. */
+void ctl_watches_disarm(struct ctl_process *p);
+/* The process has made an exec. */
+void ctl_watches_forget(struct ctl_process *p);
+/* A stopped thread will take a signal of ours when it runs. */
+bool ctl_watches_signal_pending(const struct ctl_process *p, pid_t tid);
 
 /* ---- ledger.c -------------------------------------------------------------- */
 

@@ -333,6 +333,7 @@ static void drop_view(struct ctl_process *p)
 void ctl_target_reset(struct ctl_process *p)
 {
 	drop_view(p);
+	ctl_watches_forget(p);
 	p->modules.n = p->patches.n = p->semaphores.n = p->traps.n = p->unwinds.n = 0;
 	p->mapped.n = p->inherited.n = 0;
 	p->by_address = map_create(p->arena);
@@ -358,6 +359,7 @@ void ctl_target_reset(struct ctl_process *p)
 void ctl_process_close(struct ctl_process *p)
 {
 	drop_view(p);
+	ctl_watches_forget(p);
 	if (p->code_fd >= 0)
 		close(p->code_fd);
 	p->code_fd = -1;

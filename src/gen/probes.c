@@ -44,6 +44,8 @@ static void add_site(struct gen *g, const struct sema_site *from, uint32_t probe
 				 .function_end = from->function_end,
 				 .semaphore = from->semaphore,
 				 .flags = from->flags,
+				 .watch_length = from->watch_length,
+				 .watch_reads = from->watch_reads,
 				 .probe = probe,
 				 .handler = handler };
 
@@ -52,7 +54,7 @@ static void add_site(struct gen *g, const struct sema_site *from, uint32_t probe
 	s.name = text_of(g, from->mark ? from->mark : from->function);
 	s.provider = text_of(g, from->provider);
 	want(g, handler,
-	     from->flags & ABI_SITE_RETURN ? VARIANT_RETURN :
+	     from->flags & (SITE_RETURN | SITE_WATCH) ? VARIANT_RETURN :
 	     from->flags & SITE_ENTRY	   ? VARIANT_ENTRY :
 					     VARIANT_GENERIC);
 	if (saver && saver->function != IR_NONE) {

@@ -235,7 +235,8 @@ static void emit_variant(struct gen *g, uint32_t function, struct bundle_handler
 	enum unit_form form = v == VARIANT_TOOL ? FORM_TOOL : FORM_SITE;
 	struct bundle_inline in;
 
-	if (v != VARIANT_TOOL && !g->limits->no_inline && unit_inline(g, function, v, &in)) {
+	if (v != VARIANT_TOOL && !g->limits->no_inline && !g->m->functions.p[function]->at_watch &&
+	    unit_inline(g, function, v, &in)) {
 		h->variant[v].kind = BUNDLE_INLINE;
 		h->variant[v].at = g->b->inlines.n;
 		vec_push(g->arena, &g->b->inlines, in);

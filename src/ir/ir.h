@@ -62,6 +62,7 @@ struct ir_function {
 	VEC(uint32_t) locks; /* as rt_lock takes them */
 	bool is_recursive;
 	bool reads_memory; /* calls something that may fault on target memory */
+	bool at_watch; /* runs for an access of data, with a frame like that of a return */
 	bool at_return; /* runs above an inserted frame: the target's rsp is not where the hit's is */
 };
 

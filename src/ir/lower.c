@@ -271,7 +271,8 @@ static void build_handler(struct build *b, const struct sema_probe *p)
 			       start);
 	ir_emit(b, IR_RETURN);
 	b->function.is_handler = true;
-	b->function.at_return = p->sites.n && p->sites.p[0]->flags & SITE_RETURN;
+	b->function.at_watch = p->sites.n && p->sites.p[0]->flags & SITE_WATCH;
+	b->function.at_return = p->sites.n && p->sites.p[0]->flags & (SITE_RETURN | SITE_WATCH);
 }
 
 /* Of a probe at sites: whether its condition holds now, asked in the tool. */
@@ -346,7 +347,7 @@ static bool same_block(const struct ir_block *a, const struct ir_block *b)
 
 static bool same_function(const struct ir_function *a, const struct ir_function *b)
 {
-	if (a->context != b->context || a->at_return != b->at_return || a->frame_size != b->frame_size ||
+	if (a->context != b->context || a->at_return != b->at_return || a->at_watch != b->at_watch || a->frame_size != b->frame_size ||
 	    a->blocks.n != b->blocks.n || a->n_registers != b->n_registers ||
 	    a->locks.n != b->locks.n)
 		return false;

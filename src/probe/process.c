@@ -279,7 +279,7 @@ static void variables_find(struct process_query *q)
 	struct elf_file *f;
 
 	vec_each(it, &q->sites)
-		if (!((*it)->flags & SITE_MARK) && !elf_open(user->elf, (*it)->module, &f))
+		if (!((*it)->flags & (SITE_MARK | SITE_WATCH)) && !elf_open(user->elf, (*it)->module, &f))
 			(*it)->variables = probe_variables_text(q->resolver->arena, f, *it);
 }
 
@@ -292,7 +292,7 @@ static void point_finish(struct process_query *q)
 
 	if (r->options->listing_variables)
 		variables_find(q);
-	p->type = q->at_return ? "uretprobe" : "uprobe";
+	p->type = q->type ? q->type : q->at_return ? "uretprobe" : "uprobe";
 	p->target_only = !root->has_argument;
 	if (root->has_argument && root->argument->kind == EXPR_NUMBER)
 		p->pid = (uint32_t)root->argument->number.value;
@@ -358,6 +358,8 @@ static struct expr *process_variable(struct sema_resolver *r, const struct sema_
 	    (site->flags & SITE_MARK ||
 	     (site->flags & SITE_PLT && strcmp(target->target.name, "$$name") == 0)))
 		return process_mark_variable(r, site, target, probing);
+	if (site && target->kind == EXPR_TARGET && site->flags & SITE_WATCH)
+		return process_data_variable(r, site, target, probing);
 	return probe_variable(r, point, site, target, probing);
 }
 

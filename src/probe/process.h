@@ -29,12 +29,13 @@ struct process_query {
 	VEC(const char *) near;
 	struct process_wanted wanted;
 	bool at_return; /* probe_type(): uretprobe */
+	const char *type; /* probe_type() of others than functions and statements, or NULL */
 };
 
 /* Adds the sites of one module to q->sites. False after a diagnostic. */
 typedef bool process_resolve_fn(struct process_query *q, const struct process_module *m);
 process_resolve_fn process_statement_resolve, process_plt_resolve;
-process_resolve_fn process_mark_resolve, process_function_resolve, process_address_resolve,
+process_resolve_fn process_data_resolve, process_mark_resolve, process_function_resolve, process_address_resolve,
 	process_absolute_resolve;
 
 struct process_tail {
@@ -66,7 +67,10 @@ const char *process_text(const struct process_query *q, uint32_t i);
 /* A variable, wherever it stands; see sema_provider.variable. */
 typedef struct expr *process_variable_fn(struct sema_resolver *r, const struct sema_site *site,
 					 struct expr *target, bool probing);
-process_variable_fn process_mark_variable;
+process_variable_fn process_mark_variable, process_data_variable;
+/* Where a watchpoint's frame has its values: ABI_WATCH_ of abi.h. */
+#define PROCESS_WATCH_BEFORE 16
+#define PROCESS_WATCH_AFTER 8
 /* "" as an expression */
 struct expr *process_empty_text(struct sema_resolver *r, struct expr *target);
 

@@ -199,6 +199,18 @@ int64_t proc_status_number(pid_t pid, const char *name, int64_t fallback)
 	return result;
 }
 
+uint64_t proc_status_mask(pid_t pid, const char *name)
+{
+	struct arena *a = arena_create();
+	struct buf b;
+	struct error *e = proc_file_read(a, pid, "status", &b);
+	const char *value = e ? NULL : status_value(buf_str(&b), name);
+	uint64_t result = value ? strtoull(value, NULL, 16) : 0;
+
+	arena_destroy(a);
+	return result;
+}
+
 char proc_state_of(pid_t pid, pid_t tid)
 {
 	struct arena *a = arena_create();

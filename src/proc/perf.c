@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,6 @@ struct proc_perf {
 	struct arena *bytes, *spare; /* of waiting ones; the other takes what stays over */
 	uint64_t lost;
 	uint32_t load;
-	bool bounded_files; /* the limit of open files was raised already */
 };
 
 /* ---- settings -------------------------------------------------------------------------- */
@@ -141,13 +141,12 @@ static int open_event(struct perf_event_attr *a, pid_t tid, int cpu)
 	return (int)syscall(SYS_perf_event_open, a, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-static bool raise_limit(struct proc_perf *p)
+static bool raise_limit(void)
 {
 	struct rlimit l;
 
-	if (p->bounded_files || getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur == l.rlim_max)
+	if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur == l.rlim_max)
 		return false;
-	p->bounded_files = true;
 	l.rlim_cur = l.rlim_max;
 	return setrlimit(RLIMIT_NOFILE, &l) == 0;
 }
@@ -158,7 +157,7 @@ static int open_allowed(struct proc_perf *p, struct proc_perf_event *e, pid_t ti
 	struct perf_event_attr a = attributes(p, e);
 	int fd = open_event(&a, tid, cpu);
 
-	if (fd < 0 && errno == EMFILE && raise_limit(p))
+	if (fd < 0 && errno == EMFILE && raise_limit())
 		fd = open_event(&a, tid, cpu);
 	if (fd < 0 && (errno == EACCES || errno == EPERM) && !e->user_only) {
 		a.exclude_kernel = 1;
@@ -437,4 +436,41 @@ void proc_perf_close(struct proc_perf *p)
 	p->descriptors.n = 0;
 	arena_destroy(p->bytes);
 	arena_destroy(p->spare);
+}
+
+/* ---- watchpoints ------------------------------------------------------------------------------ */
+
+static struct error *explain_watchpoint(const struct proc_watchpoint *w, pid_t tid, int saved_errno)
+{
+	struct error *e;
+
+	if (saved_errno == ENOSPC)
+		return error_hint(error_new(ERROR_UNSUPPORTED, "0x%lx cannot be watched in thread %d: all debug registers "
+					    "are in use", (unsigned long)w->address, (int)tid),
+				  "the processor has four, and debuggers use them too");
+	if (saved_errno == E2BIG || saved_errno == EINVAL)
+		return error_hint(error_errno(saved_errno, "0x%lx cannot be watched", (unsigned long)w->address),
+				  "it takes Linux 5.13 or later");
+	e = proc_perf_explain("watchpoint", saved_errno);
+	if (saved_errno == ESRCH)
+		e->code = ERROR_NO_PROCESS;
+	return e;
+}
+
+struct error *proc_watchpoint_open(const struct proc_watchpoint *w, pid_t tid, int *fd)
+{
+	struct perf_event_attr a = { .size = sizeof a, .type = PERF_TYPE_BREAKPOINT };
+
+	a.bp_addr = w->address;
+	a.bp_len = w->length;
+	a.bp_type = w->reads ? HW_BREAKPOINT_RW : HW_BREAKPOINT_W;
+	a.sample_period = 1;
+	a.exclude_kernel = a.exclude_hv = 1;
+	a.inherit = a.inherit_thread = 1;
+	a.sigtrap = a.remove_on_exec = 1;
+	a.sig_data = w->data;
+	*fd = open_event(&a, tid, -1);
+	if (*fd < 0 && errno == EMFILE && raise_limit())
+		*fd = open_event(&a, tid, -1);
+	return *fd < 0 ? explain_watchpoint(w, tid, errno) : NULL;
 }

@@ -192,6 +192,8 @@ uint64_t proc_heap_start(pid_t pid);
 uint64_t proc_start_ticks(pid_t pid);
 /* A number from /proc/PID/status ("TracerPid"); fallback if absent. */
 int64_t proc_status_number(pid_t pid, const char *name, int64_t fallback);
+/* A mask of signals from there ("SigPnd", of a thread by its number); 0 if absent. */
+uint64_t proc_status_mask(pid_t pid, const char *name);
 /* The threads' numbers. */
 struct error *proc_threads_list(struct arena *a, pid_t pid, pid_t **out,
 				uint32_t *n) BASE_MUST_CHECK;

@@ -86,6 +86,8 @@ struct sema_record {
 #define SITE_MARK 2u
 #define SITE_RETURN 4u /* fires when the function whose first instruction it is returns */
 #define SITE_PLT 8u /* mark is the name of the function called */
+#define SITE_WATCH 16u /* not code: threads that write or access data there */
+#define SITE_ABSOLUTE 32u /* address is the process's */
 
 /* One place in one object file. */
 struct sema_site {
@@ -105,6 +107,9 @@ struct sema_site {
 	/* the handler runs only when this, of operands, is true; alike when the text is; NULL always */
 	struct expr *guard;
 	const char *guard_text;
+	/* WATCH: bytes; reads too; their value is a signed number */
+	uint32_t watch_length;
+	bool watch_reads, watch_signed;
 	const char *variables; /* -L: " $p:struct s*", or NULL */
 	const char *listed; /* -l: process("/usr/bin/x").library("/lib/y").mark("z") */
 };

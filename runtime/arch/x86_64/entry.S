@@ -159,6 +159,15 @@ ENTRY rt_signal
 	jmp	rt_restorer
 	.size	rt_signal, . - rt_signal
 
+/*
+ * Where a watchpoint's handler returns to (watch.c): rsp is at the site number, the frame above it.
+ * Flags and registers are the program's.
+ */
+ENTRY rt_watch_return
+	lea	8(%rsp), %rsp
+	ret	$(32 - 8 + 128)
+	.size	rt_watch_return, . - rt_watch_return
+
 ENTRY rt_restorer
 	mov	$15, %eax
 	syscall

@@ -27,11 +27,13 @@
 #include "runtime/rt_api.h"
 #include "runtime/arch/x86_64/entry.h"
 #include "runtime/arch/x86_64/signals.h"
+#include "runtime/arch/x86_64/watch.h"
 
 #define FLAG_SIGINFO 0x4u
 #define FLAG_RESTORER 0x4000000u
 #define FLAG_RESETHAND 0x80000000u
 
+#define CODE_PERF 6 /* of SIGTRAP: an event of perf_event_open */
 #define CODE_KERNEL 0x80 /* si_code of int3 and of general protection faults */
 #define FLAG_NODEFER 0x40000000u
 #define SIGNAL_MARKER 16 /* SIGSTKFLT */
@@ -113,9 +115,11 @@ static bool fix_trap(const struct abi_process *p, struct context *c, uint64_t be
 }
 
 /* A fault of the runtime's own loads, or one of a patch: int3, or an instruction not allowed. */
-static bool is_settled(const struct abi_process *p, int64_t sig, const struct siginfo_head *info,
+static bool is_settled(struct abi_process *p, int64_t sig, const struct siginfo_head *info,
 		       struct context *c)
 {
+	if (sig == SIGNAL_TRAP && info->code == CODE_PERF)
+		return rt_watch_enter(p, info, c->registers);
 	if (sig == SIGNAL_TRAP)
 		return info->code == CODE_KERNEL && fix_trap(p, c, 1);
 	if (fix_fault(p, c))
@@ -124,7 +128,7 @@ static bool is_settled(const struct abi_process *p, int64_t sig, const struct si
 }
 
 /* Ours, or of a later session that relies on us. */
-static bool is_of_sessions(const struct abi_process *p, int64_t sig, const struct siginfo_head *info,
+static bool is_of_sessions(struct abi_process *p, int64_t sig, const struct siginfo_head *info,
 			   struct context *c)
 {
 	if (is_settled(p, sig, info, c))
@@ -132,7 +136,7 @@ static bool is_of_sessions(const struct abi_process *p, int64_t sig, const struc
 	for (uint32_t i = 0; i < ABI_PEERS; i++) {
 		uint64_t peer = __atomic_load_n(&p->peers[i], __ATOMIC_ACQUIRE);
 
-		if (peer && is_settled((const void *)peer, sig, info, c))
+		if (peer && is_settled((void *)peer, sig, info, c))
 			return true;
 	}
 	return false;

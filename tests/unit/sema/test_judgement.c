@@ -140,7 +140,7 @@ static const struct refused refused[] = {
 	{ DIAG_VARIABLE_WRITE, "write to target variable not permitted",
 	  "probe fake.site(\"one\") { $arg1 = 3 }" },
 	/* later */
-	{ DIAG_UNSUPPORTED, "@perf", "probe begin { println(@perf(\"x\")) }" },
+	{ DIAG_VARIABLE_CONTEXT, "@perf", "probe begin { println(@perf(\"x\")) }" },
 	{ DIAG_REGEX, "missing ')'", "probe begin { println(\"a\" =~ \"(b\") }" },
 };
 
