@@ -118,7 +118,10 @@ static bool has_savers(const struct patch_request *r)
 	return false;
 }
 
-/* Only at its own rets: a goroutine's stack is moved, and who looks at a return address must find his caller's. */
+/*
+ * Only at its own rets: a goroutine's stack is moved, who looks at a return address must find his caller's, and
+ * an unwinder that cannot be found must find no frame of ours.
+ */
 static struct error *choose_rets(const struct patch_request *r, struct ctl_returns *out)
 {
 	uint32_t kept = 0;
@@ -150,7 +153,7 @@ struct error *ctl_returns_choose(struct ctl_process *p, const struct ctl_module 
 		return cannot(r, "its extent is not known");
 	look.code = r->code + (r->function_start - r->code_address);
 	patch_frame_look(p->session->scratch, &look, &out->frame);
-	if (frame->reads_return || is_go(p, m) ||
+	if (frame->reads_return || is_go(p, m) || ctl_unwind_is_blind(p, m) ||
 	    !name_fits(p->session->bundle, &p->session->bundle->sites.p[site]))
 		return choose_rets(r, out);
 	r->form = frame->why ? PATCH_RETURN_SHADOWED : PATCH_RETURN_INSERTED;

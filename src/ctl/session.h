@@ -485,6 +485,8 @@ uint32_t ctl_under_way_anywhere(const struct ctl_under_way *u);
 
 /* Plans the hooks of unwinders in what is mapped, if returns are probed. */
 void ctl_unwind_plan(struct ctl_process *p);
+/* Exceptions thrown in the program would not pass frames of ours: nobody knows where its unwinder is. */
+bool ctl_unwind_is_blind(struct ctl_process *p, const struct ctl_module *m);
 /* Load bias of the file of an executable mapping; 0 if the file cannot be read. */
 uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m);
 /* A site where such a hook goes shares its patch with it. True: *out is the hook's body. */

@@ -10,58 +10,92 @@
  * called for that, nothing is registered, and leaving puts the bytes back.
  *
  * Every copy is patched: libgcc_s.so.1, which may come late (backtrace, pthread_cancel), and
- * those linked into programs and libraries.
+ * those linked into programs and libraries.  Where such a copy's functions have no names any more, and
+ * for LLVM's and other unwinders, the loader's functions that they ask are patched: _dl_find_object
+ * and dl_iterate_phdr.
  */
 #include <string.h>
 
 #include "ctl/session.h"
 
-#define FINDER "_Unwind_Find_FDE"
 #define LARGE (32u << 20) /* files whose symbols are not worth reading for this */
 #define CODE_BEHIND 16u
 
-/* call *literal; je 1f; ret; 1: -- the literal follows and the finder's address, jumped over */
+/* Functions that unwinders ask, and what stands in front of them. */
+enum hook_kind { HOOK_FINDER, HOOK_FIND_OBJECT, HOOK_ITERATE, HOOK_KINDS };
+static const struct {
+	const char *name, *hook;
+} hook_kinds[HOOK_KINDS] = {
+	[HOOK_FINDER] = { "_Unwind_Find_FDE", "rt_hook_find_fde" },
+	[HOOK_FIND_OBJECT] = { "_dl_find_object", "rt_hook_find_object" },
+	[HOOK_ITERATE] = { "dl_iterate_phdr", "rt_hook_iterate" },
+};
+
+/* What is known of a file; link-time addresses, 0: it does not have the function. */
+struct finders {
+	uint64_t address[HOOK_KINDS];
+	/* It asks the loader, for unwinding: it has an unwinder of its own, or may have one. */
+	bool wants[HOOK_KINDS];
+};
+
+/* call *literal; je 1f; ret; 1: -- the literal follows and the function's address, jumped over */
 static const uint8_t hook[] = {
 	0xff, 0x15, 0x05, 0, 0, 0, /* call *5(%rip) */
-	0x74, 0x01, /* je: over the ret; rt_hook_find_fde knows that this takes 3 bytes */
+	0x74, 0x01, /* je: over the ret; the runtime knows that this takes 3 bytes */
 	0xc3, /* ret */
 	0xeb, 0x10, /* jmp over both */
 };
 #define HOOK_SIZE (sizeof hook + 2 * sizeof(uint64_t))
 
-static struct patch_body hook_body(struct ctl_process *p, uint64_t finder)
+static struct patch_body hook_body(struct ctl_process *p, enum hook_kind kind, uint64_t function)
 {
 	uint8_t *bytes = arena_alloc(p->arena, HOOK_SIZE);
-	const uint64_t to[] = { ctl_runtime_address(p, "rt_hook_find_fde"), finder };
+	const uint64_t to[] = { ctl_runtime_address(p, hook_kinds[kind].hook), function };
 
 	memcpy(bytes, hook, sizeof hook);
 	memcpy(bytes + sizeof hook, to, sizeof to);
 	return (struct patch_body){ .bytes = bytes, .size = HOOK_SIZE };
 }
 
-static bool may_have_finder(const struct elf_file *f)
+/* ---- which functions, in which files ------------------------------------------------------------ */
+
+static bool is_libgcc(const struct elf_file *f)
 {
 	const char *name = strrchr(f->path, '/');
 
-	return f->image_size < LARGE || (name && strncmp(name, "/libgcc_s", 9) == 0);
+	return name && strncmp(name, "/libgcc_s", 9) == 0;
 }
 
-/* Link-time address of the function in a file, 0 if it has none. */
-static uint64_t finder_in(struct ctl_process *p, const char *path)
+/*
+ * libgcc asks the loader as well, but only from _Unwind_Find_FDE, which is enough where it has a
+ * name. A program without a loader has all it needs in itself.
+ */
+static void look_for_finders(struct elf_file *f, struct finders *out)
 {
-	const uint64_t *known = map_find(p->session->finders, path);
-	const struct elf_symbol *symbol = NULL;
+	bool small = f->image_size < LARGE || is_libgcc(f);
+
+	for (uint32_t k = 0; k < HOOK_KINDS; k++) {
+		const struct elf_symbol *s = small ? elf_symbol_find(f, hook_kinds[k].name) : NULL;
+
+		out->address[k] = s && s->is_function ? s->address : 0;
+		if (k != HOOK_FINDER && !is_libgcc(f))
+			out->wants[k] = elf_imports(f, hook_kinds[k].name) ||
+					(f->is_static && out->address[k]);
+	}
+}
+
+static const struct finders *finders_of(struct ctl_process *p, const char *path)
+{
+	struct finders *known = map_find(p->session->finders, path);
 	struct elf_file *f;
-	uint64_t *address;
 
 	if (known)
-		return *known;
-	if (!elf_open(p->session->elf, path, &f) && may_have_finder(f))
-		symbol = elf_symbol_find(f, FINDER);
-	address = arena_new(p->session->arena, uint64_t);
-	*address = symbol ? symbol->address : 0;
-	map_put(p->session->finders, arena_strdup(p->session->arena, path), address);
-	return *address;
+		return known;
+	known = arena_new(p->session->arena, struct finders);
+	if (!elf_open(p->session->elf, path, &f))
+		look_for_finders(f, known);
+	map_put(p->session->finders, arena_strdup(p->session->arena, path), known);
+	return known;
 }
 
 uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m)
@@ -83,12 +117,26 @@ uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m)
 bool ctl_unwind_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
 			   struct patch_body *out)
 {
-	uint64_t finder = p->place.max_unwinds ? finder_in(p, m->file->path) : 0;
+	const struct finders *known;
 
-	if (!finder || m->bias + finder != address)
+	if (!p->place.max_unwinds)
 		return false;
-	*out = hook_body(p, address);
-	return true;
+	known = finders_of(p, m->file->path);
+	for (uint32_t k = 0; k < HOOK_KINDS; k++) {
+		if (!known->address[k] || m->bias + known->address[k] != address)
+			continue;
+		*out = hook_body(p, k, address);
+		return true;
+	}
+	return false;
+}
+
+bool ctl_unwind_is_blind(struct ctl_process *p, const struct ctl_module *m)
+{
+	struct elf_file *f;
+
+	return !elf_open(p->session->elf, m->file->path, &f) && f->is_static && elf_is_stripped(f) &&
+	       !finders_of(p, m->file->path)->address[HOOK_FINDER];
 }
 
 static struct ctl_patch *patch_at(struct ctl_process *p, uint64_t address)
@@ -108,10 +156,10 @@ static bool is_lost(const struct ctl_process *p, const struct ctl_patch *patch)
 	       memcmp(bytes, patch->plan.original, patch->plan.size) == 0;
 }
 
-static struct error *plan_hook(struct ctl_process *p, uint64_t address, const struct proc_map *m,
-			       uint64_t bias)
+static struct error *plan_hook(struct ctl_process *p, enum hook_kind kind, uint64_t address,
+			       const struct proc_map *m, uint64_t bias)
 {
-	struct patch_body body = hook_body(p, address);
+	struct patch_body body = hook_body(p, kind, address);
 	struct patch_request r = { .address = address, .alone = true, .bodies = &body, .n_bodies = 1 };
 	struct ctl_patch patch = { .address = address,
 				   .first_site = UINT32_MAX,
@@ -129,7 +177,7 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t address, const st
 	if (e)
 		return e;
 	if (!elf_function_at(f, address - bias, &name, &start, &end))
-		return error_new(ERROR_UNSUPPORTED, "%s is not understood", FINDER);
+		return error_new(ERROR_UNSUPPORTED, "%s is not understood", hook_kinds[kind].name);
 	r.function_start = r.code_address = bias + start;
 	r.function_end = bias + end;
 	code = arena_alloc(p->arena, end - start + CODE_BEHIND);
@@ -154,30 +202,57 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t address, const st
 	return NULL;
 }
 
+/* One of the functions, in a mapping. */
+static void plan_at(struct ctl_process *p, enum hook_kind kind, uint64_t address,
+		    const struct proc_map *m, uint64_t bias)
+{
+	struct ctl_patch *have = patch_at(p, address);
+	struct error *e;
+
+	if (have && is_lost(p, have))
+		have->armed = false;
+	if (have) {
+		have->wanted = true;
+		return;
+	}
+	e = plan_hook(p, kind, address, m, bias);
+	if (e)
+		ctl_warn(p->session, "exceptions cannot pass returns that are probed in process %d: %s",
+			 (int)p->proc->pid, error_text(e));
+}
+
+static bool is_file_code(const struct proc_map *m)
+{
+	return m->executable && m->inode && !m->deleted;
+}
+
+static bool is_wanted(struct ctl_process *p, enum hook_kind kind)
+{
+	for (uint32_t i = 0; i < p->maps.n && kind != HOOK_FINDER; i++)
+		if (is_file_code(&p->maps.p[i]) && finders_of(p, p->maps.p[i].path)->wants[kind])
+			return true;
+	return kind == HOOK_FINDER;
+}
+
 void ctl_unwind_plan(struct ctl_process *p)
 {
-	for (uint32_t i = 0; i < p->maps.n && p->place.max_unwinds; i++) {
-		const struct proc_map *m = &p->maps.p[i];
-		uint64_t finder, bias;
-		struct ctl_patch *have;
-		struct error *e;
+	bool wanted[HOOK_KINDS];
 
-		if (!m->executable || !m->inode || m->deleted)
-			continue;
-		finder = finder_in(p, m->path);
-		bias = finder ? ctl_bias_of(p, m) : 0;
-		if (!finder || bias + finder < m->start || bias + finder >= m->end)
-			continue;
-		have = patch_at(p, bias + finder);
-		if (have && is_lost(p, have))
-			have->armed = false;
-		if (have) {
-			have->wanted = true;
-			continue;
+	if (!p->place.max_unwinds)
+		return;
+	for (uint32_t k = 0; k < HOOK_KINDS; k++)
+		wanted[k] = is_wanted(p, k);
+	for (uint32_t i = 0; i < p->maps.n; i++) {
+		const struct proc_map *m = &p->maps.p[i];
+		const struct finders *known = is_file_code(m) ? finders_of(p, m->path) : NULL;
+
+		for (uint32_t k = 0; known && k < HOOK_KINDS; k++) {
+			uint64_t bias = known->address[k] ? ctl_bias_of(p, m) : 0;
+			uint64_t address = bias + known->address[k];
+
+			if (wanted[k] && known->address[k] && address >= m->start &&
+			    address < m->end)
+				plan_at(p, k, address, m, bias);
 		}
-		e = plan_hook(p, bias + finder, m, bias);
-		if (e)
-			ctl_warn(p->session, "exceptions cannot pass returns that are probed in process %d: %s",
-				 (int)p->proc->pid, error_text(e));
 	}
 }

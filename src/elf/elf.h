@@ -73,6 +73,8 @@ struct elf_symbol {
 };
 /* First by name among functions and objects; NULL if none. */
 const struct elf_symbol *elf_symbol_find(struct elf_file *f, const char *name);
+/* Whether the dynamic loader looks the name up for the file. */
+bool elf_imports(struct elf_file *f, const char *name);
 /* Every function whose name matches the glob; hook returns false to stop. In order of address. */
 void elf_each_function(struct elf_file *f, const char *glob,
 		       bool (*hook)(void *user, const struct elf_symbol *s), void *user);

@@ -78,6 +78,24 @@ bool elf_symbol_next(struct elf_file *f, struct symbol_cursor *c, struct raw_sym
 	return false;
 }
 
+bool elf_imports(struct elf_file *f, const char *name)
+{
+	const struct symbol_index *x = elf_symbol_tables(f);
+
+	for (uint32_t i = 0; i < x->n_tables; i++) {
+		const struct symbol_table *t = &x->tables[i];
+		Elf64_Sym s;
+
+		for (uint32_t k = 0; t->is_dynamic && k < t->n; k++) {
+			memcpy(&s, t->symbols + (size_t)k * sizeof s, sizeof s);
+			if (s.st_shndx == SHN_UNDEF && s.st_name &&
+			    strcmp(elf_text_at(t->strings, t->strings_size, s.st_name), name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* ---- candidates: what one question found, sorted and without doubles ----------------- */
 
 struct candidate {

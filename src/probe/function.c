@@ -285,9 +285,10 @@ static bool is_cold_part(const char *name)
 	return cold && (!cold[5] || cold[5] == '.');
 }
 
+/* name: NULL where only unwind information knows the function */
 static bool can_return(const char *name)
 {
-	return strcmp(name, "_start") != 0 && !is_cold_part(name);
+	return !name || (strcmp(name, "_start") != 0 && !is_cold_part(name));
 }
 
 /* Symbols come by address: of several names at one place the first is probed. */

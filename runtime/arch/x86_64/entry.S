@@ -9,9 +9,7 @@
  */
 	.text
 
-		.set	SHADOW_MASK, 4095 /* ABI_SHADOW_ENTRIES - 1 */
-
-	/* The address of struct abi_process, written when the image is placed. */
+		/* The address of struct abi_process, written when the image is placed. */
 	.balign 8
 	.globl	rt_self
 	.hidden	rt_self
@@ -245,90 +243,29 @@ ENTRY rt_hook_find_fde
 	ret
 	.size	rt_hook_find_fde, . - rt_hook_find_fde
 
-/*
- * Unwind descriptions (DWARF 5, section 6.4; .eh_frame as in the LSB): one for each distance
- * of the canonical frame address from rsp, in steps of 8. Only libgcc reads them, by the
- * address that rt_unwind_fde returns; the ranges are not looked at.
- */
-	.balign	8
-	.globl	rt_fdes
-	.hidden	rt_fdes
-	.globl	rt_shadow_fdes
-	.hidden	rt_shadow_fdes
-.macro CIE_HEAD name, augmentation
-\name:
-	.long	2f - 1f
-1:	.long	0
-	.byte	1		/* version */
-	.asciz	"\augmentation"
-	.uleb128 1
-	.sleb128 -8
-	.byte	16		/* the return address's column */
-.endm
-.macro FDES cie
-	.set	distance, 0
-	.rept	FDE_COUNT
-	.long	28
-	.long	. - \cie
-	.quad	0, 0
-	.byte	0x0e, (distance & 0x7f) | 0x80, distance >> 7	/* def_cfa_offset */
-	.zero	5
-	.set	distance, distance + 8
-	.endr
-.endm
-	.set	FDE_COUNT, 640	/* FDE_COUNT of returns.c */
-CIE_HEAD stack_cie, ""
-	.byte	0x0c, 7, 8	/* def_cfa rsp, 8 */
-	.byte	0x90, 1		/* return address at cfa - 8 */
-	.balign	8, 0
-2:
-rt_fdes:
-	FDES stack_cie
+/* The same in _dl_find_object(pc, result). */
+ENTRY rt_hook_find_object
+	SAVE_CALLER_SAVED
+	call	rt_unwind_object
+	test	%eax, %eax
+	RESTORE_CALLER_SAVED
+	mov	$0, %eax
+	ret
+	.size	rt_hook_find_object, . - rt_hook_find_object
 
-/*
- * The return address is in the shadow table. The expression begins with the cfa on its stack:
- *	key = cfa - 8; for (i = key >> 3 & mask; table[i].key != key; i = i + 1 & mask); table[i].address - 1
- * The function that was called and this frame end at the same address, by which libgcc tells
- * frames apart. A frame of a signal ("S") is told apart all the same; what it returns to is
- * taken as it is, where for a call one would be subtracted: so it is subtracted here.
- */
-CIE_HEAD shadow_cie, "S"
-	.byte	0x0c, 7, 8
-	.byte	0x16, 16	/* val_expression of the return address */
-	.uleb128 8f - 7f
-7:	.byte	0x12		/* dup: libgcc's pick cannot reach the lowest place */
-	.byte	0x38, 0x1c	/* lit8 minus: key */
-	.byte	0x12, 0x33, 0x25 /* dup lit3 shr: key i */
-6:	.byte	0x0a		/* const2u mask and */
-	.short	SHADOW_MASK
-	.byte	0x1a
-	.byte	0x12		/* dup: key i i */
-	.byte	0x0c		/* const4u size mul */
-	.globl	rt_shadow_size
-	.hidden	rt_shadow_size
-rt_shadow_size:
-	.long	0
-	.byte	0x1e
-	.byte	0x0e		/* const8u table plus: key i entry */
-	.globl	rt_shadow_table
-	.hidden	rt_shadow_table
-rt_shadow_table:
-	.quad	0
-	.byte	0x22
-	.byte	0x12, 0x06	/* dup deref: key i entry found */
-	.byte	0x15, 3		/* pick 3: key i entry found key */
-	.byte	0x29, 0x28	/* eq bra found */
-	.short	4f - 5f
-5:	.byte	0x13		/* drop */
-	.byte	0x23, 1		/* plus_uconst 1 */
-	.byte	0x2f		/* skip */
-	.short	6b - 4f
-4:	.byte	0x23, 8, 0x06	/* plus_uconst 8 deref */
-	.byte	0x31, 0x1c	/* lit1 minus */
-8:
-	.balign	8, 0
-2:
-rt_shadow_fdes:
-	FDES shadow_cie
+/* And in dl_iterate_phdr(callback, data). */
+ENTRY rt_hook_iterate
+	SAVE_CALLER_SAVED
+	mov	8(%rbp), %rax
+	push	13(%rax)	/* struct objects_function */
+	add	$3, %rax
+	push	%rax
+	mov	%rsp, %rdx
+	lea	16(%rbp), %rcx
+	call	rt_unwind_iterate
+	test	%edx, %edx
+	RESTORE_CALLER_SAVED
+	ret
+	.size	rt_hook_iterate, . - rt_hook_iterate
 
 	.section .note.GNU-stack, "", @progbits

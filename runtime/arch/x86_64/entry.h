@@ -23,6 +23,8 @@ void rt_shadow_enter(void);
 void rt_shadow_leave(void);
 void rt_chain_check(void);
 void rt_hook_find_fde(void);
+void rt_hook_find_object(void);
+void rt_hook_iterate(void);
 extern uint64_t rt_self;
 
 /* As libgcc's unwind-dw2-fde.h has it since GCC 3. */
@@ -44,6 +46,36 @@ struct unwind_finder {
 	find_fde *original, *whole;
 };
 
+/* glibc's struct dl_find_object. */
+struct found_object {
+	uint64_t flags, start, end, link_map, header, reserved[7];
+};
+/* struct dl_phdr_info and Elf64_Phdr (ELF-64 Object File Format). */
+struct program_header {
+	uint32_t type, flags;
+	uint64_t offset, address, physical, file_size, memory_size, align;
+};
+#define PT_LOAD 1u
+#define PT_GNU_EH_FRAME 0x6474e550u
+#define PF_R 4u
+#define PF_RX 5u
+struct object_info {
+	uint64_t bias;
+	const char *name;
+	const struct program_header *segments;
+	uint16_t n_segments;
+	uint64_t added, removed, tls_module, tls_data;
+};
+typedef int object_callback(const struct object_info *info, uint64_t size, void *data);
+typedef int iterate_objects(object_callback *callback, void *data);
+/* As struct unwind_finder, for a patched dl_iterate_phdr. */
+struct objects_function {
+	iterate_objects *original, *whole;
+};
+struct iterated {
+	int64_t result, ours; /* 0: not ours */
+};
+
 /* called from entry.S */
 struct abi_slot *rt_slot_register(uint64_t key);
 int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp);
@@ -51,9 +83,16 @@ void rt_module_wait(void);
 int64_t rt_shadow_put(const uint64_t *frame, uint64_t depth);
 void rt_shadow_take(uint64_t *frame, uint64_t depth);
 uint64_t rt_unwind_fde(uint64_t pc, struct dwarf_eh_bases *bases, const struct unwind_finder *finder);
+int64_t rt_unwind_object(uint64_t pc, struct found_object *result);
+struct iterated rt_unwind_iterate(object_callback *callback, void *data,
+				  const struct objects_function *function, uint64_t sp);
 int64_t rt_chain_is_long(const uint64_t *sp);
 /* returns.c: the row that holds the address, or NULL */
 const struct abi_unwind *rt_unwind_find(const struct abi_process *p, uint64_t pc);
+/* The row of the call that put this return address on the stack, if it is one of ours. */
+const struct abi_unwind *rt_unwind_call(const struct abi_process *p, uint64_t address);
+/* The return address that is kept aside for this place; 0 none. */
+uint64_t rt_shadow_address(const struct abi_process *p, uint64_t key);
 uint64_t rt_signal_decide(int64_t sig, const void *info, void *context);
 int64_t rt_sigaction_emulate(int64_t sig, uint64_t action, uint64_t old, uint64_t size);
 void rt_wait_begin(uint64_t *saved, uint64_t call);

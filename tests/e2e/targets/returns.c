@@ -13,7 +13,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#ifndef NO_CONTEXTS /* musl */
 #include <ucontext.h>
+#endif
 #include <unistd.h>
 
 #define NOINLINE __attribute__((noinline, noclone, used))
@@ -253,6 +255,12 @@ static long jumps(void)
 }
 
 /* ---- contexts ---- */
+#ifdef NO_CONTEXTS
+static long contexts(void)
+{
+	return 0;
+}
+#else
 static ucontext_t main_context, own[4];
 NOINLINE long f_yields(int me_number, long n)
 {
@@ -290,6 +298,7 @@ static long contexts(void)
 	return r;
 }
 
+#endif
 /* ---- an own switch, as boost's contexts make it ---- */
 void *own_switch(void **save, void *to);
 __asm__(".text\n.type own_switch,@function\nown_switch:\n"
