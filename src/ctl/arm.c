@@ -574,11 +574,36 @@ void ctl_traps_forget(struct ctl_process *p, uint64_t start, uint64_t end)
 	p->traps.n = kept;
 }
 
+/* A trap and when it was added: of one address the latest counts, that of a site upon a hook. */
+struct dated_trap {
+	struct abi_trap trap;
+	uint32_t number;
+};
+
 static int by_trap_address(const void *a, const void *b)
 {
-	const struct abi_trap *x = a, *y = b;
+	const struct dated_trap *x = a, *y = b;
 
-	return x->address < y->address ? -1 : x->address > y->address;
+	if (x->trap.address != y->trap.address)
+		return x->trap.address < y->trap.address ? -1 : 1;
+	return x->number > y->number ? -1 : 1;
+}
+
+/* Sorted, one of each address; their number. */
+static uint64_t sort_traps(const struct ctl_process *p, struct abi_trap *to)
+{
+	struct arena *a = arena_create();
+	struct dated_trap *all = arena_array(a, struct dated_trap, p->traps.n + 1);
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < p->traps.n; i++)
+		all[i] = (struct dated_trap){ p->traps.p[i], i };
+	qsort(all, p->traps.n, sizeof *all, by_trap_address);
+	for (uint32_t i = 0; i < p->traps.n && n < p->place.max_traps; i++)
+		if (!i || all[i].trap.address != all[i - 1].trap.address)
+			to[n++] = all[i].trap;
+	arena_destroy(a);
+	return n;
 }
 
 /*
@@ -587,17 +612,13 @@ static int by_trap_address(const void *a, const void *b)
  */
 struct error *ctl_traps_publish(struct ctl_process *p)
 {
-	uint64_t at = p->place.traps, n = base_min(p->traps.n, p->place.max_traps);
-	struct abi_trap *to;
+	uint64_t at = p->place.traps, n;
 	struct error *e;
 
 	if (!p->traps_in_second)
-		at += (uint64_t)p->place.max_traps * sizeof *to;
+		at += (uint64_t)p->place.max_traps * sizeof(struct abi_trap);
 	p->traps_in_second = !p->traps_in_second;
-	to = (void *)(p->view + (at - p->place.image));
-	if (n)
-		memcpy(to, p->traps.p, n * sizeof *to);
-	qsort(to, n, sizeof *to, by_trap_address);
+	n = sort_traps(p, (void *)(p->view + (at - p->place.image)));
 	e = ctl_process_write(p, offsetof(struct abi_process, traps), &at, sizeof at);
 	if (!e)
 		e = ctl_process_write(p, offsetof(struct abi_process, n_traps), &n, sizeof n);
@@ -722,8 +743,6 @@ struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
 	if (e)
 		return e;
 	patch->armed = true;
-	if (!patch->trapped)
-		add_traps(p, plan);
 	return NULL;
 }
 
@@ -778,16 +797,31 @@ static bool can_rely(const struct ctl_patch *patch)
 	return true;
 }
 
+/*
+ * Before the bytes: should the tool die between two patches, whoever comes to a pinned byte must
+ * find its way.
+ */
+static struct error *publish_traps(struct ctl_process *p)
+{
+	vec_each(patch, &p->patches) {
+		if (!patch->wanted || patch->armed)
+			continue;
+		if (patch->conditional)
+			know_traps(p, patch);
+		else if (!patch->held_off && !patch->gave_way)
+			add_traps(p, &patch->plan);
+	}
+	if (p->follow.wanted && !p->follow.armed)
+		add_traps(p, &p->follow.plan);
+	return ctl_traps_publish(p);
+}
+
 static struct error *write_patches(struct ctl_process *p)
 {
 	vec_each(patch, &p->patches) {
 		struct error *e;
 
-		if (!patch->wanted || patch->armed)
-			continue;
-		if (patch->conditional)
-			know_traps(p, patch);
-		if (patch->held_off || patch->gave_way)
+		if (!patch->wanted || patch->armed || patch->held_off || patch->gave_way)
 			continue;
 		if (can_rely(patch))
 			e = ctl_patch_write(p, patch);
@@ -813,7 +847,8 @@ struct error *ctl_arm_apply(struct ctl_process *p)
 	text_begin(p);
 	if (!e)
 		e = ctl_unwinds_publish(p);
-
+	if (!e)
+		e = publish_traps(p);
 	if (!e)
 		e = write_patches(p);
 	text_end(p);
@@ -829,9 +864,7 @@ struct error *ctl_arm_apply(struct ctl_process *p)
 		if (bad)
 			note_unplaced(p, 1, error_text(bad));
 	}
-	if (!e)
-		e = ctl_ledger_note(p);
-	return e ? e : ctl_traps_publish(p);
+	return e ? e : ctl_ledger_note(p);
 }
 
 void ctl_disarm_bytes(struct ctl_process *p, bool keep_unwinders)

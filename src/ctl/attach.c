@@ -245,6 +245,7 @@ struct error *ctl_rearm(struct ctl_process *p)
 	e = lock_with_company(p);
 	if (e)
 		return e;
+	proc_remote_look(p->proc, &p->maps);
 	ctl_target_refresh_space(p);
 	e = plan(p);
 	if (!e && (anything_to_write(p) || traps != p->traps.n)) {

@@ -251,6 +251,9 @@ struct error *ctl_leave(struct ctl_process *p)
 
 	if (!p->placed || proc_has_ended(p->proc))
 		return NULL;
+	e = ctl_maps_refresh(p);
+	if (!e)
+		proc_remote_look(p->proc, &p->maps);
 	e = leave_in_rounds(p);
 	if (!e && !p->session->region_is_copy)
 		ctl_cleanup_after(p);

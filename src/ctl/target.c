@@ -289,6 +289,7 @@ struct error *ctl_target_prepare(struct ctl_process *p)
 {
 	struct error *e = choose_addresses(p);
 
+	proc_remote_look(p->proc, &p->maps);
 	p->place.thread_pointer_loads = thread_pointer_loads(p);
 	p->place.own_stack = needs_own_stack(p);
 	if (!e)

@@ -190,6 +190,7 @@ struct error *proc_reopen(struct proc *p)
 	struct error *e = check_word_size(p->pid);
 
 	p->gadget = 0;
+	p->way_back = (struct proc_way_back){ 0 };
 	return e ? e : open_memory(p);
 }
 

@@ -39,13 +39,24 @@ struct proc *proc_create(struct arena *a, pid_t pid);
 /* Opens pidfd and memory; checks state and word size. */
 struct error *proc_attach_files(struct proc *p) BASE_MUST_CHECK;
 
+/* ---- way_back.c ---- */
+
+/* Looks for code that leads back; p->way_back.gadget is 0 if there is none. */
+void proc_way_back_look(struct proc *p, const struct proc_maps *m);
+bool proc_way_back_is_there(const struct proc *p);
+/* Before the first call, and behind it: a frame below the caller's stack. */
+void proc_way_back_begin(struct proc *p);
+void proc_way_back_restore(struct proc *p);
+/* A frame with the caller's state between the addresses; false: none. */
+bool proc_way_back_put(struct proc *p, uint64_t low, uint64_t high);
+
 /* ---- x86_64.c: the only place of proc that knows register names ---- */
 
 /* Bytes of the system call instruction. */
 #define PROC_SYSCALL_SIZE 2u
 extern const uint8_t proc_syscall_bytes[PROC_SYSCALL_SIZE];
-/* Registers for a system call made at `gadget`; no interrupted call is restarted. */
-void proc_registers_for_call(struct proc_registers *r, uint64_t gadget, long number,
+/* Registers for a system call made at `gadget`; no interrupted call is restarted. stack 0: it stays. */
+void proc_registers_for_call(struct proc_registers *r, uint64_t gadget, uint64_t stack, long number,
 			     const uint64_t arguments[6]);
 int64_t proc_registers_result(const struct proc_registers *r);
 uint64_t proc_registers_pc(const struct proc_registers *r);

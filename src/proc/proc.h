@@ -41,6 +41,15 @@ struct proc_registers {
 	struct user_regs_struct user;
 };
 
+#define PROC_FRAME_ROOM 6144u /* for a signal frame */
+/* way_back.c: code of the target's, and where its stack pointer must be for it. */
+struct proc_way_back {
+	uint64_t gadget, restorer, pop; /* 0: there is none */
+	uint64_t stack; /* 0: no way back at the moment */
+	uint64_t saved_at; /* bytes below the stack that the frame of the first call is on; 0 none */
+	uint8_t saved[PROC_FRAME_ROOM];
+};
+
 struct proc {
 	struct arena *arena;
 	pid_t pid;
@@ -58,10 +67,12 @@ struct proc {
 	struct proc_thread *caller;
 	struct proc_registers caller_registers;
 	uint64_t caller_mask;
+	bool signals_held; /* by the caller's mask */
 	uint64_t gadget; /* address of a syscall instruction */
 	uint8_t gadget_saved[2];
 	bool gadget_written;
 	bool filter_suspended; /* the caller's seccomp filter, while remote calls are made */
+	struct proc_way_back way_back;
 	uint64_t scratch; /* a page in the target while remote calls are made */
 };
 
@@ -136,6 +147,9 @@ bool proc_calls_may_kill(pid_t pid);
 
 /* ---- remote calls (the process is stopped) --------------------------------------- */
 
+/* Finds what remote calls need in the target's code ahead of the stop; else proc_remote_begin() does. */
+struct proc_maps;
+void proc_remote_look(struct proc *p, const struct proc_maps *m);
 /* Prepares one thread; a scratch page is mapped. */
 struct error *proc_remote_begin(struct proc *p) BASE_MUST_CHECK;
 /* *result as the kernel returns it: -4095..-1 are errors. */

@@ -34,6 +34,7 @@
 #include "proc/private.h"
 
 #define PAGE 4096u
+#define SCRATCH_SIZE (4 * PAGE)
 #define SEARCH_LIMIT (8u << 20) /* bytes looked through for a syscall instruction, per mapping */
 #define CALLER_TRIES 16 /* threads looked at for one inside a system call */
 #define MAX_FILES 8
@@ -90,13 +91,16 @@ static struct error *prepare_gadget(struct proc *p)
 	struct proc_maps maps;
 	struct error *e;
 
+	if (p->way_back.gadget && !proc_way_back_is_there(p))
+		p->gadget = 0;
 	if (p->gadget && proc_read(p, p->gadget, bytes, sizeof bytes) == sizeof bytes &&
 	    memcmp(bytes, proc_syscall_bytes, sizeof bytes) == 0)
 		return NULL;
 	e = proc_maps_read(p->arena, p->pid, &maps);
 	if (e)
 		return e;
-	p->gadget = find_gadget(p, &maps);
+	proc_way_back_look(p, &maps);
+	p->gadget = p->way_back.gadget ? p->way_back.gadget : find_gadget(p, &maps);
 	return p->gadget ? NULL : write_gadget(p);
 }
 
@@ -174,14 +178,29 @@ static struct error *next_syscall_stop(struct proc *p)
 	return error_new(ERROR_OTHER, "a system call in process %d does not end", (int)p->pid);
 }
 
+/* Not before the registers lead back: a thread that is left alone has its mask again then. */
+static struct error *hold_signals(struct proc *p)
+{
+	const uint64_t sigsys = (uint64_t)1 << (SIGSYS - 1);
+	struct error *e;
+
+	if (p->signals_held)
+		return NULL;
+	e = proc_mask_set(p, p->caller, ~sigsys | (p->caller_mask & sigsys));
+	p->signals_held = !e;
+	return e;
+}
+
 struct error *proc_remote_call(struct proc *p, long number, const uint64_t arguments[6],
 			       int64_t *result)
 {
 	struct proc_registers r = p->caller_registers;
 	struct error *e;
 
-	proc_registers_for_call(&r, p->gadget, number, arguments);
+	proc_registers_for_call(&r, p->gadget, p->way_back.stack, number, arguments);
 	e = proc_registers_set(p, p->caller, &r);
+	if (!e)
+		e = hold_signals(p);
 	if (!e)
 		e = next_syscall_stop(p);
 	if (!e)
@@ -195,26 +214,51 @@ struct error *proc_remote_call(struct proc *p, long number, const uint64_t argum
 
 /* ---- begin and end ------------------------------------------------------------------- */
 
+/* Letters and arguments in the first page, the way back in those behind it. */
 static struct error *map_scratch(struct proc *p)
 {
-	return proc_remote_map(p, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			       0, &p->scratch);
+	struct error *e;
+
+	proc_way_back_begin(p);
+	e = proc_remote_map(p, 0, SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			    0, &p->scratch);
+	proc_way_back_restore(p);
+	if (!e)
+		proc_way_back_put(p, p->scratch + PAGE, p->scratch + SCRATCH_SIZE);
+	return e;
+}
+
+/* From here on the thread stands at a call that maps nothing of ours. */
+static struct error *unmap_scratch(struct proc *p)
+{
+	uint64_t at = p->scratch;
+
+	p->scratch = 0;
+	proc_way_back_begin(p);
+	return proc_remote_unmap(p, at, SCRATCH_SIZE);
+}
+
+void proc_remote_look(struct proc *p, const struct proc_maps *m)
+{
+	if (proc_way_back_is_there(p))
+		return;
+	proc_way_back_look(p, m);
+	if (p->way_back.gadget)
+		p->gadget = p->way_back.gadget;
 }
 
 struct error *proc_remote_begin(struct proc *p)
 {
-	const uint64_t sigsys = (uint64_t)1 << (SIGSYS - 1);
 	struct error *e = choose_caller(p);
 
 	p->scratch = 0;
+	p->signals_held = false;
 	if (e)
 		p->caller = NULL;
 	if (!e)
 		e = prepare_gadget(p);
 	if (!e)
 		e = proc_mask_get(p, p->caller, &p->caller_mask);
-	if (!e)
-		e = proc_mask_set(p, p->caller, ~sigsys | (p->caller_mask & sigsys));
 	if (e) {
 		p->caller = NULL;
 		return e;
@@ -248,8 +292,7 @@ struct error *proc_remote_end(struct proc *p)
 	if (!t)
 		return NULL;
 	if (p->scratch)
-		e = proc_remote_unmap(p, p->scratch, PAGE);
-	p->scratch = 0;
+		e = unmap_scratch(p);
 	p->caller = NULL;
 	if (t->gone)
 		return error_new(ERROR_NO_PROCESS, "process %d has ended", (int)p->pid);
@@ -261,9 +304,10 @@ struct error *proc_remote_end(struct proc *p)
 	if (!last)
 		last = restore_gadget(p);
 	if (!last)
-		last = proc_registers_set(p, t, &p->caller_registers);
-	if (!last)
 		last = proc_mask_set(p, t, p->caller_mask);
+	if (!last)
+		last = proc_registers_set(p, t, &p->caller_registers);
+	proc_way_back_restore(p);
 	return e ? e : last;
 }
 

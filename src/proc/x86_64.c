@@ -6,12 +6,13 @@
 
 const uint8_t proc_syscall_bytes[PROC_SYSCALL_SIZE] = { 0x0f, 0x05 };
 
-void proc_registers_for_call(struct proc_registers *r, uint64_t gadget, long number,
+void proc_registers_for_call(struct proc_registers *r, uint64_t gadget, uint64_t stack, long number,
 			     const uint64_t arguments[6])
 {
 	struct user_regs_struct *u = &r->user;
 
 	u->rip = gadget;
+	u->rsp = stack ? stack : u->rsp;
 	u->rax = (unsigned long long)number;
 	u->orig_rax = (unsigned long long)-1; /* nothing to restart */
 	u->eflags &= ~(unsigned long long)FLAG_TRAP;
