@@ -9,6 +9,8 @@
  * left of our displacement.  So we give way: the rest is put back as soon as the breakpoint is
  * seen, and the site armed again when the code is whole.
  *
+ * Has it come and gone between two looks, that first byte is there already, and ours is put back.
+ *
  * A debugger keeps our byte and puts that back: nothing is done as long as the process has a tracer.
  *
  * A few sites are looked at each time; with many it takes a few seconds to see all.
@@ -42,6 +44,20 @@ static bool is_broken_into(const struct ctl_process *p, const struct ctl_patch *
 	       memcmp(now + 1, plan->patched + 1, plan->size - 1) == 0;
 }
 
+/*
+ * A breakpoint came and went between two looks: the file's first byte stands before the rest of our
+ * jump, and whoever executes that is lost.
+ */
+static bool is_torn(const struct ctl_process *p, const struct ctl_patch *patch)
+{
+	const struct patch_plan *plan = &patch->plan;
+	uint8_t now[PATCH_MAX];
+
+	return patch->armed && plan->size > 1 && read_now(p, plan, now) &&
+	       now[0] == plan->original[0] && now[0] != plan->patched[0] &&
+	       memcmp(now + 1, plan->patched + 1, plan->size - 1) == 0;
+}
+
 /* A session above ours may trap there too. */
 static bool is_of_session(struct ctl_process *p, const struct ctl_patch *patch)
 {
@@ -60,7 +76,9 @@ static struct error *give_way(struct ctl_process *p, struct ctl_patch *patch)
 
 	if (e)
 		return e;
-	if (is_broken_into(p, patch)) {
+	if (is_torn(p, patch))
+		e = proc_write(p->proc, plan->address, plan->patched, 1);
+	if (!e && is_broken_into(p, patch)) {
 		e = proc_write(p->proc, plan->address + 1, plan->original + 1, plan->size - 1);
 		patch->armed = e != NULL;
 		patch->gave_way = !e;
@@ -71,9 +89,10 @@ static struct error *give_way(struct ctl_process *p, struct ctl_patch *patch)
 
 static void look_at(struct ctl_process *p, struct ctl_patch *patch)
 {
+	bool torn = is_torn(p, patch);
 	struct error *e = NULL;
 
-	if (is_traced(p) || !is_broken_into(p, patch) || is_traced(p) || is_of_session(p, patch))
+	if ((!torn && !is_broken_into(p, patch)) || is_traced(p) || (!torn && is_of_session(p, patch)))
 		return;
 	ctl_window_open();
 	if (ctl_process_lock(p))

@@ -226,6 +226,7 @@ static struct error *thread_mask_change(struct ctl_process *p, struct proc_threa
 {
 	if (t == p->proc->caller) {
 		p->proc->caller_mask = mask;
+		proc_caller_changed(p->proc);
 		return NULL;
 	}
 	return proc_mask_set(p->proc, t, mask);
@@ -350,6 +351,7 @@ static struct error *registers_change(struct ctl_process *p, struct proc_thread 
 	if (t != p->proc->caller)
 		return proc_registers_set(p->proc, t, r);
 	p->proc->caller_registers = *r;
+	proc_caller_changed(p->proc);
 	return NULL;
 }
 

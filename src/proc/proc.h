@@ -46,6 +46,7 @@ struct proc_registers {
 struct proc_way_back {
 	uint64_t gadget, restorer, pop; /* 0: there is none */
 	uint64_t stack; /* 0: no way back at the moment */
+	uint64_t context, fpstate; /* of the frame there */
 	uint64_t saved_at; /* bytes below the stack that the frame of the first call is on; 0 none */
 	uint8_t saved[PROC_FRAME_ROOM];
 };
@@ -168,8 +169,10 @@ struct error *proc_remote_unmap(struct proc *p, uint64_t address, uint64_t size)
 struct error *proc_remote_send(struct proc *p, const int *fds, uint32_t n,
 			       int *remote) BASE_MUST_CHECK;
 struct error *proc_remote_close(struct proc *p, int remote_fd) BASE_MUST_CHECK;
+/* caller_registers or caller_mask is another than at proc_remote_begin(). */
+void proc_caller_changed(struct proc *p);
 /* The scratch page's part for callers, PROC_SCRATCH bytes, while remote calls are made. */
-#define PROC_SCRATCH 2048u
+#define PROC_SCRATCH 512u
 uint64_t proc_remote_scratch(const struct proc *p);
 
 /* ---- memory ------------------------------------------------------------------------- */

@@ -34,7 +34,7 @@
 #include "proc/private.h"
 
 #define PAGE 4096u
-#define SCRATCH_SIZE (4 * PAGE)
+#define LETTER_ROOM 256u /* in the scratch page, at its start; then the way back; then PROC_SCRATCH */
 #define SEARCH_LIMIT (8u << 20) /* bytes looked through for a syscall instruction, per mapping */
 #define CALLER_TRIES 16 /* threads looked at for one inside a system call */
 #define MAX_FILES 8
@@ -214,17 +214,17 @@ struct error *proc_remote_call(struct proc *p, long number, const uint64_t argum
 
 /* ---- begin and end ------------------------------------------------------------------- */
 
-/* Letters and arguments in the first page, the way back in those behind it. */
+/* One page: it lies right below another mapping, where ctl chooses no address. */
 static struct error *map_scratch(struct proc *p)
 {
 	struct error *e;
 
 	proc_way_back_begin(p);
-	e = proc_remote_map(p, 0, SCRATCH_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	e = proc_remote_map(p, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			    0, &p->scratch);
 	proc_way_back_restore(p);
 	if (!e)
-		proc_way_back_put(p, p->scratch + PAGE, p->scratch + SCRATCH_SIZE);
+		proc_way_back_put(p, p->scratch + LETTER_ROOM, proc_remote_scratch(p));
 	return e;
 }
 
@@ -235,7 +235,7 @@ static struct error *unmap_scratch(struct proc *p)
 
 	p->scratch = 0;
 	proc_way_back_begin(p);
-	return proc_remote_unmap(p, at, SCRATCH_SIZE);
+	return proc_remote_unmap(p, at, PAGE);
 }
 
 void proc_remote_look(struct proc *p, const struct proc_maps *m)
@@ -368,7 +368,7 @@ struct error *proc_remote_close(struct proc *p, int remote_fd)
 
 /* ---- handing over descriptors --------------------------------------------------------------- */
 
-/* In the first half of the scratch page: a msghdr and what it points to. */
+/* At the start of the scratch page: a msghdr and what it points to. */
 struct letter {
 	uint64_t name, name_length;
 	uint64_t parts, n_parts;
@@ -381,6 +381,8 @@ struct letter {
 		uint8_t bytes[CMSG_SPACE(MAX_FILES * sizeof(int))];
 	} note;
 };
+
+_Static_assert(sizeof(struct letter) <= LETTER_ROOM, "the way back lies behind it");
 
 static struct error *send_locally(int to, const int *fds, uint32_t n)
 {

@@ -189,7 +189,20 @@ bool proc_way_back_put(struct proc *p, uint64_t low, uint64_t high)
 	    proc_write(p, at + n * sizeof *words, &c, sizeof c))
 		return false;
 	p->way_back.stack = at;
+	p->way_back.context = at + n * sizeof *words;
+	p->way_back.fpstate = fpstate;
 	return true;
+}
+
+void proc_caller_changed(struct proc *p)
+{
+	struct context c = context_of(p, p->way_back.fpstate);
+	struct error *ignored;
+
+	if (!p->way_back.stack)
+		return;
+	ignored = proc_write(p, p->way_back.context, &c, sizeof c);
+	(void)ignored;
 }
 
 /* ---- for the first call ------------------------------------------------------------------ */

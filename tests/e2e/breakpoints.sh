@@ -84,6 +84,31 @@ else
 	skip_t strace "strace is not installed"
 fi
 
+# What the kernel does for a uprobe that comes and goes between two looks of the tool, by hand.
+t uprobe-for-a-moment
+start "$T/count-pie" 2 0
+snapshot "$PID" >"$W/before"
+session
+counts
+kill -STOP "$PID"
+"${RUN_AS[@]}" python3 - "$PID" "$T/count-pie" >"$W/moment" 2>&1 <<'PYTHON'
+import subprocess, sys
+pid, path = sys.argv[1:]
+at = next(int(l.split()[0], 16) for l in subprocess.run(["nm", path], capture_output=True, text=True).stdout.splitlines() if l.endswith(" T work"))
+base = min(int(l.split("-")[0], 16) for l in open(f"/proc/{pid}/maps") if path in l)
+first = open(path, "rb").read()[at:at + 1]
+memory = open(f"/proc/{pid}/mem", "r+b", buffering=0)
+for byte in b"\xcc", first:
+    memory.seek(base + at)
+    memory.write(byte)
+PYTHON
+[ -s "$W/moment" ] && bad "$(cat "$W/moment")"
+sleep 1
+kill -CONT "$PID"
+counts
+quit
+done_t
+
 uprobe() {
 	bpftrace -e 'uprobe:'"$T"'/count-pie:work { @ = count(); } interval:s:1 { printf("ready\n"); } interval:s:'"$1"' { exit(); }' >"$W/uprobe" 2>&1 </dev/null &
 	UPROBE=$!
