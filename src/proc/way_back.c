@@ -19,8 +19,10 @@
  */
 #include <cpuid.h>
 #include <elf.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "proc/private.h"
@@ -37,6 +39,8 @@
 #define UC_FLAGS 7u /* UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS */
 #define NO_STACK 7u /* no valid ss_flags: the alternate stack stays as it is */
 #define SYS_SIGRETURN 15u
+#define BACK_SEARCH 40u /* bytes of code in front of a call */
+#define MOVE_SIZE 5u
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
 
@@ -144,6 +148,41 @@ static uint32_t read_state(const struct proc *p, uint8_t out[XSTATE_MOST])
 	return words[1];
 }
 
+/*
+ * The call that was started again already by the kernel, as restart_syscall: sigreturn forgets which.
+ * The code says it, mostly: mov $number,%eax, not far before. 0: not known.
+ */
+static uint64_t restarted_call(const struct proc *p)
+{
+	static const uint8_t timed[] = { SYS_poll, SYS_nanosleep, SYS_futex, SYS_clock_nanosleep };
+	uint64_t start = p->caller_registers.user.rip - BACK_SEARCH;
+	uint8_t code[BACK_SEARCH];
+
+	if (proc_read(p, start, code, sizeof code) != sizeof code)
+		return 0;
+	for (uint32_t i = BACK_SEARCH - MOVE_SIZE; i-- > 0;)
+		for (size_t k = 0; k < base_count(timed); k++)
+			if (code[i] == 0xb8 && memcmp(code + i + 1, (uint8_t[4]){ timed[k] }, 4) == 0)
+				return timed[k];
+	return 0;
+}
+
+/* As the kernel begins an interrupted call again. */
+static void restart(const struct proc *p, struct context *c)
+{
+	const struct user_regs_struct *u = &p->caller_registers.user;
+	int64_t result = (int64_t)u->rax;
+
+	if (!proc_registers_in_call(&p->caller_registers) || result > -ERESTARTSYS ||
+	    result < -ERESTART_RESTARTBLOCK)
+		return;
+	c->rax = u->orig_rax == SYS_restart_syscall ? restarted_call(p) : u->orig_rax;
+	if (u->orig_rax == SYS_restart_syscall && !c->rax)
+		c->rax = (uint64_t)-EINTR;
+	else
+		c->rip -= PROC_SYSCALL_SIZE;
+}
+
 static struct context context_of(const struct proc *p, uint64_t fpstate)
 {
 	const struct user_regs_struct *u = &p->caller_registers.user;
@@ -155,13 +194,8 @@ static struct context context_of(const struct proc *p, uint64_t fpstate)
 		.eflags = u->eflags, .cs = (uint16_t)u->cs, .ss = (uint16_t)u->ss,
 		.fpstate = fpstate, .mask = p->caller_mask,
 	};
-	int64_t result = (int64_t)u->rax;
 
-	if (proc_registers_in_call(&p->caller_registers) && result <= -ERESTARTSYS &&
-	    result >= -ERESTART_RESTARTBLOCK) {
-		c.rax = u->orig_rax;
-		c.rip -= PROC_SYSCALL_SIZE;
-	}
+	restart(p, &c);
 	return c;
 }
 

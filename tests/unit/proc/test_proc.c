@@ -165,12 +165,12 @@ static int waits_on_futex(int in, int out)
 
 static int spins(int in, int out)
 {
+	struct pollfd end = { .fd = in, .events = POLLIN };
 	volatile uint64_t sum = 0, check = 0;
-	double begin = now();
 
-	(void)in, (void)out;
-	while (now() - begin < 0.3)
-		for (uint64_t i = 0; i < 1000; i++) {
+	(void)out;
+	while (poll(&end, 1, 0) == 0)
+		for (uint64_t i = 0; i < 1000000; i++) {
 			sum += i * 3;
 			check += i;
 		}
@@ -237,7 +237,7 @@ static void remote_calls_leave_a_futex_waiter_alone(void **state)
 static void remote_calls_leave_a_spinner_alone(void **state)
 {
 	(void)state;
-	windows_on(spins, 50, NULL);
+	windows_on(spins, 50, "e");
 }
 
 static void remote_calls_survive_a_storm_of_signals(void **state)
@@ -482,6 +482,82 @@ static void refusals_say_why(void **state)
 	arena_destroy(a);
 }
 
+/* ---- a tool that dies ------------------------------------------------------------- */
+
+/* Vector registers and short sleeps, until a byte comes: 1 if anything is not as it was left. */
+static int floats(int in, int out)
+{
+	struct pollfd end = { .fd = in, .events = POLLIN };
+	int bad = 0;
+
+	(void)out;
+	while (poll(&end, 1, 0) == 0) {
+		struct timespec little = { 0, 500000 };
+		uint64_t same = 0;
+
+		__asm__ volatile("movq $0x1234567, %%rax\n movq %%rax, %%xmm7\n movq %%rax, %%xmm15\n"
+				 "mov $3000000, %%ecx\n 1: dec %%ecx\n jnz 1b\n"
+				 "movq %%xmm7, %%rax\n movq %%xmm15, %%rdx\n cmp %%rax, %%rdx\n jne 2f\n"
+				 "cmp $0x1234567, %%rax\n jne 2f\n mov $1, %0\n 2:"
+				 : "+r"(same)
+				 :
+				 : "rax", "rcx", "rdx", "xmm7", "xmm15", "cc");
+		bad |= !same;
+		bad |= nanosleep(&little, NULL) ? 2 : 0;
+	}
+	return bad;
+}
+
+/* Makes remote calls until it is killed. */
+static void work_on(pid_t pid)
+{
+	struct arena *a = arena_create();
+	struct proc *p;
+
+	alarm(20);
+	if (proc_open(a, pid, &p))
+		_exit(1);
+	for (;;) {
+		struct error *e = proc_stop(p);
+		int64_t result;
+
+		if (!e)
+			e = proc_remote_begin(p);
+		for (int i = 0; !e && i < 5; i++)
+			e = proc_remote_call(p, SYS_getpid, (uint64_t[6]){ 0 }, &result);
+		if (!e)
+			e = proc_release(p);
+		if (e) {
+			print_message("%s\n", error_text(e));
+			_exit(1);
+		}
+	}
+}
+
+static void a_killed_tool_loses_no_thread(void **state)
+{
+	struct child c = start(floats);
+	int status;
+
+	(void)state;
+	srandom(7);
+	for (int i = 0; i < 60; i++) {
+		pid_t tool = fork();
+
+		if (tool == 0)
+			work_on(c.pid);
+		usleep((useconds_t)(3000 + random() % 5000));
+		kill(tool, SIGKILL);
+		assert_int_equal(waitpid(tool, &status, 0), tool);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(kill(c.pid, 0), 0);
+	}
+	assert_int_equal(write(c.in, "e", 1), 1);
+	status = finish(&c);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +568,7 @@ int main(void)
 		cmocka_unit_test(remote_calls_leave_a_spinner_alone),
 		cmocka_unit_test(remote_calls_survive_a_storm_of_signals),
 		cmocka_unit_test(a_stopped_process_stays_stopped),
+		cmocka_unit_test(a_killed_tool_loses_no_thread),
 		cmocka_unit_test(descriptors_are_handed_over_and_memory_shared),
 		cmocka_unit_test(stops_64_threads_quickly),
 		cmocka_unit_test(stops_a_breeder_of_threads),
