@@ -66,6 +66,7 @@ values: all         ## what scripts read of variables against gdb, over 75 progr
 	tests/values/compare $(BUILD)
 torture: all     ## install and remove at full speed, servers under load; TORTURE seconds each
 	TORTURE=$${TORTURE:-200} ROUNDS=100 E2E_LIMIT=7200 tests/run $(BUILD) e2e -k torture
+	KILLS=$${KILLS:-300} E2E_LIMIT=7200 tests/run $(BUILD) e2e -k kills
 	TORTURE=1 ROUNDS=30 E2E_LIMIT=7200 tests/run $(BUILD) e2e -k servers
 bench: all
 	bench/run $(BUILD)/spile

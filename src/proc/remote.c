@@ -214,6 +214,16 @@ struct error *proc_remote_call(struct proc *p, long number, const uint64_t argum
 
 /* ---- begin and end ------------------------------------------------------------------- */
 
+/* The thread stands behind a call: it would go on from there. */
+static struct error *point_to_way_back(struct proc *p)
+{
+	struct proc_registers r;
+	struct error *e = proc_registers_get(p, p->caller, &r);
+
+	r.user.rsp = p->way_back.stack;
+	return e ? e : proc_registers_set(p, p->caller, &r);
+}
+
 /* One page: it lies right below another mapping, where ctl chooses no address. */
 static struct error *map_scratch(struct proc *p)
 {
@@ -222,9 +232,11 @@ static struct error *map_scratch(struct proc *p)
 	proc_way_back_begin(p);
 	e = proc_remote_map(p, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			    0, &p->scratch);
+	if (!e && proc_way_back_put(p, p->scratch + LETTER_ROOM, proc_remote_scratch(p)))
+		e = point_to_way_back(p);
+	else if (!e)
+		p->way_back.stack = 0;
 	proc_way_back_restore(p);
-	if (!e)
-		proc_way_back_put(p, p->scratch + LETTER_ROOM, proc_remote_scratch(p));
 	return e;
 }
 
@@ -308,6 +320,7 @@ struct error *proc_remote_end(struct proc *p)
 	if (!last)
 		last = proc_registers_set(p, t, &p->caller_registers);
 	proc_way_back_restore(p);
+	p->way_back.stack = 0;
 	return e ? e : last;
 }
 

@@ -250,8 +250,10 @@ void proc_way_back_begin(struct proc *p)
 	if (!w->gadget || proc_read(p, low, w->saved, sizeof w->saved) != sizeof w->saved)
 		return;
 	w->saved_at = low;
-	if (!proc_way_back_put(p, low, high))
-		proc_way_back_restore(p);
+	if (proc_way_back_put(p, low, high))
+		return;
+	w->stack = 0;
+	proc_way_back_restore(p);
 }
 
 /* What was below the stack may be anything: it is put back. */
@@ -260,7 +262,6 @@ void proc_way_back_restore(struct proc *p)
 	struct proc_way_back *w = &p->way_back;
 	struct error *ignored;
 
-	w->stack = 0;
 	if (!w->saved_at)
 		return;
 	ignored = proc_write(p, w->saved_at, w->saved, sizeof w->saved);
