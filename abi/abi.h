@@ -358,7 +358,12 @@ struct abi_unwind {
  * A function that is probed at its return and looks for arguments on the stack: its return
  * address and inserted frame, found by the address the former belongs at. Open addressing,
  * ABI_SHADOW_PROBES places from ABI_SHADOW_INDEX(key) on.
+ *
+ * A frame alone, of a function that is probed at its return instructions, has ABI_SHADOW_FRAME in
+ * its key; once it was taken ABI_SHADOW_DONE as well: it may be found again (vfork) until the place is wanted.
  */
+#define ABI_SHADOW_FRAME 1u
+#define ABI_SHADOW_DONE 2u
 struct abi_shadow {
 	uint64_t key; /* 0 free */
 	uint64_t address; /* the return address */

@@ -350,13 +350,14 @@ static void plan_rets(const struct group *whole, const struct patch_request *fun
 	struct group g = *whole;
 	struct patch_request r = *function;
 
-	r.n_bodies = ctl_returns_bodies(g.p, g.m, g.sites, g.n, &g.bodies);
+	r.n_bodies = returns->keeps ? 0 : ctl_returns_bodies(g.p, g.m, g.sites, g.n, &g.bodies);
 	r.bodies = g.bodies;
-	r.n_returns = 0;
+	r.n_returns = returns->keeps ? r.n_returns : 0;
+	r.form = PATCH_RETURN_FIND;
 	r.check_start = true;
 	vec_each(at, &returns->frame.rets)
 		patch_space_expect(g.p->space, *at);
-	for (uint32_t i = returns->frame.rets.n; i-- > 0 && r.n_bodies;) {
+	for (uint32_t i = returns->frame.rets.n; i-- > 0 && (r.n_bodies || r.n_returns);) {
 		struct ctl_patch patch = { .first_site = g.sites[0], .wanted = true };
 		struct patch_body chain;
 
@@ -408,7 +409,7 @@ static void plan_patch(struct group *g)
 		note_unplaced(p, r.n_returns, error_text(e));
 	else if (returns.at_rets)
 		plan_rets(g, &r, &returns);
-	if (e || returns.at_rets)
+	if (e || (returns.at_rets && !returns.keeps))
 		r.n_returns = 0; /* the entry may still be probed */
 	if (r.n_bodies || r.n_returns)
 		plan_request(g, &r, &patch);

@@ -110,6 +110,14 @@ static bool is_go(const struct ctl_process *p, const struct ctl_module *m)
 	return !elf_open(p->session->elf, m->file->path, &f) && f->is_go;
 }
 
+/* Then the goroutine's address is where the runtime looks for it. */
+static bool is_own_linker(const struct ctl_process *p, const struct ctl_module *m)
+{
+	struct elf_file *f;
+
+	return !elf_open(p->session->elf, m->file->path, &f) && f->is_static && !f->is_shared;
+}
+
 static bool has_savers(const struct patch_request *r)
 {
 	for (uint32_t i = 0; i < r->n_returns; i++)
@@ -122,8 +130,10 @@ static bool has_savers(const struct patch_request *r)
  * Only at its own rets: a goroutine's stack is moved, who looks at a return address must find his caller's, and
  * an unwinder that cannot be found must find no frame of ours.
  */
-static struct error *choose_rets(const struct patch_request *r, struct ctl_returns *out)
+static struct error *choose_rets(struct ctl_process *p, const struct ctl_module *m,
+				 struct patch_request *r, struct ctl_returns *out)
 {
+	bool go = is_go(p, m);
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < out->frame.rets.n; i++)
@@ -131,9 +141,14 @@ static struct error *choose_rets(const struct patch_request *r, struct ctl_retur
 			out->frame.rets.p[kept++] = out->frame.rets.p[i];
 	out->frame.rets.n = kept;
 	out->at_rets = true;
-	if (has_savers(r))
-		return cannot(r, "what it is called with cannot be kept: its return address must stay "
-				 "where it is");
+	out->keeps = has_savers(r);
+	if (out->keeps && go && !is_own_linker(p, m))
+		return cannot(r, "what it is called with cannot be kept in a Go program that was linked with C");
+	if (out->keeps) {
+		r->form = PATCH_RETURN_KEEP;
+		r->shadow_enter = ctl_runtime_address(p, go ? "rt_go_frame_keep" : "rt_frame_keep");
+		r->shadow_leave = ctl_runtime_address(p, go ? "rt_go_frame_find" : "rt_frame_find");
+	}
 	return kept ? NULL : cannot(r, "it has no return instruction of its own");
 }
 
@@ -155,7 +170,7 @@ struct error *ctl_returns_choose(struct ctl_process *p, const struct ctl_module 
 	patch_frame_look(p->session->scratch, &look, &out->frame);
 	if (frame->reads_return || is_go(p, m) || ctl_unwind_is_blind(p, m) ||
 	    !name_fits(p->session->bundle, &p->session->bundle->sites.p[site]))
-		return choose_rets(r, out);
+		return choose_rets(p, m, r, out);
 	r->form = frame->why ? PATCH_RETURN_SHADOWED : PATCH_RETURN_INSERTED;
 	r->shadow_enter = ctl_runtime_address(p, "rt_shadow_enter");
 	r->shadow_leave = ctl_runtime_address(p, "rt_shadow_leave");

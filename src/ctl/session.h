@@ -450,6 +450,7 @@ struct error *ctl_unwinds_publish(struct ctl_process *p) BASE_MUST_CHECK;
 struct ctl_returns {
 	struct patch_frame frame;
 	bool at_rets; /* the function must not be called: its frame.rets are probed instead */
+	bool keeps; /* there are frames: the request is for the entry, and plan_rets() makes those of the rets */
 };
 /*
  * Looks at the function and fills the request's form, or *out; an error: its returns cannot be

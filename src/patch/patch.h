@@ -120,6 +120,9 @@ void patch_frame_look(struct arena *a, const struct patch_frame_request *r, stru
 enum patch_return_form {
 	PATCH_RETURN_INSERTED, /* below a frame of ours: its stack arguments would not be where it looks */
 	PATCH_RETURN_SHADOWED, /* the return address is kept aside: any function that returns once */
+	/* Not called at all: the frame alone is kept aside at the entry, and found at each return instruction. */
+	PATCH_RETURN_KEEP,
+	PATCH_RETURN_FIND,
 };
 /* One site at the return of the function that begins at the request's address. */
 struct patch_return {
@@ -162,7 +165,10 @@ struct patch_request {
 	const struct patch_return *returns;
 	uint32_t n_returns;
 	enum patch_return_form form;
-	/* addresses in the runtime: rt_shadow_enter and _leave; rt_chain_check, 0: no need for it */
+	/*
+	 * Addresses in the runtime: rt_shadow_enter and _leave, or rt_frame_keep and _find; rt_chain_check,
+	 * 0: no need for it.
+	 */
 	uint64_t shadow_enter, shadow_leave, chain_check;
 };
 

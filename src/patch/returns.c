@@ -28,6 +28,13 @@
  *		push $depth; call shadow_leave; lea 8(%rsp),%rsp
  *		... as above
  *
+ * A function that must keep its return address is not called. Its frames are kept aside at the
+ * entry, and found at each of its return instructions:
+ *
+ *	entry	... as above; push $depth; call frame_keep; lea 8(%rsp),%rsp; lea depth(%rsp),%rsp
+ *	ret	lea -depth(%rsp),%rsp; push $depth; call frame_find; lea 8(%rsp),%rsp
+ *		body; lea frame(%rsp),%rsp; lea 8(%rsp),%rsp
+ *
  * A function that may be tail-called from the end of another one that is
  * probed, or of itself, looks first how often that has happened without a return:
  * the program means such a chain to need no stack.
@@ -178,6 +185,11 @@ static void put_entry(struct writer *w, uint64_t resume)
 		moved(w, -(int32_t)r->returns[i].frame);
 		put_body(w, &r->returns[i].saver);
 	}
+	if (r->form == PATCH_RETURN_KEEP) {
+		call_shadow(w, r->shadow_enter);
+		move_stack(w, (int32_t)w->l->depth);
+		return;
+	}
 	if (r->form == PATCH_RETURN_SHADOWED) {
 		call_shadow(w, r->shadow_enter);
 		move_stack(w, (int32_t)w->l->depth);
@@ -196,8 +208,10 @@ static void put_exit(struct writer *w)
 	uint32_t drop = 0;
 
 	end_piece(w, w->cfa, r->form == PATCH_RETURN_SHADOWED ? ABI_UNWIND_SHADOW : ABI_UNWIND_STACK);
-	if (r->form == PATCH_RETURN_SHADOWED) {
-		move_stack(w, -(int32_t)(WORD + w->l->depth));
+	if (r->form != PATCH_RETURN_INSERTED) {
+		bool popped = r->form == PATCH_RETURN_SHADOWED;
+
+		move_stack(w, -(int32_t)((popped ? WORD : 0) + w->l->depth));
 		call_shadow(w, r->shadow_leave);
 		end_piece(w, w->cfa, ABI_UNWIND_STACK);
 	}
@@ -208,6 +222,11 @@ static void put_exit(struct writer *w)
 			move_stack(w, (int32_t)drop);
 	}
 	move_stack(w, (int32_t)(WORD + drop));
+}
+
+static bool is_call(const struct patch_request *r)
+{
+	return r->form == PATCH_RETURN_INSERTED || r->form == PATCH_RETURN_SHADOWED;
 }
 
 static uint32_t depth_of(const struct patch_request *r)
@@ -226,11 +245,13 @@ void patch_returns_lay_out(struct returns_layout *l, const struct patch_request 
 	*l = (struct returns_layout){ .request = r, .far_calls = far_calls, .depth = depth_of(r) };
 	if (!r->n_returns)
 		return;
-	put_entry(&w, 0);
-	l->back = w.n;
-	put_exit(&w);
+	if (r->form != PATCH_RETURN_FIND)
+		put_entry(&w, 0);
+	l->back = is_call(r) ? w.n : 0;
+	if (r->form != PATCH_RETURN_KEEP)
+		put_exit(&w);
 	l->out = w.n;
-	l->size = w.n + 1;
+	l->size = w.n + is_call(r);
 	l->literal_bytes = w.literal_bytes;
 }
 
@@ -249,9 +270,12 @@ uint32_t patch_returns_put(const struct returns_layout *l, uint8_t *out, uint64_
 
 	if (!l->size)
 		return 0;
-	put_entry(&w, resume);
-	put_exit(&w);
-	PUT(&w, 0xc3);
+	if (l->request->form != PATCH_RETURN_FIND)
+		put_entry(&w, resume);
+	if (l->request->form != PATCH_RETURN_KEEP)
+		put_exit(&w);
+	if (is_call(l->request))
+		PUT(&w, 0xc3);
 	end_piece(&w, 0, 0);
 	return w.literal_bytes;
 }

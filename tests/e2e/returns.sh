@@ -87,6 +87,17 @@ launch_same "$T/returns-O2" -D MAXSKIPPED=1000000000 -e 'global n
 	probe end { foreach (k+ in n) println(k, " ", n[k] > 1) }'
 is counts "$(tr '\n' ' ' <"$W/out")" "__sigjmp_save 1 __swapcontext 1 vfork 1 "
 done_t
+t returns-twice-entry
+launch_same "$T/returns-O2" -D MAXSKIPPED=1000000000 -e 'global n, wrong
+	probe process.library("libc.so.6").function("__swapcontext").return, process.library("libc.so.6").function("vfork").return,
+		process.library("libc.so.6").function("__sigjmp_save").return {
+		n[ppfunc()]++
+		if (@entry(gettimeofday_ns()) > gettimeofday_ns() || !@entry(gettimeofday_ns())) wrong++
+		if (ppfunc() != "vfork" && @entry(pp()) != pp()) wrong++ # its child has taken the text
+	}
+	probe end { foreach (k+ in n) println(k, " ", n[k] > 1); println(wrong) }'
+is counts "$(tr '\n' ' ' <"$W/out")" "__sigjmp_save 1 __swapcontext 1 vfork 1 0 "
+done_t
 if have go; then
 	mkdir -p "$W/go"
 	cp "$ROOT/tests/e2e/targets/count.go" "$W/go"
@@ -97,6 +108,28 @@ if have go; then
 		probe process.function("main.work").return { n++ }
 		probe end { println(n, " ", m) }'
 	is counts "$(cat "$W/out")" "160008 160008"
+	done_t
+	t go-entry
+	launch_same "$T/returns-go 8 20000" -e 'global n, before, after, wrong
+		probe process.function("main.work") { before += u_register("rax") }
+		probe process.function("main.work").return {
+			n++
+			after += @entry(u_register("rax"))
+			if (@entry(gettimeofday_ns()) > gettimeofday_ns()) wrong++
+		}
+		probe end { println(n, " ", before == after, " ", wrong) }'
+	is counts "$(cat "$W/out")" "160008 1 0"
+	done_t
+	cp "$ROOT/tests/e2e/targets/deep.go" "$W/go"
+	(cd "$W/go" && HOME=$W GOCACHE=$W/cache GO111MODULE=off go build -o "$T/deep-go" deep.go) >"$W/cc.log" 2>&1
+	t go-moved-stacks
+	launch_same "$T/deep-go" -e 'global n, wrong
+		probe process.function("main.deep").return {
+			n++
+			if (returnval() != @entry(u_register("rax")) * (@entry(u_register("rax")) + 1) / 2) wrong++
+		}
+		probe end { println(n, " ", wrong) }'
+	is counts "$(cat "$W/out")" "2436 0"
 	done_t
 else
 	skip_t go "there is no Go compiler"

@@ -116,6 +116,43 @@ ENTRY rt_shadow_leave
 	ret
 	.size	rt_shadow_leave, . - rt_shadow_leave
 
+/*
+ * For functions that must keep their return address (src/patch/returns.c), entered with the same on the stack: at the
+ * entry, and at a return instruction, where flags are kept too.
+ */
+.macro FRAME_KEEP name, goes
+ENTRY \name
+	push	%rax
+	SAVE_CALLER_SAVED
+	mov	24(%rbp), %rsi
+	lea	32(%rbp), %rdi
+	mov	$\goes, %edx
+	call	rt_frame_put
+	RESTORE_CALLER_SAVED
+	pop	%rax
+	ret
+	.size	\name, . - \name
+.endm
+.macro FRAME_FIND name, goes
+ENTRY \name
+	pushfq
+	push	%rax
+	SAVE_CALLER_SAVED
+	mov	32(%rbp), %rsi
+	lea	40(%rbp), %rdi
+	mov	$\goes, %edx
+	call	rt_frame_take
+	RESTORE_CALLER_SAVED
+	pop	%rax
+	popfq
+	ret
+	.size	\name, . - \name
+.endm
+	FRAME_KEEP rt_frame_keep, 0
+	FRAME_FIND rt_frame_find, 0
+	FRAME_KEEP rt_go_frame_keep, 1
+	FRAME_FIND rt_go_frame_find, 1
+
 /* At a function's entry: [rsp] return, [rsp+8] the program's return address. Not equal: too many tail calls. */
 ENTRY rt_chain_check
 	push	%rax

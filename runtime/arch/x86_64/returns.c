@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Returns that need more than the stack: return addresses kept aside, and chains
+ * Returns that need more than the stack: return addresses and frames kept aside, and chains
  * of tail calls.
  *
  * An entry of the shadow table belongs to the place on a stack where a return
@@ -49,8 +49,9 @@ static bool claim(struct abi_shadow *s, uint64_t key)
 	uint64_t found = __atomic_load_n(&s->key, __ATOMIC_RELAXED);
 
 	return found == key ||
-	       (!found && __atomic_compare_exchange_n(&s->key, &found, key, 0, __ATOMIC_ACQ_REL,
-						      __ATOMIC_RELAXED));
+	       ((!found || found & ABI_SHADOW_DONE) &&
+		__atomic_compare_exchange_n(&s->key, &found, key, 0, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED));
 }
 
 /*
@@ -96,6 +97,73 @@ void rt_shadow_take(uint64_t *frame, uint64_t depth)
 		return;
 	}
 	__builtin_trap(); /* somebody has written over the table */
+}
+
+/* ---- frames of functions that must keep their return address ----------------------------------- */
+
+/*
+ * Where a goroutine's stack lies may change while a function runs; how far below its end a
+ * frame is does not. runtime.g begins with the stack's bounds; its address is at -8(%fs) in programs
+ * without the system's linker. 0: that is no goroutine's.
+ */
+static uint64_t goroutine_key(uint64_t place)
+{
+	const uint64_t *g;
+	uint64_t key;
+
+	__asm__ volatile("mov %%fs:-8, %0" : "=r"(g));
+	if (!g || place < g[0] || place >= g[1])
+		return 0;
+	key = (uint64_t)g * 0x9e3779b97f4a7c15u ^ (g[1] - place) * 0xc2b2ae3d27d4eb4fu;
+	return (key ^ key >> 29) & ~7ull;
+}
+
+static uint64_t frame_key(const uint64_t *place, uint64_t is_go)
+{
+	uint64_t key = is_go ? goroutine_key((uint64_t)place) : (uint64_t)place;
+
+	return key ? key | ABI_SHADOW_FRAME : 0;
+}
+
+static struct abi_shadow *frame_of(const struct abi_process *p, uint64_t key)
+{
+	for (uint32_t n = 0; n < ABI_SHADOW_PROBES; n++) {
+		struct abi_shadow *s = place(p, key, n);
+
+		if ((__atomic_load_n(&s->key, __ATOMIC_RELAXED) & ~(uint64_t)ABI_SHADOW_DONE) == key)
+			return s;
+	}
+	return 0;
+}
+
+/* The same layout as for rt_shadow_put. Without room the return is skipped: its frame will be zeroes. */
+void rt_frame_put(const uint64_t *frame, uint64_t depth, uint64_t is_go)
+{
+	const struct abi_process *p = rt_process();
+	uint64_t key = frame_key(frame + depth / 8, is_go);
+	struct abi_shadow *s = key ? frame_of(p, key) : 0;
+
+	if (!key || depth + sizeof *s > p->shadow_size)
+		return;
+	for (uint32_t n = 0; n < ABI_SHADOW_PROBES && !s; n++)
+		s = claim(place(p, key, n), key) ? place(p, key, n) : 0;
+	if (!s)
+		return;
+	for (uint64_t i = 0; i < depth / 8; i++)
+		s->frame[i] = frame[i];
+	__atomic_store_n(&s->key, key, __ATOMIC_RELEASE);
+}
+
+void rt_frame_take(uint64_t *frame, uint64_t depth, uint64_t is_go)
+{
+	const struct abi_process *p = rt_process();
+	uint64_t key = frame_key(frame + depth / 8, is_go);
+	struct abi_shadow *s = key ? frame_of(p, key) : 0;
+
+	for (uint64_t i = 0; i < depth / 8; i++)
+		frame[i] = s ? s->frame[i] : 0;
+	if (s)
+		__atomic_store_n(&s->key, key | ABI_SHADOW_DONE, __ATOMIC_RELEASE);
 }
 
 uint64_t rt_shadow_address(const struct abi_process *p, uint64_t key)
