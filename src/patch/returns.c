@@ -6,7 +6,7 @@
  * return predictor and shadow stack stay paired, and the program's return
  * address stays where it was pushed.
  *
- *	entry	push $out; movl $high(out),4(%rsp)	a word that makes 16 with the call's
+ *	entry	push out(%rip)				a word that makes 16 with the call's
  *		push $0; push $0 ...			a frame for each site that has @entry,
  *		saver's body				the first site's innermost
  *		call displaced
@@ -64,6 +64,11 @@ struct writer {
 	int32_t cfa;
 	uint32_t kind, since; /* of the piece that begins at offset `since` */
 };
+
+static bool is_call(const struct patch_request *r)
+{
+	return r->form == PATCH_RETURN_INSERTED || r->form == PATCH_RETURN_SHADOWED;
+}
 
 static void put(struct writer *w, const void *bytes, uint32_t size)
 {
@@ -123,6 +128,14 @@ static uint64_t take_literal(struct writer *w, uint64_t target)
 	return at;
 }
 
+/* One store: the processor's stores bound how fast a pair of hits can be. */
+static void push_literal(struct writer *w, uint64_t value)
+{
+	uint64_t literal = take_literal(w, value);
+
+	PUT_WITH(w, (uint32_t)(literal - (w->at + w->n + 6)), 0xff, 0x35);
+}
+
 static void put_body(struct writer *w, const struct patch_body *b)
 {
 	uint64_t literal = 0;
@@ -176,9 +189,11 @@ static void put_entry(struct writer *w, uint64_t resume)
 	uint64_t out = w->at + w->l->out;
 
 	put_chain_check(w, resume);
-	PUT_WITH(w, (uint32_t)out, 0x68);
+	if (is_call(r))
+		push_literal(w, out);
+	else
+		PUT(w, 0x6a, 0);
 	moved(w, -(int32_t)WORD);
-	PUT_WITH(w, (uint32_t)(out >> 32), 0xc7, 0x44, 0x24, 0x04);
 	for (uint32_t i = r->n_returns; i-- > 0;) {
 		for (uint32_t at = 0; at < r->returns[i].frame; at += WORD)
 			PUT(w, 0x6a, 0);
@@ -222,11 +237,6 @@ static void put_exit(struct writer *w)
 			move_stack(w, (int32_t)drop);
 	}
 	move_stack(w, (int32_t)(WORD + drop));
-}
-
-static bool is_call(const struct patch_request *r)
-{
-	return r->form == PATCH_RETURN_INSERTED || r->form == PATCH_RETURN_SHADOWED;
 }
 
 static uint32_t depth_of(const struct patch_request *r)
