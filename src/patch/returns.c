@@ -142,9 +142,11 @@ static void put_body(struct writer *w, const struct patch_body *b)
 
 	if (patch_body_is_full(b) && w->l->far_calls)
 		literal = take_literal(w, b->handler);
+	end_piece(w, w->cfa, ABI_UNWIND_BODY);
 	if (w->out)
 		patch_body_put(w->out + w->n, w->at + w->n, b, literal);
 	w->n += patch_body_size(b, w->l->far_calls);
+	end_piece(w, w->cfa, ABI_UNWIND_STACK);
 }
 
 /* A function of the runtime, wherever it is. */

@@ -180,15 +180,16 @@ static void put_bodies(struct arena *a, struct trampoline *t, const struct layou
 	for (uint32_t i = 0; i < r->n_bodies; i++) {
 		const struct patch_body *b = &r->bodies[i];
 		bool far = patch_body_is_full(b) && l->far_calls;
+		struct abi_unwind row = { .start = start + at, .cfa = 8, .kind = ABI_UNWIND_BODY };
 
 		at += patch_body_put(out + at, start + at, b, far ? start + literal : 0);
+		row.end = start + at;
+		if (row.end > row.start)
+			vec_push(a, &t->unwinds, row);
 		if (far)
 			memcpy(out + literal, &b->handler, BODY_LITERAL);
 		literal += far ? BODY_LITERAL : 0;
 	}
-	if (at)
-		vec_push(a, &t->unwinds,
-			 (struct abi_unwind){ .start = start, .end = start + at, .cfa = 8 });
 	if (r->tail)
 		patch_body_put(out + l->tail_at, start + l->tail_at, r->tail, 0);
 	patch_returns_put(&l->call, out + at, start + at, start + l->tail_at, out + literal,
@@ -223,17 +224,25 @@ static bool put_displaced(const struct layout *l, uint8_t *out, uint64_t start)
 	return x86_encode_jump32(out + l->back, start + l->back, last->address + last->length);
 }
 
-/* Relocated instructions are unwound as the originals are. */
+/*
+ * Relocated instructions are unwound as the originals are. Of a call, which becomes a push and a jump, only the
+ * begin; the jump back stands for what it leads to.
+ */
 static void note_displaced(struct arena *a, struct trampoline *t, const struct layout *l,
 			   uint64_t start)
 {
-	for (uint32_t i = 0; i < t->n_ins; i++) {
-		uint32_t end = i + 1 < t->n_ins ? l->twins[i + 1] : l->literals;
-		struct abi_unwind row = { .start = start + l->twins[i],
+	for (uint32_t i = 0; i <= t->n_ins; i++) {
+		const struct x86_ins *ins = &t->ins[i < t->n_ins ? i : t->n_ins - 1];
+		bool is_back = i == t->n_ins;
+		uint32_t from = is_back ? l->back : l->twins[i];
+		uint32_t end = is_back ? l->literals : i + 1 < t->n_ins ? l->twins[i + 1] : l->back;
+		struct abi_unwind row = { .start = start + from,
 					  .end = start + end,
-					  .other = t->ins[i].address,
+					  .other = ins->address + (is_back ? ins->length : 0u),
 					  .kind = ABI_UNWIND_DISPLACED };
 
+		if (!is_back && (ins->class == X86_CALL || ins->class == X86_CALL_INDIRECT))
+			row.end = base_min(row.end, row.start + 1);
 		if (row.end > row.start)
 			vec_push(a, &t->unwinds, row);
 	}

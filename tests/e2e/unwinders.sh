@@ -73,6 +73,17 @@ else
 	skip_t musl "there is no compiler for musl"
 fi
 
+# A signal handler that walks up the stack from anywhere in our code.
+target profiler profiler.c gcc -O2 || exit 1
+t profiler
+launch_same "$T/profiler 5000000" -e 'global n, m
+	probe process.function("f_*") { m++ }
+	probe process.function("f_*").return { n++ }
+	probe end { println(n == m) }'
+is counts "$(cat "$W/out")" 1
+has "$W/target" '^all$'
+done_t
+
 # gdb sees through them.
 if have gdb; then
 	t gdb

@@ -14,13 +14,95 @@
 #define FDE_COUNT 640u
 #define DWARF_RSP 7
 
-static uint64_t described(const struct abi_unwind *row, struct dwarf_eh_bases *bases)
+/*
+ * What a handler's bytes have pushed at `pc`. They begin with what their end undoes (src/gen/x86_64_inline.c,
+ * src/patch/body.c), instruction by instruction, and leave rsp alone in between:
+ *
+ *	lea -128(%rsp),%rsp	5 bytes		lea 128(%rsp),%rsp	8 bytes
+ *	push %reg		1 or 2		pop %reg		the same
+ *	lahf; seto %al		4		add $0x7f,%al; sahf	3
+ *	push $number		5		lea 8(%rsp),%rsp	5, or 8 with the red zone's
+ */
+#define BODY_PUSHES 16u
+struct body {
+	struct {
+		uint32_t at, undone; /* bytes from the begin, and back from the end, to behind it */
+		int32_t depth; /* then */
+	} step[BODY_PUSHES];
+	uint32_t n;
+};
+
+static uint32_t push_size(const uint8_t *b)
+{
+	if ((b[0] & 0xf8) == 0x50)
+		return 1;
+	return b[0] == 0x41 && (b[1] & 0xf8) == 0x50 ? 2 : 0;
+}
+
+/* The instruction at `b`: its length, 0: no part of such a begin; the length of what undoes it; bytes pushed. */
+static uint32_t begin_step(const uint8_t *b, uint32_t *undo, int32_t *pushed)
+{
+	*undo = push_size(b);
+	*pushed = 8;
+	if (*undo)
+		return *undo;
+	if (b[0] == 0x68) {
+		*undo = 5;
+		return 5;
+	}
+	*pushed = 128;
+	*undo = 8;
+	if (b[0] == 0x48 && b[1] == 0x8d && b[2] == 0x64 && b[3] == 0x24 && b[4] == 0x80)
+		return 5;
+	*pushed = 0;
+	*undo = 3;
+	return b[0] == 0x9f && b[1] == 0x0f ? 4 : 0;
+}
+
+static void look_at_body(const uint8_t *start, uint32_t size, struct body *out)
+{
+	uint32_t at = 0, undone = 0, undo, length;
+	int32_t depth = 0, pushed;
+
+	out->n = 0;
+	while (out->n < BODY_PUSHES && at + 8 < size &&
+	       (length = begin_step(start + at, &undo, &pushed))) {
+		bool is_number = start[at] == 0x68;
+
+		at += length;
+		/* One lea undoes a number and the red zone in front of it. */
+		undone = is_number && depth ? undone : undone + undo;
+		depth += pushed;
+		out->step[out->n].at = at;
+		out->step[out->n].undone = undone;
+		out->step[out->n].depth = depth;
+		out->n++;
+		if (is_number)
+			break;
+	}
+}
+
+static int32_t pushed_by_body(const struct abi_unwind *row, uint64_t pc)
+{
+	uint32_t size = (uint32_t)(row->end - row->start), at = (uint32_t)(pc - row->start);
+	struct body b;
+	int32_t depth = 0;
+
+	look_at_body((const uint8_t *)row->start, size, &b);
+	for (uint32_t i = 0; i < b.n; i++)
+		if (at >= b.step[i].at && size - at >= b.step[i].undone)
+			depth = b.step[i].depth;
+	return depth;
+}
+
+static uint64_t described(const struct abi_unwind *row, uint64_t pc, struct dwarf_eh_bases *bases)
 {
 	bool shadowed = row->kind == ABI_UNWIND_SHADOW || row->kind == ABI_UNWIND_SHADOW_CALL;
-	uint32_t number = (uint32_t)row->cfa / 8;
+	int32_t cfa = row->cfa + (row->kind == ABI_UNWIND_BODY ? pushed_by_body(row, pc) : 0);
+	uint32_t number = (uint32_t)cfa / 8;
 	uint64_t fdes;
 
-	if (row->cfa < 0 || number >= FDE_COUNT)
+	if (cfa < 0 || number >= FDE_COUNT)
 		return 0;
 	if (shadowed)
 		__asm__("lea rt_shadow_fdes(%%rip), %0" : "=r"(fdes));
@@ -95,7 +177,7 @@ uint64_t rt_unwind_fde(uint64_t pc, struct dwarf_eh_bases *bases, const struct u
 	if (moved != pc)
 		return finder->whole(moved, bases);
 	if (row->kind != ABI_UNWIND_DISPLACED)
-		return described(row, bases);
+		return described(row, pc, bases);
 	moved = row->other;
 	found = finder->original(moved, bases);
 	bases->func += pc - moved;
