@@ -557,8 +557,7 @@ void ctl_arm_plan(struct ctl_process *p)
 			plan_module(p, m);
 }
 
-/* ---- traps
- * ---------------------------------------------------------------------------------------- */
+/* ---- traps ---------------------------------------------------------------------------------- */
 
 void ctl_trap_add(struct ctl_process *p, uint64_t address, uint64_t resume)
 {
@@ -638,8 +637,7 @@ static void add_traps(struct ctl_process *p, const struct patch_plan *plan)
 	}
 }
 
-/* ---- bytes
- * ------------------------------------------------------------------------------------------- */
+/* ---- bytes ---------------------------------------------------------------------------------- */
 
 /*
  * Thousands of patches lie side by side: while all threads stand, a page of code is read once.
