@@ -66,6 +66,12 @@ static bool is_libgcc(const struct elf_file *f)
 	return name && strncmp(name, "/libgcc_s", 9) == 0;
 }
 
+/* Libraries and the loader have no interpreter either. */
+static bool is_static_program(const struct elf_file *f)
+{
+	return f->is_static && !f->soname && !f->n_needed;
+}
+
 /*
  * libgcc asks the loader as well, but only from _Unwind_Find_FDE, which is enough where it has a
  * name. A program without a loader has all it needs in itself.
@@ -80,7 +86,7 @@ static void look_for_finders(struct elf_file *f, struct finders *out)
 		out->address[k] = s && s->is_function ? s->address : 0;
 		if (k != HOOK_FINDER && !is_libgcc(f))
 			out->wants[k] = elf_imports(f, hook_kinds[k].name) ||
-					(f->is_static && out->address[k]);
+					(is_static_program(f) && out->address[k]);
 	}
 }
 
@@ -135,7 +141,7 @@ bool ctl_unwind_is_blind(struct ctl_process *p, const struct ctl_module *m)
 {
 	struct elf_file *f;
 
-	return !elf_open(p->session->elf, m->file->path, &f) && f->is_static && elf_is_stripped(f) &&
+	return !elf_open(p->session->elf, m->file->path, &f) && is_static_program(f) && elf_is_stripped(f) &&
 	       !finders_of(p, m->file->path)->address[HOOK_FINDER];
 }
 
