@@ -70,7 +70,7 @@ static struct error *find_process(struct cmd_session *s)
 					    s->options->pid),
 				  "it has ended and waits for its parent, its first thread has ended, or it "
 				  "belongs to the kernel");
-	s->target_path = arena_strndup(s->arena, path, (size_t)n);
+	s->target_path = elf_program_path(s->arena, s->options->pid, arena_strndup(s->arena, path, (size_t)n));
 	return NULL;
 }
 

@@ -20,6 +20,7 @@
 
 #define INT3 0xcc
 #define ENDBR_SIZE 4u
+#define COMPARED 16u /* bytes of code by which a copy is known */
 
 /* ---- sites and bodies --------------------------------------------------------------------- */
 
@@ -196,11 +197,31 @@ static void note_unplaced(struct ctl_process *p, uint32_t n, const char *why)
 	p->n_unplaced += n;
 }
 
+/* Servers move their text to large pages: then it is in anonymous memory. */
+static bool is_copy(const struct ctl_process *p, const struct ctl_module *m, uint64_t address)
+{
+	uint64_t available;
+	const uint8_t *file;
+	uint8_t code[COMPARED];
+	struct elf_file *f;
+
+	if (address < m->start || address >= m->end || elf_open(p->session->elf, m->file->path, &f))
+		return false;
+	file = elf_bytes(f, address - m->bias, &available);
+	return file && available >= sizeof code &&
+	       proc_read(p->proc, address, code, sizeof code) == sizeof code &&
+	       memcmp(code, file, sizeof code) == 0;
+}
+
 static bool is_code(const struct ctl_process *p, const struct ctl_module *m, uint64_t address)
 {
 	const struct proc_map *map = proc_maps_find(&p->maps, address);
 
-	return map && map->executable && map->inode == m->inode && map->device == m->device;
+	if (!map || !map->executable)
+		return false;
+	if (map->inode)
+		return map->inode == m->inode && map->device == m->device;
+	return is_copy(p, m, address);
 }
 
 static void remember_code(const struct group *g, struct ctl_patch *patch)

@@ -176,7 +176,8 @@ static bool is_same_build(struct ctl_process *p, struct ctl_file *f, const struc
 			  const struct headers *h)
 {
 	const char *id = f->build_id ? mapped_build_id(p, h) : NULL;
-	bool same = id ? strcmp(id, f->build_id) == 0 : !m->deleted;
+	bool named = !m->deleted || (f->inode == m->inode && f->device == m->device);
+	bool same = id ? strcmp(id, f->build_id) == 0 : named;
 
 	if (!same && !f->warned) {
 		ctl_warn(p->session,

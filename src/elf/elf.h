@@ -23,6 +23,11 @@ struct elf_cache;
 struct elf_cache *elf_cache_create(struct arena *a);
 void elf_cache_destroy(struct elf_cache *c); /* closes files and mappings */
 /*
+ * The program of a process, by what /proc/PID/exe says: that itself, if the file has no name any more (it was
+ * replaced, or is a memfd).
+ */
+const char *elf_program_path(struct arena *a, uint32_t pid, const char *link);
+/*
  * Looks for files first where the process sees them, when its root or its mounts are others than ours; paths of
  * such files begin with /proc/PID/root. For the first process that is given.
  */

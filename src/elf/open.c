@@ -81,13 +81,26 @@ static struct error *map_file(const char *path, const uint8_t **image, size_t *s
 	return e;
 }
 
+/* /proc/PID/exe of a file that has no name any more (elf_program_path). */
+static bool is_nameless(const char *path, char canonical[PATH_MAX])
+{
+	int saved = errno;
+	bool there = access(path, R_OK) == 0 && strlen(path) < PATH_MAX;
+
+	errno = saved;
+	if (there)
+		strcpy(canonical, path);
+	return there;
+}
+
 struct error *elf_open(struct elf_cache *c, const char *path, struct elf_file **out)
 {
 	char canonical[PATH_MAX];
 	struct elf_file *f;
 	struct error *e;
 
-	if (!elf_root_path(c->root, path, canonical) && !realpath(path, canonical))
+	if (!elf_root_path(c->root, path, canonical) && !realpath(path, canonical) &&
+	    !is_nameless(path, canonical))
 		return error_errno(errno, "cannot find %s", path);
 	*out = map_find(c->by_path, canonical);
 	if (*out)

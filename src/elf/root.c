@@ -12,11 +12,14 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "elf/root.h"
+
+#define DELETED " (deleted)"
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
@@ -30,6 +33,15 @@ static bool same_namespace(uint32_t pid)
 
 	snprintf(path, sizeof path, "/proc/%u/ns/mnt", pid);
 	return stat(path, &other) != 0 || stat("/proc/self/ns/mnt", &own) != 0 || is_same(&own, &other);
+}
+
+const char *elf_program_path(struct arena *a, uint32_t pid, const char *link)
+{
+	size_t n = strlen(link), tail = sizeof DELETED - 1;
+
+	if (n <= tail || strcmp(link + n - tail, DELETED) != 0)
+		return link;
+	return arena_printf(a, "/proc/%u/exe", pid);
 }
 
 const char *elf_root_of(struct arena *a, uint32_t pid)

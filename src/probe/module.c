@@ -73,7 +73,9 @@ static bool program_of_pid(struct process_query *q, int64_t pid)
 	if (access(directory, F_OK) == 0) {
 		elf_cache_enter(cache_of(q), (uint32_t)pid);
 		n = readlink(exe, path, sizeof path - 1);
-		return program_add(q, n > 0 ? arena_strndup(a, path, (size_t)n) : exe);
+		if (n <= 0)
+			return program_add(q, exe);
+		return program_add(q, elf_program_path(a, (uint32_t)pid, arena_strndup(a, path, (size_t)n)));
 	}
 	process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span,
 		      "cannot probe pid %lld: %s", (long long)pid, strerror(ESRCH));

@@ -14,7 +14,7 @@ end_target() {
 	is "what the program saw" "$(tail -1 "$W/bg")" "$1"
 }
 
-for kind in blocked handlers overflow tiny memfd patcher checksum vfork; do
+for kind in blocked handlers overflow tiny memfd patcher checksum vfork large; do
 	t $kind
 	start "$T/hostile" $kind
 	[ $kind = tiny ] && RESTLESS=1
@@ -86,6 +86,64 @@ if [ "$(id -u)" = 0 ]; then
 	done_t
 else
 	skip_t set-user-id "not root"
+fi
+
+# A program without a name: started from memory, or replaced on the disk.
+for kind in memory replaced; do
+	t "program $kind"
+	cp "$T/count-pie" "$W/nameless"
+	: >"$W/bg"
+	if [ $kind = memory ]; then
+		"${RUN_AS[@]}" python3 -c 'import os, sys
+fd = os.memfd_create("program", 0)
+os.write(fd, open(sys.argv[1], "rb").read())
+os.execve(fd, sys.argv[1:], os.environ)' "$W/nameless" 2 0 >"$W/bg" 2>&1 </dev/null &
+	else
+		"${RUN_AS[@]}" "$W/nameless" 2 0 >"$W/bg" 2>&1 </dev/null &
+	fi
+	PID=$!
+	PIDS="$PIDS $PID"
+	for _ in $(seq 100); do grep -q . "$W/bg" && break; sleep 0.1; done
+	[ $kind = memory ] || { rm "$W/nameless"; cp "$T/hostile" "$W/nameless"; }
+	settle "$PID"
+	snapshot "$PID" >"$W/before"
+	for probe in 'process.function("work")' "process($PID).function(\"work\").return"; do
+		spile -x "$PID" -e "global n probe $probe { n++ } probe timer.ms(300) { exit() } probe end { printf(\"hits=%d\n\", n > 0) }"
+		ok_rc
+		has "$W/out" '^hits=1'
+	done
+	snapshot "$PID" >"$W/after"
+	cmp -s "$W/before" "$W/after" || bad "left behind: $(diff "$W/before" "$W/after" | head -6 | tr '\n' '~')"
+	kill -TERM "$PID"
+	wait "$PID"
+	is "the program's status" $? 0
+	has "$W/bg" 'wrong=0'
+	done_t
+done
+
+# In a user namespace of its own: the tool outside is an ordinary user.
+if "${RUN_AS[@]}" unshare -Urmpf --mount-proc true 2>/dev/null; then
+	t user-namespace
+	cp "$T/count-pie" "$W/inside"
+	: >"$W/bg"
+	"${RUN_AS[@]}" unshare -Urmpf --mount-proc sh -c "mount --bind '$W' /mnt && exec /mnt/inside 2 0" >"$W/bg" 2>&1 </dev/null &
+	OUTER=$!
+	PIDS="$PIDS $OUTER"
+	for _ in $(seq 100); do PID=$(pgrep -P $OUTER); [ -n "$PID" ] && [ "$(readlink "/proc/$PID/exe")" = /mnt/inside ] && break; sleep 0.1; done
+	PIDS="$PIDS $PID"
+	settle "$PID"
+	snapshot "$PID" >"$W/before"
+	spile -x "$PID" -e 'global n, p probe process.function("work") { n++; p = pid() } probe timer.ms(500) { exit() } probe end { printf("hits=%d pid=%d\n", n > 0, p) }'
+	ok_rc
+	has "$W/out" '^hits=1 pid=1$'
+	snapshot "$PID" >"$W/after"
+	cmp -s "$W/before" "$W/after" || bad "left behind: $(diff "$W/before" "$W/after" | head -6 | tr '\n' '~')"
+	kill -TERM "$PID"
+	wait $OUTER
+	has "$W/bg" 'wrong=0'
+	done_t
+else
+	skip_t user-namespace "no user namespaces"
 fi
 
 # Another mount and pid namespace: the tool sees other numbers and other paths than the target.

@@ -276,6 +276,29 @@ static void vforks(void)
 	}
 }
 
+/* Text in anonymous memory, as servers have it that want large pages. */
+static void large(void)
+{
+	unsigned long start = 0, end = 0;
+	char line[512], mode[8];
+	FILE *f = fopen("/proc/self/maps", "r");
+	void *copy;
+
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "%lx-%lx %7s", &start, &end, mode) == 3 && (unsigned long)work >= start &&
+		    (unsigned long)work < end)
+			break;
+	if (f)
+		fclose(f);
+	copy = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memcpy(copy, (void *)start, end - start);
+	mprotect(copy, end - start, PROT_READ | PROT_EXEC);
+	if (mremap(copy, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)start) != (void *)start)
+		wrong++;
+	madvise((void *)start, end - start, MADV_HUGEPAGE);
+	plain();
+}
+
 static void private(void)
 {
 	prctl(PR_SET_DUMPABLE, 0);
@@ -293,7 +316,7 @@ static const struct {
 	{ "private", private, 0 },   { "tiny", tiny, 0 },
 	{ "memfd", memfd, 0 },	     { "patcher", patcher, 0 },
 	{ "checksum", checksum, 0 },
-	{ "vfork", vforks, 0 },
+	{ "vfork", vforks, 0 },	     { "large", large, 0 },
 };
 
 int main(int argc, char **argv)
