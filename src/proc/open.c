@@ -15,15 +15,27 @@
 
 /* ---- why not -------------------------------------------------------------------- */
 
-static int scope_of_ptrace(void)
+#define SCOPE_FILE "/proc/sys/kernel/yama/ptrace_scope"
+
+const char *proc_scope_advice(const char *file)
 {
 	char text[8] = "";
-	int fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
 
 	if (fd >= 0)
 		close(fd);
-	return n > 0 ? text[0] - '0' : 0;
+	switch (n > 0 ? text[0] : '0') {
+	case '0':
+		return NULL;
+	case '1':
+		return SCOPE_FILE " is 1: only children may be traced; start the program with -c, run as root, or "
+				  "have it set to 0";
+	case '2':
+		return SCOPE_FILE " is 2: only root may trace; run as root, or have it set to 0 or 1";
+	default:
+		return SCOPE_FILE " is 3: nobody may trace, until the system is started again";
+	}
 }
 
 static struct error *explain_refusal(pid_t pid, int saved_errno)
@@ -32,7 +44,7 @@ static struct error *explain_refusal(pid_t pid, int saved_errno)
 	int64_t owner = proc_status_number(pid, "Uid", -1);
 	struct error *e = error_new(ERROR_PERMISSION, "process %d may not be traced: %s", (int)pid,
 				    strerror(saved_errno));
-	int scope = scope_of_ptrace();
+	const char *scope = proc_scope_advice(SCOPE_FILE);
 
 	e->saved_errno = saved_errno;
 	if (tracer > 0)
@@ -43,11 +55,8 @@ static struct error *explain_refusal(pid_t pid, int saved_errno)
 	if (owner >= 0 && geteuid() != 0 && owner != (int64_t)geteuid())
 		return error_hint(e, "it belongs to user %d; run as that user or as root",
 				  (int)owner);
-	if (scope > 0 && geteuid() != 0)
-		return error_hint(e,
-				  "/proc/sys/kernel/yama/ptrace_scope is %d; set it to 0, or start "
-				  "the program with -c",
-				  scope);
+	if (scope && (geteuid() != 0 || strstr(scope, "nobody")))
+		return error_hint(e, "%s", scope);
 	return error_hint(e,
 			  "it may be set-uid, not dumpable, or in a container that forbids ptrace");
 }

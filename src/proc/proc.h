@@ -126,6 +126,8 @@ struct error *proc_reopen(struct proc *p) BASE_MUST_CHECK;
 void proc_close(struct proc *p);
 /* An error for a failed ptrace or /proc access, with its likely reason and a hint. */
 struct error *proc_explain(pid_t pid, int saved_errno);
+/* What a ptrace_scope of Yama's, read from the file, means to who may not trace; NULL: it allows all. */
+const char *proc_scope_advice(const char *file);
 
 struct error *proc_registers_get(const struct proc *p, const struct proc_thread *t,
 				 struct proc_registers *out) BASE_MUST_CHECK;

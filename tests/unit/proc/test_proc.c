@@ -482,6 +482,30 @@ static void refusals_say_why(void **state)
 	arena_destroy(a);
 }
 
+/* Advice by the number in the file, which this kernel need not have. */
+static void scopes_are_told(void **state)
+{
+	static const char *const words[] = { NULL, "start the program with -c", "run as root", "nobody may trace" };
+	char path[] = "/tmp/scope-XXXXXX", digit[] = "0\n";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_null(proc_scope_advice("/nowhere"));
+	for (int i = 0; i < 4; i++) {
+		const char *advice;
+
+		digit[0] = (char)('0' + i);
+		assert_int_equal(pwrite(fd, digit, 2, 0), 2);
+		advice = proc_scope_advice(path);
+		assert_true(!advice == !words[i]);
+		if (advice)
+			assert_non_null(strstr(advice, words[i]));
+	}
+	close(fd);
+	unlink(path);
+}
+
 /* ---- a tool that dies ------------------------------------------------------------- */
 
 /* Vector registers and short sleeps, until a byte comes: 1 if anything is not as it was left. */
@@ -575,6 +599,7 @@ int main(void)
 		cmocka_unit_test(launch_stops_before_the_first_instruction),
 		cmocka_unit_test(launch_failures_are_told),
 		cmocka_unit_test(refusals_say_why),
+		cmocka_unit_test(scopes_are_told),
 	};
 
 	return run_maps_tests() | cmocka_run_group_tests_name("proc", tests, NULL, NULL);
