@@ -503,7 +503,7 @@ bool ctl_unwind_share_hook(struct ctl_process *p, const struct ctl_module *m, ui
 void ctl_code_read(struct ctl_process *p, const struct ctl_module *m, const struct bundle_site *site,
 		   struct patch_request *r);
 
-/* ---- arm.c ----------------------------------------------------------------- */
+/* ---- arm.c, bytes.c ----------------------------------------------------------------- */
 
 /* Plans the sites of modules not yet planned. No stop needed. */
 void ctl_arm_plan(struct ctl_process *p);
@@ -517,6 +517,11 @@ void ctl_traps_forget(struct ctl_process *p, uint64_t start, uint64_t end);
 struct error *ctl_traps_publish(struct ctl_process *p) BASE_MUST_CHECK;
 /* Puts the plans that a patch's plan relies on into the list of patches, and takes them off it. */
 void ctl_helpers_add(struct ctl_process *p, struct ctl_patch *patch);
+/* Those of a plan. */
+void ctl_traps_add(struct ctl_process *p, const struct patch_plan *plan);
+/* Between the two all threads stand: a page of code may be read once for all patches in it. */
+void ctl_text_begin(struct ctl_process *p);
+void ctl_text_end(struct ctl_process *p);
 /* Writes one patch if the bytes are as planned; moves nothing. */
 struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
 /* The code is as the patch wants to find it; the patch stands there, not another session's that begins alike. */
