@@ -33,29 +33,27 @@ static bool is_traced(const struct ctl_process *p)
 	return proc_status_number(p->proc->pid, "TracerPid", 1) != 0;
 }
 
-/* Only the first byte is not ours any more. */
-static bool is_broken_into(const struct ctl_process *p, const struct ctl_patch *patch)
+enum state {
+	AS_IT_SHOULD, /* or nothing that we know */
+	BROKEN_INTO, /* only the first byte is not ours any more: an int3 */
+	/*
+	 * A breakpoint came and went between two looks: the file's first byte stands before the rest of our
+	 * jump, and whoever executes that is lost.
+	 */
+	TORN,
+};
+
+static enum state state_of(const struct ctl_process *p, const struct ctl_patch *patch)
 {
 	const struct patch_plan *plan = &patch->plan;
 	uint8_t now[PATCH_MAX];
 
-	return patch->armed && plan->size > 1 && plan->patched[0] != INT3 &&
-	       read_now(p, plan, now) && now[0] == INT3 &&
-	       memcmp(now + 1, plan->patched + 1, plan->size - 1) == 0;
-}
-
-/*
- * A breakpoint came and went between two looks: the file's first byte stands before the rest of our
- * jump, and whoever executes that is lost.
- */
-static bool is_torn(const struct ctl_process *p, const struct ctl_patch *patch)
-{
-	const struct patch_plan *plan = &patch->plan;
-	uint8_t now[PATCH_MAX];
-
-	return patch->armed && plan->size > 1 && read_now(p, plan, now) &&
-	       now[0] == plan->original[0] && now[0] != plan->patched[0] &&
-	       memcmp(now + 1, plan->patched + 1, plan->size - 1) == 0;
+	if (!patch->armed || plan->size < 2 || plan->patched[0] == INT3 || !read_now(p, plan, now) ||
+	    memcmp(now + 1, plan->patched + 1, plan->size - 1) != 0 || now[0] == plan->patched[0])
+		return AS_IT_SHOULD;
+	if (now[0] == INT3)
+		return BROKEN_INTO;
+	return now[0] == plan->original[0] ? TORN : AS_IT_SHOULD;
 }
 
 /* A session above ours may trap there too. */
@@ -76,12 +74,17 @@ static struct error *give_way(struct ctl_process *p, struct ctl_patch *patch)
 
 	if (e)
 		return e;
-	if (is_torn(p, patch))
+	switch (state_of(p, patch)) {
+	case AS_IT_SHOULD:
+		break;
+	case TORN:
 		e = proc_write(p->proc, plan->address, plan->patched, 1);
-	if (!e && is_broken_into(p, patch)) {
+		break;
+	case BROKEN_INTO:
 		e = proc_write(p->proc, plan->address + 1, plan->original + 1, plan->size - 1);
 		patch->armed = e != NULL;
 		patch->gave_way = !e;
+		break;
 	}
 	last = proc_release(p->proc);
 	return e ? e : last;
@@ -89,10 +92,10 @@ static struct error *give_way(struct ctl_process *p, struct ctl_patch *patch)
 
 static void look_at(struct ctl_process *p, struct ctl_patch *patch)
 {
-	bool torn = is_torn(p, patch);
+	enum state state = state_of(p, patch);
 	struct error *e = NULL;
 
-	if ((!torn && !is_broken_into(p, patch)) || is_traced(p) || (!torn && is_of_session(p, patch)))
+	if (state == AS_IT_SHOULD || is_traced(p) || (state == BROKEN_INTO && is_of_session(p, patch)))
 		return;
 	ctl_window_open();
 	if (ctl_process_lock(p))

@@ -152,10 +152,10 @@ static uint32_t read_state(const struct proc *p, uint8_t out[XSTATE_MOST])
  * The call that was started again already by the kernel, as restart_syscall: sigreturn forgets which.
  * The code says it, mostly: mov $number,%eax, not far before. 0: not known.
  */
-static uint64_t restarted_call(const struct proc *p)
+static uint64_t restarted_call(const struct proc *p, uint64_t behind)
 {
 	static const uint8_t timed[] = { SYS_poll, SYS_nanosleep, SYS_futex, SYS_clock_nanosleep };
-	uint64_t start = p->caller_registers.user.rip - BACK_SEARCH;
+	uint64_t start = behind - BACK_SEARCH;
 	uint8_t code[BACK_SEARCH];
 
 	if (proc_read(p, start, code, sizeof code) != sizeof code)
@@ -167,17 +167,34 @@ static uint64_t restarted_call(const struct proc *p)
 	return 0;
 }
 
+/* The kernel has made it ready to begin again, and was then interrupted by us. */
+static bool is_at_restart(const struct proc *p)
+{
+	const struct user_regs_struct *u = &p->caller_registers.user;
+	uint8_t code[PROC_SYSCALL_SIZE];
+
+	return u->rax == SYS_restart_syscall && proc_read(p, u->rip, code, sizeof code) == sizeof code &&
+	       memcmp(code, proc_syscall_bytes, sizeof code) == 0;
+}
+
 /* As the kernel begins an interrupted call again. */
 static void restart(const struct proc *p, struct context *c)
 {
 	const struct user_regs_struct *u = &p->caller_registers.user;
+	bool known = proc_registers_in_call(&p->caller_registers) && u->orig_rax != SYS_restart_syscall;
 	int64_t result = (int64_t)u->rax;
+	uint64_t number;
 
+	if (is_at_restart(p)) {
+		number = known ? u->orig_rax : restarted_call(p, u->rip + PROC_SYSCALL_SIZE);
+		c->rax = number ? number : c->rax;
+		return;
+	}
 	if (!proc_registers_in_call(&p->caller_registers) || result > -ERESTARTSYS ||
 	    result < -ERESTART_RESTARTBLOCK)
 		return;
-	c->rax = u->orig_rax == SYS_restart_syscall ? restarted_call(p) : u->orig_rax;
-	if (u->orig_rax == SYS_restart_syscall && !c->rax)
+	c->rax = known ? u->orig_rax : restarted_call(p, u->rip);
+	if (!known && !c->rax)
 		c->rax = (uint64_t)-EINTR;
 	else
 		c->rip -= PROC_SYSCALL_SIZE;
