@@ -12,7 +12,7 @@
  *   region   memfd, MAP_SHARED, one for all processes of a session:
  *            [header page][globals][slot 0][slot 1]...      sparse
  *   process  private anonymous, one per process:
- *            [struct abi_process, 1 page][slot table, 64 KiB, MADV_WIPEONFORK][ledger]
+ *            [struct abi_process, 1 page][slot table, 64 KiB, and a mark, MADV_WIPEONFORK][ledger][lives]
  *   code     memfd mapped read+execute (the tool holds a writable view):
  *            [runtime image][bundle code and constants][site table]
  *            and pages of trampolines near each probed object.
@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 7
+#define ABI_VERSION 8
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -209,6 +209,62 @@ struct abi_region {
 	 */
 	uint64_t free_slots;
 	int32_t hist_width, hist_elision; /* of the text of histograms, -D HIST_WIDTH and HIST_ELISION */
+	/* processes: abi_member[member_count] */
+	uint64_t members_offset;
+	uint32_t member_count;
+	uint32_t member_high; /* 1 + the highest ever used */
+	uint32_t family_events; /* raised when a member wants to be looked at */
+	uint32_t members_missed; /* processes that found no free entry */
+	uint32_t subject; /* 1 + the member for which the tool runs a handler; 0 none */
+	uint32_t pad_family;
+};
+
+/* ---- members -------------------------------------------------------------------------------- */
+
+/*
+ * A process of the session. A forked child claims an entry for itself, in its first instructions behind the
+ * fork; the tool does it for those that it attaches to, and frees all of them.
+ */
+#define ABI_MEMBERS 4096u
+#define ABI_MEMBER_FREE 0u
+#define ABI_MEMBER_CLAIMED 1u /* being filled in */
+#define ABI_MEMBER_LIVE 2u
+#define ABI_EXEC_NONE 0u
+#define ABI_EXEC_ASKED 1u /* a thread is about to make an exec and waits for the tool */
+#define ABI_EXEC_GRANTED 2u /* the tool traces the thread until its exec */
+#define ABI_EXEC_FAILED 3u /* the exec was none; the thread is to be let go */
+#define ABI_EXEC_PRIVILEGED 4u /* an exec with another user's rights follows: not ours */
+struct abi_member {
+	uint32_t state; /* ABI_MEMBER_ */
+	uint32_t pid, ppid;
+	uint32_t parent; /* 1 + number of the member that forked it; 0 none */
+	uint32_t begun; /* its begin was told */
+	uint32_t ended; /* its end was told; set first by whoever tells it */
+	uint32_t main_begun; /* the same of its first thread: thread.begin told, thread.end not yet */
+	uint32_t shares_memory; /* with its parent, until its exec: vfork, posix_spawn */
+	uint32_t exec_state; /* futex; ABI_EXEC_ */
+	uint32_t exec_tid;
+	uint64_t exec_path; /* address in the process */
+	int32_t exec_folder; /* descriptor that the path is relative to */
+	uint32_t number; /* its own */
+	char name[16]; /* as the kernel's comm, when it began */
+	uint32_t image; /* abi_process.image_number of the code that it runs */
+	uint32_t changes; /* a forked child has loaded libraries, or a condition may change: it needs code of its own */
+	uint32_t pad[6];
+};
+
+/* A probe of .begin, .end, .thread.begin or .thread.end in a process. */
+#define ABI_LIFE_PROCESS_BEGIN 1u
+#define ABI_LIFE_THREAD_BEGIN 2u
+#define ABI_LIFE_THREAD_END 3u
+#define ABI_LIFE_PROCESS_END 4u
+struct abi_life {
+	uint64_t handler; /* address of its called form */
+	uint32_t site; /* number of its abi_site */
+	uint16_t event; /* ABI_LIFE_ */
+	uint16_t pad;
+	uint32_t pid; /* only in this process; 0 any */
+	uint32_t pad1;
 };
 
 /* Texts that wait in a slot for the return of a function. */
@@ -282,7 +338,15 @@ struct abi_process {
 	uint64_t n_unwinds;
 	uint64_t shadow; /* address of the table of return addresses kept aside; entries of shadow_size bytes */
 	uint32_t shadow_size, pad1;
-	uint64_t reserved[6];
+	uint64_t lives; /* address of abi_life[] */
+	uint32_t n_lives;
+	uint32_t member; /* 1 + number of its entry; 0 not followed */
+	uint32_t member_pid; /* whose entry that is: a forked child that could not claim one differs */
+	uint32_t exec_unanswered; /* the tool did not answer the last time: it may be dead */
+	uint64_t memory_mark; /* address of a u64 that is 1, but 0 in a forked child's first moments: MADV_WIPEONFORK */
+	uint32_t image_number; /* the tool's, of this set-up: forked children have the same */
+	uint32_t alone; /* forked children are left alone: they get no slots */
+	uint64_t reserved[1];
 	struct abi_watch watches[ABI_WATCHES];
 };
 
@@ -461,7 +525,9 @@ struct abi_slot {
 	uint64_t pad0[2];
 	uint64_t ring_tail; /* the consumer's, release */
 	uint64_t ring_pending; /* 1 + lower bound of stamps not yet published; 0 idle */
-	uint64_t pad1[6];
+	uint32_t borrowed; /* 1 + the member that uses it: a child of vfork(), while its parent waits; 0 none */
+	uint32_t thread_begun; /* thread.begin told, thread.end not yet */
+	uint64_t pad1[5];
 	uint64_t dropped; /* records that found no room */
 	uint64_t skipped_nested, skipped_locked, skipped_other;
 	uint64_t locks_held; /* count of entries in locks[] */

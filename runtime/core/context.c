@@ -35,49 +35,74 @@ int64_t rt_tid(struct abi_slot *s)
 	return *(const volatile uint32_t *)s->tid_address;
 }
 
+/* The process for which the tool runs this handler; NULL: the handler runs where it belongs. */
+static const struct abi_member *subject_of(const struct abi_slot *s)
+{
+	const struct abi_region *r = region_of(s);
+
+	if (!s->in_tool || !r->subject)
+		return 0;
+	return (const struct abi_member *)((const char *)r + r->members_offset) + (r->subject - 1);
+}
+
+static bool is_elsewhere(const struct abi_slot *s)
+{
+	return s->sample || subject_of(s);
+}
+
 int64_t rt_ppid(struct abi_slot *s)
 {
+	const struct abi_member *m = subject_of(s);
+
+	if (m)
+		return m->ppid;
 	return s->sample ? rt_proc_status(s->pid, "PPid", 0) : ask(RT_SYS_GETPPID);
 }
 
 int64_t rt_uid(struct abi_slot *s)
 {
-	return s->sample ? rt_proc_status(s->pid, "Uid", 0) : ask(RT_SYS_GETUID);
+	return is_elsewhere(s) ? rt_proc_status(s->pid, "Uid", 0) : ask(RT_SYS_GETUID);
 }
 
 int64_t rt_euid(struct abi_slot *s)
 {
-	return s->sample ? rt_proc_status(s->pid, "Uid", 1) : ask(RT_SYS_GETEUID);
+	return is_elsewhere(s) ? rt_proc_status(s->pid, "Uid", 1) : ask(RT_SYS_GETEUID);
 }
 
 int64_t rt_gid(struct abi_slot *s)
 {
-	return s->sample ? rt_proc_status(s->pid, "Gid", 0) : ask(RT_SYS_GETGID);
+	return is_elsewhere(s) ? rt_proc_status(s->pid, "Gid", 0) : ask(RT_SYS_GETGID);
 }
 
 int64_t rt_egid(struct abi_slot *s)
 {
-	return s->sample ? rt_proc_status(s->pid, "Gid", 1) : ask(RT_SYS_GETEGID);
+	return is_elsewhere(s) ? rt_proc_status(s->pid, "Gid", 1) : ask(RT_SYS_GETEGID);
 }
+
+#define STAT_PGRP 5
+#define STAT_SESSION 6
 
 int64_t rt_pgrp(struct abi_slot *s)
 {
-	return s->sample ? rt_proc_status(s->pid, "NSpgid", 0) : ask(RT_SYS_GETPGID);
+	return is_elsewhere(s) ? rt_proc_status(s->pid, "NSpgid", 0) : ask(RT_SYS_GETPGID);
 }
 
 int64_t rt_sid(struct abi_slot *s)
 {
-	return s->sample ? rt_proc_status(s->pid, "NSsid", 0) : ask(RT_SYS_GETSID);
+	return is_elsewhere(s) ? rt_proc_status(s->pid, "NSsid", 0) : ask(RT_SYS_GETSID);
 }
 
 #define PRCTL_GET_NAME 16
 
 void rt_execname(struct abi_slot *s, struct abi_string *out)
 {
+	const struct abi_member *m = subject_of(s);
 	char name[16] = { 0 };
 	uint32_t n = 0;
 
-	if (s->sample)
+	if (m)
+		__builtin_memcpy(name, m->name, sizeof name);
+	else if (s->sample)
 		__builtin_memcpy(name, rt_sample(s)->name, sizeof name);
 	else
 		rt_syscall(RT_SYS_PRCTL, PRCTL_GET_NAME, (long)name, 0, 0, 0, 0);

@@ -39,7 +39,9 @@ RT_INLINE bool rt_peek(struct abi_slot *s, uint64_t address, uint32_t size, uint
 /* The process that "0" means to functions about tasks: a number, or 0 where the handler runs in it. */
 RT_INLINE int64_t rt_own_process(const struct abi_slot *s, int64_t pid)
 {
-	return pid || !s->sample ? pid : (int64_t)s->pid;
+	bool is_elsewhere = s->sample || (s->in_tool && ((const struct abi_region *)s->region)->subject);
+
+	return pid || !is_elsewhere ? pid : (int64_t)s->pid;
 }
 
 #endif

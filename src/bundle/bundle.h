@@ -76,7 +76,10 @@ struct bundle_reloc {
 	int64_t addend;
 };
 
-enum bundle_variant { VARIANT_ENTRY, VARIANT_GENERIC, VARIANT_TOOL, VARIANT_RETURN, VARIANT_COUNT };
+/* CALLED: as GENERIC, but always in full form: for what is called by the runtime */
+enum bundle_variant {
+	VARIANT_ENTRY, VARIANT_GENERIC, VARIANT_TOOL, VARIANT_RETURN, VARIANT_CALLED, VARIANT_COUNT
+};
 
 struct bundle_handler {
 	/* kind 0 absent, 1 full (offset in code), 2 inline (index in inlines), 3 nothing to do */
@@ -123,6 +126,10 @@ struct bundle_probe {
 	const char *place; /* file:line:column in the script, for -t */
 	uint32_t pid; /* only in this process; 0 any */
 	bool target_only; /* only in the process of -c or -x */
+	/* of the beginning or end of processes and threads */
+	uint32_t life; /* ABI_LIFE_, else 0 */
+	const char *program; /* canonical path of the one that it is limited to; NULL any */
+	uint32_t point_text; /* offset in code of an abi_string: pp() in a target */
 	/* 1 + the handler that tells in the tool (rt_condition_holds) whether the sites shall be armed; 0 always */
 	uint32_t condition;
 };

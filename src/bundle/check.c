@@ -10,7 +10,7 @@
 
 #define FIRST_FILE_EVENT 6u /* EVENT_READ */
 #define LAST_FILE_EVENT 7u /* EVENT_WRITE */
-#define LAST_EVENT 8u /* EVENT_RECORD */
+#define LAST_EVENT 9u /* EVENT_LIFE */
 #define LAST_RECORD 6u /* RECORD_MIGRATE */
 #define LAST_FLAG 63u /* all of SITE_ together */
 #define SITE_WATCH 16u
@@ -122,6 +122,14 @@ static bool string_ok(const struct bundle *b, uint32_t at)
 	return inside((uint64_t)at + ABI_STRING_HEAD, (uint64_t)length + 1, b->code_size);
 }
 
+static const char *check_lives(const struct bundle *b)
+{
+	vec_each(p, &b->probes)
+		if (p->life > ABI_LIFE_PROCESS_END || !string_ok(b, p->point_text))
+			return "bad probe";
+	return NULL;
+}
+
 static const char *check_sites(const struct bundle *b)
 {
 	vec_each(s, &b->sites) {
@@ -230,7 +238,7 @@ static const char *check_globals(const struct bundle *b)
 const char *bundle_check(const struct bundle *b)
 {
 	const char *(*const checks[])(const struct bundle *) = {
-		check_code, check_globals, check_handlers, check_sites, check_formats,
+		check_code, check_globals, check_handlers, check_lives, check_sites, check_formats,
 	};
 	const char *wrong = NULL;
 

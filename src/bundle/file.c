@@ -133,6 +133,9 @@ static void move_probe(struct transfer *t, struct bundle_probe *p)
 	MOVE(t, p->pid);
 	move_bool(t, &p->target_only);
 	MOVE(t, p->condition);
+	MOVE(t, p->life);
+	move_text(t, &p->program);
+	MOVE(t, p->point_text);
 }
 
 static void move_site(struct transfer *t, struct bundle_site *s)
@@ -221,7 +224,7 @@ static void move_bundle(struct transfer *t, struct bundle *b)
 	MOVE_ARRAY(t, &b->runtime_symbols, 1, move_text);
 	MOVE_ARRAY(t, &b->inlines, 8, move_inline);
 	MOVE_ARRAY(t, &b->handlers, sizeof(struct bundle_handler), move_handler);
-	MOVE_ARRAY(t, &b->probes, 81, move_probe);
+	MOVE_ARRAY(t, &b->probes, 90, move_probe);
 	MOVE_ARRAY(t, &b->sites, 78, move_site);
 	MOVE_ARRAY(t, &b->globals, sizeof(struct abi_global) + sizeof(struct abi_map), move_global);
 	MOVE_ARRAY(t, &b->formats, 4, move_u32);

@@ -260,7 +260,8 @@ static int pass_5(struct cmd_session *s, const struct bundle *b)
 	struct cmd_clock start = cmd_clock_now();
 	FILE *out = open_output(s);
 	struct ctl_options c = {
-		.arena = s->arena, .bundle = b, .command = s->command, .command_text = o->command, .pid = o->pid,
+		.arena = s->arena, .bundle = b, .command = s->command, .command_text = o->command, .pids = o->pids.p,
+		.n_pids = o->pids.n, .no_follow = o->no_follow, .user = o->user,
 		.out = out, .out_path = o->output, .err = stderr, .verbose = o->verbose[4], .quiet = o->no_warnings,
 		.lossless = o->lossless, .suppress_handler_errors = o->suppress_errors, .timing = o->timing,
 		.colour = s->colour, .timeout_ns = o->timeout_ns, .ring_size = o->buffer, .guru = o->guru,

@@ -228,12 +228,32 @@ static bool *flag_of(struct cmd_options *o, enum option_id id)
 		{ OPTION_SUPPRESS_ERRORS, &o->suppress_errors },
 		{ OPTION_NO_GLOBAL_DISPLAY, &o->no_global_display },
 		{ OPTION_LOSSLESS, &o->lossless },
+		{ OPTION_USER, &o->user },
 	};
 
 	for (size_t i = 0; i < base_count(flags); i++)
 		if (flags[i].id == id)
 			return flags[i].flag;
 	return NULL;
+}
+
+static bool add_process(struct parse *p, const char *text)
+{
+	uint32_t pid;
+
+	if (!parse_pid(text, &pid))
+		return false;
+	if (!p->o->pids.n)
+		p->o->pid = pid;
+	vec_push(p->arena, &p->o->pids, pid);
+	return true;
+}
+
+static bool set_follow(struct cmd_options *o, const char *when)
+{
+	o->no_follow = strcmp(when, "no") == 0;
+	return o->no_follow || strcmp(when, "yes") == 0 ||
+	       complain("Invalid argument '%s' for --follow (should be yes or no).", when);
 }
 
 /* Options that only say what is to be done. */
@@ -271,7 +291,9 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 		o->command = value;
 		return true;
 	case OPTION_PROCESS:
-		return parse_pid(value, &o->pid);
+		return add_process(p, value);
+	case OPTION_FOLLOW:
+		return set_follow(o, value);
 	case OPTION_CLEANUP:
 		return parse_pid(value, &o->pid) && set_action(p, ACTION_CLEANUP);
 	case OPTION_LIST:
@@ -369,6 +391,8 @@ static bool take_words(struct parse *p, int argc, char **argv)
 	}
 	if (o->command && o->pid)
 		return complain("You can't specify both -c and -x.");
+	if (o->user && (o->command || o->pid))
+		return complain("You can't specify --user with -c or -x.");
 	return true;
 }
 

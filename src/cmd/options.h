@@ -23,7 +23,10 @@ struct cmd_options {
 	const char *script_file; /* or NULL; "-" is standard input */
 	VEC(const char *) extra; /* -E */
 	const char *command; /* -c */
-	uint32_t pid; /* -x, --cleanup */
+	uint32_t pid; /* the first -x, --cleanup */
+	VEC(uint32_t) pids; /* all -x */
+	bool no_follow; /* --follow=no */
+	bool user; /* --user */
 	const char *list; /* -l, -L */
 	bool list_variables;
 	int last_pass;

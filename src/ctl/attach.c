@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "ctl/family.h"
 #include "ctl/hooks.h"
 #include "ctl/session.h"
 
@@ -22,9 +23,11 @@ static struct error *plan(struct ctl_process *p)
 
 	ctl_modules_look(p);
 	ctl_chain_look(p);
+	ctl_life_expect(p);
 	ctl_arm_plan(p);
 	ctl_conditions_settle(p);
 	ctl_unwind_plan(p);
+	ctl_life_plan(p);
 	ctl_modules_follow(p);
 	e = p->needs_hooks ? ctl_hooks_prepare(p) : NULL;
 	if (!e)
@@ -211,7 +214,8 @@ struct error *ctl_attach(struct ctl_process *p)
 {
 	struct error *e = ctl_maps_refresh(p);
 
-	if (!e && !p->launched)
+	elf_cache_recheck(p->session->elf);
+	if (!e && !p->launched && !p->fresh)
 		e = ctl_cleanup_before(p);
 	if (!e)
 		e = lock_with_company(p);
@@ -246,6 +250,7 @@ struct error *ctl_rearm(struct ctl_process *p)
 	if (e)
 		return e;
 	proc_remote_look(p->proc, &p->maps);
+	elf_cache_recheck(p->session->elf);
 	ctl_target_refresh_space(p);
 	e = plan(p);
 	if (!e && (anything_to_write(p) || traps != p->traps.n)) {

@@ -229,12 +229,8 @@ static struct error *take_out(const struct ctl_options *o, const struct ctl_proc
 	e = prepare(&s, p, t);
 	if (!e)
 		e = ctl_leave(p);
-	if (p->maps_arena)
-		arena_destroy(p->maps_arena);
-	if (p->lock_fd > 0)
-		close(p->lock_fd);
-	if (p->foreign_arena)
-		arena_destroy(p->foreign_arena);
+	p->proc = NULL; /* the other's */
+	ctl_process_destroy(p);
 	close_session(&s);
 	return e;
 }
@@ -301,7 +297,7 @@ static struct error *report(uint32_t pid, uint32_t dead, uint32_t alive)
 
 struct error *ctl_cleanup(struct arena *a, uint32_t pid)
 {
-	struct ctl_options o = { .arena = a, .pid = pid, .out = stdout, .err = stderr };
+	struct ctl_options o = { .arena = a, .pids = &pid, .n_pids = 1, .out = stdout, .err = stderr };
 	struct ctl_session s;
 	struct ctl_process *p;
 	struct proc *proc;
@@ -315,7 +311,7 @@ struct error *ctl_cleanup(struct arena *a, uint32_t pid)
 	e = ctl_maps_refresh(p);
 	if (!e)
 		e = take_out_dead(&o, p, &dead, &alive);
-	ctl_process_close(p);
+	ctl_process_destroy(p);
 	close_session(&s);
 	return e ? e : report(pid, dead, alive);
 }

@@ -215,6 +215,12 @@ static uint64_t slack(const struct ctl_session *s)
 	return mult ? ((uint64_t)RT_RING_SLACK << 32) / mult : 0;
 }
 
+void ctl_release_slot(struct ctl_session *s, struct abi_slot *slot)
+{
+	if (slot->locks_held)
+		rt_release_locks(s->region, slot);
+}
+
 /* Locks that a thread held when it died would keep everybody else out. */
 void ctl_release_dead(struct ctl_session *s, bool all)
 {

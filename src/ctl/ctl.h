@@ -17,10 +17,11 @@
 struct ctl_options {
 	struct arena *arena;
 	const struct bundle *bundle;
-	/* the target: at most one of command and pid */
+	/* the target: at most one of command and pids */
 	char **command; /* NULL-ended words to execve (path search done by us), or NULL */
 	const char *command_text; /* as given to -c */
-	uint32_t pid; /* -x */
+	const uint32_t *pids; /* -x: target() is the first */
+	uint32_t n_pids;
 	FILE *out; /* script output: stdout or -o */
 	const char *out_path; /* of -o, or NULL */
 	FILE *err; /* messages */
@@ -33,6 +34,8 @@ struct ctl_options {
 	uint64_t ring_size; /* bytes per thread, power of two; 0: default */
 	int64_t timeout_ns; /* -T; 0 none */
 	bool guru;
+	bool user; /* --user: whoever of the caller's processes maps a file that is probed */
+	bool no_follow; /* --follow=no: processes that the target makes are left alone */
 };
 /*
  * Runs begin handlers, arms, runs the target, disarms, runs end (or error)

@@ -73,7 +73,7 @@ static void find_sites(const struct ctl_process *p, struct arena *a, const struc
 }
 
 /* Files that ask the kernel about signals: the C library, the loader, and programs without either. */
-static bool may_ask(struct ctl_process *p, const struct proc_map *m, struct elf_file **file)
+bool ctl_hooks_may_ask(struct ctl_process *p, const struct proc_map *m, struct elf_file **file)
 {
 	const char *name = strrchr(m->path, '/');
 
@@ -235,7 +235,7 @@ struct error *ctl_hooks_prepare(struct ctl_process *p)
 
 		vec_each(start, &p->hooks->scanned)
 			seen |= *start == m->start;
-		if (seen || !may_ask(p, m, &f))
+		if (seen || !ctl_hooks_may_ask(p, m, &f))
 			continue;
 		vec_push(p->arena, &p->hooks->scanned, m->start);
 		e = scan(p, m, f);
@@ -283,7 +283,7 @@ void ctl_hooks_expect(struct ctl_process *p, const struct ctl_module *module)
 		struct arena_mark mark = arena_mark(p->session->scratch);
 		struct elf_file *f;
 
-		if (m->start < module->start || m->start >= module->end || !may_ask(p, m, &f))
+		if (m->start < module->start || m->start >= module->end || !ctl_hooks_may_ask(p, m, &f))
 			continue;
 		expect_in(p, m);
 		arena_reset(p->session->scratch, mark);

@@ -569,22 +569,21 @@ void ctl_hooks_found(struct ctl_process *p)
 	ctl_hooks_of(p)->armed = true;
 }
 
-struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent)
+struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent, struct arena *a)
 {
+	const struct ctl_hooks *from = parent->hooks;
 	struct ctl_hooks *h;
-	uint32_t n;
 
-	if (!parent->hooks)
+	if (!from)
 		return NULL;
-	h = arena_new(parent->arena, struct ctl_hooks);
-	n = parent->hooks->patches.n;
-	h->patches.p = arena_array(parent->arena, struct ctl_patch, n);
-	h->patches.n = h->patches.cap = n;
-	for (uint32_t i = 0; i < n; i++) {
-		h->patches.p[i] = parent->hooks->patches.p[i];
-		h->patches.p[i].armed = true;
-	}
+	h = arena_new(a, struct ctl_hooks);
+	h->patches.p = arena_dup(a, from->patches.p, from->patches.n * sizeof *from->patches.p);
+	h->patches.n = h->patches.cap = from->patches.n;
+	vec_each(patch, &h->patches)
+		patch->armed = true;
+	h->scanned.p = arena_dup(a, from->scanned.p, from->scanned.n * sizeof *from->scanned.p);
+	h->scanned.n = h->scanned.cap = from->scanned.n;
 	h->armed = true;
-	h->by_keeper = parent->hooks->by_keeper;
+	h->by_keeper = from->by_keeper;
 	return h;
 }

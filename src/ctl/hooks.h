@@ -19,6 +19,11 @@ struct ctl_hooks *ctl_hooks_of(struct ctl_process *p);
 
 /* May plans use int3? Only when SIGTRAP can be taken over. */
 bool ctl_hooks_can_trap(const struct ctl_process *p);
+/*
+ * Files that make system calls themselves: the C library, the loader, and programs without either. *file:
+ * the file, NULL if it cannot be opened.
+ */
+bool ctl_hooks_may_ask(struct ctl_process *p, const struct proc_map *m, struct elf_file **file);
 /* Finds the places of the hooks that the module may get, before its sites are planned. */
 void ctl_hooks_expect(struct ctl_process *p, const struct ctl_module *module);
 /* A hook may have to go to just this address: a site there is planned after it, upon it. */
@@ -37,7 +42,7 @@ struct error *ctl_hooks_arm(struct ctl_process *p) BASE_MUST_CHECK;
 /* In the window, inside remote begin/end, after sites were restored. */
 struct error *ctl_hooks_disarm(struct ctl_process *p) BASE_MUST_CHECK;
 /* The hooks as a forked child has inherited them; NULL if there are none. */
-struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent);
+struct ctl_hooks *ctl_hooks_inherited(const struct ctl_process *parent, struct arena *a);
 
 /* waits.c: the mask that a stopped thread's system call waits with; false: it is in no such call, or that is not hooked. */
 bool ctl_waits_mask(struct ctl_process *p, struct proc_registers *r, uint64_t *mask);

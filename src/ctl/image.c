@@ -14,6 +14,7 @@
 #include <elf.h>
 #include <string.h>
 
+#include "ctl/family.h"
 #include "ctl/session.h"
 #include "x86/x86.h"
 
@@ -180,7 +181,7 @@ void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint
 	uint64_t at = image;
 
 	/* Files mapped twice and libraries that come back elsewhere take entries of their own. */
-	out->max_sites = 2 * (b->sites.n + savers(b)) + SPARE_SITES;
+	out->max_sites = 2 * (b->sites.n + savers(b)) + ctl_life_count(b) + SPARE_SITES;
 	out->max_traps = out->max_sites * TRAPS_PER_SITE;
 	out->image = at;
 	at = base_align(at + r->size, (uint64_t)CODE_ALIGN);

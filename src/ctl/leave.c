@@ -278,7 +278,7 @@ static bool maps_code(struct arena *a, pid_t pid, const struct ctl_process *p)
 }
 
 /* The child's memory was a copy of its parent's: the same patches at the same addresses. */
-static void leave_child(const struct ctl_process *parent, pid_t pid)
+void ctl_leave_child(const struct ctl_process *parent, pid_t pid)
 {
 	struct ctl_session *s = parent->session;
 	struct ctl_process child = *parent;
@@ -297,7 +297,7 @@ static void leave_child(const struct ctl_process *parent, pid_t pid)
 	child.mapped.p = arena_dup(s->arena, parent->inherited.p,
 				   parent->inherited.n * sizeof *parent->inherited.p);
 	child.mapped.n = parent->inherited.n;
-	child.hooks = ctl_hooks_inherited(parent);
+	child.hooks = ctl_hooks_inherited(parent, s->arena);
 	child.follow.armed = child.follow.address != 0;
 	child.placed = true;
 	child.maps_arena = NULL;
@@ -336,7 +336,7 @@ static uint32_t leave_some(struct ctl_session *s, struct arena *a)
 		vec_each(p, &s->processes) {
 			if ((*p)->code_fd < 0 || !maps_code(a, pid, *p))
 				continue;
-			leave_child(*p, pid);
+			ctl_leave_child(*p, pid);
 			n++;
 		}
 	}

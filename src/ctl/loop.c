@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/family.h"
 #include "ctl/session.h"
 
 #define MS 1000000ll
@@ -28,12 +29,12 @@
 
 static bool have_processes_ended(struct ctl_session *s)
 {
-	if (s->target)
+	if (s->target && s->target->launched)
 		return proc_has_ended(s->target->proc);
 	vec_each(p, &s->processes)
-		if (!proc_has_ended((*p)->proc))
+		if ((*p)->named && !proc_has_ended((*p)->proc))
 			return false;
-	return s->processes.n > 0;
+	return s->n_named > 0;
 }
 
 /* A target that we started is told to end, and traced to its end if that is soon. */
@@ -105,12 +106,16 @@ static void serve_process(struct ctl_process *p)
 		e = serve_family(p);
 	if (e) {
 		/* told below */
-	} else if (!p->placed || proc_has_ended(p->proc)) {
+	} else if (!p->placed || proc_has_ended(p->proc) || ctl_family_is_catching(p)) {
 		return;
 	} else if (ctl_has_execed(p)) {
 		/* Its memory is gone: it is in the middle of its end, or of an exec. */
 		if (ctl_is_between(p) || proc_has_ended(p->proc))
 			return;
+		if (p->member) {
+			ctl_family_changed(p);
+			return;
+		}
 		ctl_verbose(p->session, 1, "process %d runs another program", (int)p->proc->pid);
 		e = ctl_attach_again(p);
 	} else {
@@ -162,6 +167,8 @@ void ctl_loop(struct ctl_session *s)
 		uint32_t seen = __atomic_load_n(&s->region->event, __ATOMIC_SEQ_CST);
 		uint64_t records;
 
+		ctl_family_serve(s);
+		ctl_everybody_look(s);
 		/* The list may grow on the way. */
 		for (uint32_t i = 0; i < s->processes.n; i++)
 			serve_process(s->processes.p[i]);

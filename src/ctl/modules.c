@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "ctl/family.h"
 #include "ctl/session.h"
 
 #define MAX_HEADERS 64
@@ -314,7 +315,7 @@ bool ctl_modules_look(struct ctl_process *p)
 static bool may_come_later(const struct ctl_process *p, const struct proc_map *program,
 			   const struct proc_map *loader)
 {
-	if (p->needs_hooks || p->place.max_unwinds)
+	if (p->needs_hooks || p->place.max_unwinds || ctl_life_wanted(p->session))
 		return true;
 	vec_each(f, &p->session->files) {
 		bool fixed = false;
@@ -418,6 +419,8 @@ void ctl_modules_follow(struct ctl_process *p)
 	if (at && !e)
 		return;
 	p->follow = (struct ctl_patch){ 0 };
+	if (proc_has_ended(p->proc))
+		return;
 	ctl_warn(p->session, "libraries that process %d loads later are not seen: %s",
 		 (int)p->proc->pid, e ? error_text(e) : "its loader has no " FOLLOWED);
 }

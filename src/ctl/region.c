@@ -34,8 +34,10 @@ static void lay_out_slots(const struct ctl_session *s, struct abi_region *r)
 	const struct bundle *b = s->bundle;
 
 	r->slot_count = CTL_SLOTS;
-	r->slots_offset = PAGES(b->globals_offset + b->globals_size);
-	r->slots_offset = base_max(r->slots_offset, (uint64_t)ABI_PAGE);
+	r->members_offset = PAGES(b->globals_offset + b->globals_size);
+	r->members_offset = base_max(r->members_offset, (uint64_t)ABI_PAGE);
+	r->member_count = ABI_MEMBERS;
+	r->slots_offset = PAGES(r->members_offset + ABI_MEMBERS * sizeof(struct abi_member));
 	r->frame_offset = PAGES(ABI_SLOT_HEAD + b->shards_size);
 	r->frame_size = b->frame_size;
 	r->match_offset = b->match_offset;

@@ -16,30 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ctl/family.h"
 #include "ctl/session.h"
 
 extern const uint8_t runtime_image_start[], runtime_image_end[];
 
 /* ---- open ------------------------------------------------------------------------------ */
-
-static struct error *open_target(struct ctl_session *s, const sigset_t *mask)
-{
-	const struct ctl_options *o = s->options;
-	struct proc_launch l = { .words = o->command, .mask = mask };
-	struct proc *proc;
-	struct error *e;
-
-	if (!o->command && !o->pid)
-		return NULL;
-	e = o->command ? proc_launch(s->arena, &l, &proc)
-		       : proc_open(s->arena, (pid_t)o->pid, &proc);
-	if (e)
-		return e;
-	s->target = ctl_process_create(s, proc);
-	s->target->is_target = true;
-	s->target->launched = o->command != NULL;
-	return NULL;
-}
 
 static bool is_known(const struct ctl_session *s, uint32_t pid)
 {
@@ -47,6 +29,40 @@ static bool is_known(const struct ctl_session *s, uint32_t pid)
 		if ((uint32_t)(*p)->proc->pid == pid)
 			return true;
 	return false;
+}
+
+static struct ctl_process *add_target(struct ctl_session *s, struct proc *proc)
+{
+	struct ctl_process *p = ctl_process_create(s, proc);
+
+	p->is_target = p->named = true;
+	s->n_named++;
+	if (!s->target)
+		s->target = p;
+	return p;
+}
+
+static struct error *open_target(struct ctl_session *s, const sigset_t *mask)
+{
+	const struct ctl_options *o = s->options;
+	struct proc_launch l = { .words = o->command, .mask = mask };
+	struct proc *proc;
+	struct error *e = NULL;
+
+	if (o->command) {
+		e = proc_launch(s->arena, &l, &proc);
+		if (e)
+			return e;
+		add_target(s, proc)->launched = true;
+	}
+	for (uint32_t i = 0; i < o->n_pids && !e; i++) {
+		if (is_known(s, o->pids[i]))
+			continue;
+		e = proc_open(s->arena, (pid_t)o->pids[i], &proc);
+		if (!e)
+			add_target(s, proc);
+	}
+	return e;
 }
 
 /* Processes that probe points name by number. */
@@ -61,7 +77,8 @@ static struct error *open_named(struct ctl_session *s)
 		e = proc_open(s->arena, (pid_t)probe->pid, &proc);
 		if (e)
 			return e;
-		ctl_process_create(s, proc);
+		ctl_process_create(s, proc)->named = true;
+		s->n_named++;
 	}
 	return NULL;
 }
@@ -100,7 +117,7 @@ static bool is_shell_in_front(struct ctl_session *s, const struct ctl_process *p
 	struct stat program;
 	char path[64];
 
-	if (!p->launched || !s->bundle->sites.n || !words[1] || strcmp(words[1], "-c") != 0 ||
+	if (!s->options->no_follow || !p->launched || !s->bundle->sites.n || !words[1] || strcmp(words[1], "-c") != 0 ||
 	    (strcmp(words[0], "sh") != 0 && strcmp(words[0], "/bin/sh") != 0))
 		return false;
 	snprintf(path, sizeof path, "/proc/%d/exe", (int)p->proc->pid);
@@ -118,10 +135,11 @@ static struct error *arm_all(struct ctl_session *s)
 		struct error *e;
 
 		/* Without sites for it there is nothing to do in the process. */
-		if (!s->bundle->sites.n)
+		if (!s->bundle->sites.n && !ctl_life_any(s->bundle))
 			break;
 		if (is_shell_in_front(s, *p))
 			continue;
+		ctl_family_join(*p);
 		e = ctl_attach(*p);
 		if (e)
 			return e;
@@ -163,7 +181,9 @@ static void leave_all(struct ctl_session *s)
 {
 	bool placed = false;
 
+	ctl_family_serve(s); /* the target's own end, if it was killed */
 	ctl_state_set(s, ABI_STATE_EXITING);
+	ctl_family_let_go(s);
 	vec_each(p, &s->processes) {
 		struct error *e = NULL;
 
@@ -174,6 +194,7 @@ static void leave_all(struct ctl_session *s)
 			ctl_warn(s, "%s%s%s", error_text(e), e->hint ? ": " : "",
 				 e->hint ? e->hint : "");
 	}
+	ctl_family_leave(s);
 	if (placed)
 		ctl_leave_children(s);
 }
@@ -258,6 +279,8 @@ static struct error *run(struct ctl_session *s, int *status)
 		e = ctl_records_start(s);
 	if (!e)
 		e = let_run(s);
+	if (!e)
+		ctl_family_gather(s);
 	if (e)
 		return e;
 	ctl_timers_start(s);
@@ -276,7 +299,7 @@ static void session_init(struct ctl_session *s, const struct ctl_options *o)
 	s->tool.fd = -1;
 	s->scratch = arena_create();
 	s->elf = elf_cache_create(s->arena);
-	elf_cache_enter(s->elf, (uint32_t)o->pid);
+	elf_cache_enter(s->elf, o->n_pids ? o->pids[0] : 0);
 	s->warned = map_create(s->arena);
 	s->finders = map_create(s->arena);
 	s->start_ticks = proc_start_ticks(getpid());
@@ -287,8 +310,9 @@ static void session_init(struct ctl_session *s, const struct ctl_options *o)
 
 static void session_close(struct ctl_session *s)
 {
+	ctl_family_close(s);
 	vec_each(p, &s->processes)
-		ctl_process_close(*p);
+		ctl_process_destroy(*p);
 	ctl_records_close(s);
 	ctl_collect_close(s);
 	free(s->record);

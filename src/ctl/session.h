@@ -35,7 +35,8 @@ enum ctl_event {
 	CTL_SITE,
 	CTL_READ,
 	CTL_WRITE,
-	CTL_RECORD
+	CTL_RECORD,
+	CTL_LIFE
 };
 /* Same numbers as sema's enum probe_record. */
 enum ctl_record {
@@ -54,6 +55,7 @@ enum ctl_record {
 
 #define CTL_SLOTS 4096u
 #define CTL_TABLE_SIZE (ABI_TABLE_ENTRIES * (uint64_t)sizeof(struct abi_table_entry))
+#define CTL_WIPED_SIZE (CTL_TABLE_SIZE + ABI_PAGE) /* the table and abi_process.memory_mark */
 
 /* ---- image.c: the runtime image and bundle code, made ready for one process -------- */
 
@@ -78,7 +80,8 @@ struct ctl_place {
 	uint32_t max_sites, max_traps; /* the trap table has two halves of max_traps */
 	uint64_t unwinds; /* table, of two halves as well; max_unwinds 0: nobody needs it */
 	uint32_t max_unwinds;
-	uint64_t shadow; /* behind the ledger; shadow_entry 0: none */
+	uint64_t lives; /* behind the ledger: struct abi_life for each probe of beginnings and ends */
+	uint64_t shadow; /* behind that; shadow_entry 0: none */
 	uint32_t shadow_entry;
 	bool own_stack; /* handlers run on the slot's stack, not on with the target's */
 	bool thread_pointer_loads; /* %fs:0 holds the thread pointer wherever our code runs */
@@ -122,6 +125,9 @@ struct ctl_timer {
 struct ctl_cursor; /* collect.c */
 struct ctl_procfs; /* procfs.h */
 struct ctl_records; /* records.c */
+struct ctl_family; /* family.c */
+struct ctl_life; /* life.c */
+struct ctl_everybody; /* everybody.c */
 
 struct ctl_session {
 	const struct ctl_options *options;
@@ -136,7 +142,8 @@ struct ctl_session {
 	struct ctl_tool tool;
 	VEC(struct ctl_file) files; /* of the bundle's sites */
 	VEC(struct ctl_process *) processes;
-	struct ctl_process *target; /* of -c or -x, or NULL */
+	struct ctl_process *target; /* of -c or the first -x, or NULL */
+	uint32_t n_named; /* processes that it began with */
 	VEC(struct ctl_timer) timers;
 	struct ctl_procfs *procfs; /* NULL: no probe of a file, nor of the input */
 	struct ctl_records *records; /* NULL: no probe asks for any */
@@ -161,6 +168,9 @@ struct ctl_session {
 	bool *holds;
 	int64_t conditions_asked; /* when last; they are asked again soon after a change */
 	bool conditions_again;
+	struct ctl_family *family; /* its processes; NULL: there was none yet */
+	struct ctl_everybody *everybody; /* of --user: who has been looked at */
+	struct ctl_life *life; /* what files have of system calls that matter to it */
 	int64_t slots_looked, slots_wait; /* for those of dead threads: when, and how long until again */
 	/* leaving */
 	int signals_forwarded;
@@ -260,11 +270,25 @@ struct ctl_page {
 	uint8_t bytes[ABI_PAGE];
 };
 
+/* A program, told from others. */
+struct ctl_program {
+	uint64_t device, inode;
+};
+
 struct ctl_process {
 	struct ctl_session *session;
 	struct arena *arena;
 	struct proc *proc;
 	bool is_target, launched;
+	bool named; /* by -x or a probe point: the session goes on while one of these runs */
+	bool fresh; /* stands behind its exec: nobody has been there before */
+	uint32_t member; /* 1 + number of its entry in the region; 0 it has none, or none any more */
+	uint32_t image_number; /* of this set-up; forked children tell it */
+	uint32_t users; /* members that run its code */
+	int64_t idle_since; /* when the last of them went */
+	struct ctl_program program;
+	struct arena *own_arena; /* for all of it; NULL: the session's */
+	struct arena *proc_arena; /* of proc, if that was there before; NULL */
 	struct proc_maps maps; /* as of the last ctl_maps_refresh() */
 	struct arena *maps_arena;
 	struct ctl_place place;
@@ -333,6 +357,8 @@ void ctl_state_set(struct ctl_session *s, uint32_t state);
 
 /* When few are left: takes back those of threads that have ended. */
 void ctl_slots_reclaim(struct ctl_session *s);
+/* Of a thread that is dead: its locks and the slot are free again. */
+void ctl_slot_give(struct ctl_session *s, uint32_t number);
 
 /* ---- clock.c --------------------------------------------------------------- */
 
@@ -381,6 +407,8 @@ uint64_t ctl_collect(struct ctl_session *s, bool all);
 void ctl_collect_close(struct ctl_session *s);
 /* Gives back the locks of threads that died; `all`: nobody runs handlers any more. */
 void ctl_release_dead(struct ctl_session *s, bool all);
+/* Those of one slot, whose thread is dead. */
+void ctl_release_slot(struct ctl_session *s, struct abi_slot *slot);
 /* ctl_collect() from inside a handler of the tool whose ring is full. */
 void ctl_collect_own(struct ctl_session *s);
 void ctl_flush(struct ctl_session *s);
@@ -396,7 +424,10 @@ void ctl_verbose(struct ctl_session *s, int level, const char *fmt, ...) BASE_PR
 
 /* ---- target.c -------------------------------------------------------------- */
 
+/* In an arena of its own, on the session's list. */
 struct ctl_process *ctl_process_create(struct ctl_session *s, struct proc *proc);
+/* Of one that is on no list any more; proc may be NULL. */
+void ctl_process_destroy(struct ctl_process *p);
 /* Chooses addresses from p->maps and builds the code; the process need not be stopped. */
 struct error *ctl_target_prepare(struct ctl_process *p) BASE_MUST_CHECK;
 /* Are the chosen addresses, and those of fresh pages, still free in p->maps? */
@@ -733,6 +764,8 @@ void ctl_frames_each(struct ctl_process *p, uint64_t sp,
 struct error *ctl_leave(struct ctl_process *p) BASE_MUST_CHECK;
 /* The same for forked children that still carry our patches. */
 void ctl_leave_children(struct ctl_session *s);
+/* One that runs, or has inherited, the code of `parent`. */
+void ctl_leave_child(const struct ctl_process *parent, pid_t pid);
 
 /* ---- signals.c ------------------------------------------------------------- */
 

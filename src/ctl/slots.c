@@ -61,6 +61,7 @@ static void give(struct ctl_session *s, struct abi_slot *slot, uint32_t number)
 	slot->pid = slot->tid = 0;
 	slot->busy = 0;
 	slot->virtual_mask = slot->pending = 0;
+	slot->borrowed = slot->thread_begun = 0;
 	slot->ring_write = slot->ring_head;
 	__atomic_store_n(&slot->ring_pending, 0, __ATOMIC_RELEASE);
 	do {
@@ -68,6 +69,14 @@ static void give(struct ctl_session *s, struct abi_slot *slot, uint32_t number)
 		next = ((first >> 32) + 1) << 32 | (number + 1);
 	} while (!__atomic_compare_exchange_n(&s->region->free_slots, &first, next, false,
 					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+}
+
+void ctl_slot_give(struct ctl_session *s, uint32_t number)
+{
+	struct abi_slot *slot = ctl_slot(s, number);
+
+	ctl_release_slot(s, slot);
+	give(s, slot, number);
 }
 
 /* Number of the slot at an address in the process; CTL_SLOTS if that is none. */

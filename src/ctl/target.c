@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ctl/family.h"
 #include "ctl/session.h"
 
 #define SMALL_STACK                                                                                \
@@ -37,10 +38,11 @@
 
 struct ctl_process *ctl_process_create(struct ctl_session *s, struct proc *proc)
 {
-	struct ctl_process *p = arena_new(s->arena, struct ctl_process);
+	struct arena *a = arena_create();
+	struct ctl_process *p = arena_new(a, struct ctl_process);
 
 	p->session = s;
-	p->arena = s->arena;
+	p->arena = p->own_arena = a;
 	p->proc = proc;
 	p->code_fd = p->remote_code = -1;
 	p->by_address = map_create(p->arena);
@@ -204,15 +206,16 @@ static struct error *choose_addresses(struct ctl_process *p)
 
 	p->place.ledger_size = ctl_ledger_size(s->bundle);
 	p->place.shadow_entry = ctl_returns_shadow_entry(s->bundle);
-	private = ABI_PAGE + CTL_TABLE_SIZE + p->place.ledger_size +
+	private = ABI_PAGE + CTL_WIPED_SIZE + p->place.ledger_size + ctl_life_size(s->bundle) +
 		  base_align((uint64_t)ABI_SHADOW_ENTRIES * p->place.shadow_entry, (uint64_t)ABI_PAGE);
 	far = choose_far(&r, s->region_size + 2 * private);
 	if (!far)
 		return no_room(p);
 	p->place.process = far;
 	p->place.table = far + ABI_PAGE;
-	p->place.ledger = p->place.table + CTL_TABLE_SIZE;
-	p->place.shadow = p->place.ledger + p->place.ledger_size;
+	p->place.ledger = p->place.table + CTL_WIPED_SIZE;
+	p->place.lives = p->place.ledger + p->place.ledger_size;
+	p->place.shadow = p->place.lives + ctl_life_size(s->bundle);
 	p->place.region = far + private; /* no hole that another mapping could take */
 	cut_out(&r, far, p->place.region + s->region_size);
 	ctl_place_lay_out(&s->runtime, s->bundle, 0, &p->place);
@@ -357,6 +360,16 @@ void ctl_target_reset(struct ctl_process *p)
 	p->code_fd = -1;
 }
 
+void ctl_process_destroy(struct ctl_process *p)
+{
+	struct arena *with_proc = p->proc_arena, *own = p->own_arena;
+
+	ctl_process_close(p);
+	if (with_proc)
+		arena_destroy(with_proc);
+	arena_destroy(own);
+}
+
 void ctl_process_close(struct ctl_process *p)
 {
 	drop_view(p);
@@ -375,7 +388,8 @@ void ctl_process_close(struct ctl_process *p)
 		arena_destroy(p->maps_arena);
 	p->maps_arena = NULL;
 	p->maps = (struct proc_maps){ 0 };
-	proc_close(p->proc);
+	if (p->proc)
+		proc_close(p->proc);
 }
 
 /* ---- mapping
@@ -413,6 +427,9 @@ static struct error *init_process_page(struct ctl_process *p)
 		return e;
 	ctl_peers_fill(p, &page);
 	page.pid = (uint32_t)pid;
+	e = ctl_life_place(p, &page);
+	if (e)
+		return e;
 	return proc_write(p->proc, at->process, &page, sizeof page);
 }
 
@@ -426,7 +443,7 @@ static struct error *map_data(struct ctl_process *p, int remote_region)
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | FIXED, -1, 0, &got);
 
 	if (!e)
-		e = advise(p, at->table, CTL_TABLE_SIZE, MADV_WIPEONFORK);
+		e = advise(p, at->table, CTL_WIPED_SIZE, MADV_WIPEONFORK);
 	if (!e)
 		e = init_process_page(p);
 	if (!e)

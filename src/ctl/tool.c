@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "ctl/family.h"
 #include "ctl/session.h"
 
 #define FLAG_SIGINFO 0x4u
@@ -254,6 +255,39 @@ void ctl_tool_run_for(struct ctl_session *s, uint32_t probe, const struct abi_si
 	make_dirty(s);
 	function_at(s->tool.place.code + h->variant[VARIANT_TOOL].at)(s->tool.slot);
 	finish(s);
+}
+
+/* What a handler that is called in full form needs of the slot, it sets up itself. */
+static void call_site(struct ctl_session *s, uint32_t probe, uint32_t at)
+{
+	typedef void caller(uint64_t handler, uint64_t site);
+	uint64_t call;
+
+	if (!ctl_runtime_find(&s->runtime, "rt_life_call", &call))
+		return;
+	((caller *)(s->tool.place.image + call))(s->tool.place.code + at, probe);
+}
+
+void ctl_tool_run_life(struct ctl_session *s, const struct ctl_subject *subject, uint32_t event)
+{
+	const struct bundle *b = s->bundle;
+	struct abi_slot *slot = s->tool.slot;
+	uint32_t pid = slot->pid, tid = slot->tid;
+
+	slot->pid = (uint32_t)subject->pid;
+	slot->tid = (uint32_t)subject->tid;
+	s->region->subject = subject->member + 1;
+	for (uint32_t i = 0; i < b->probes.n; i++) {
+		const struct bundle_probe *p = &b->probes.p[i];
+		const struct bundle_handler *h = &b->handlers.p[p->handler];
+
+		if (p->life == event && h->variant[VARIANT_CALLED].kind == BUNDLE_FULL &&
+		    ctl_life_matches(p, &subject->program, subject->pid))
+			call_site(s, i, h->variant[VARIANT_CALLED].at);
+	}
+	s->region->subject = 0;
+	slot->pid = pid;
+	slot->tid = tid;
 }
 
 bool ctl_tool_ask(struct ctl_session *s, uint32_t probe)

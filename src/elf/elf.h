@@ -28,6 +28,11 @@ void elf_cache_destroy(struct elf_cache *c); /* closes files and mappings */
  */
 const char *elf_program_path(struct arena *a, uint32_t pid, const char *link);
 /*
+ * Paths that elf_open() has seen are taken for granted until this is called: then it looks again whether the same file
+ * is there, and opens another that has taken its place.
+ */
+void elf_cache_recheck(struct elf_cache *c);
+/*
  * Looks for files first where the process sees them, when its root or its mounts are others than ours; paths of
  * such files begin with /proc/PID/root. For the first process that is given.
  */
@@ -47,6 +52,8 @@ struct elf_segment {
 
 struct elf_file {
 	const char *path; /* canonical */
+	uint64_t device, inode;
+	int64_t changed; /* its time of change, ns */
 	const char *build_id; /* hex or NULL */
 	bool is_pie; /* ET_DYN with an entry */
 	bool is_shared; /* ET_DYN */

@@ -16,7 +16,15 @@ struct elf_cache {
 	struct map *by_path; /* canonical path to struct elf_file */
 	const char *root; /* where files are looked for first, or NULL */
 	elf_progress_fn *progress; /* or NULL */
+	struct map *by_alias; /* any path to struct alias */
+	uint64_t round; /* of elf_cache_recheck() */
 	VEC(struct elf_file *) files;
+};
+
+/* A path as it was asked for, and what was there in that round. */
+struct alias {
+	struct elf_file *file;
+	uint64_t round;
 };
 
 struct elf_cache *elf_cache_create(struct arena *a)
@@ -25,6 +33,7 @@ struct elf_cache *elf_cache_create(struct arena *a)
 
 	c->arena = a;
 	c->by_path = map_create(a);
+	c->by_alias = map_create(a);
 	return c;
 }
 
@@ -93,20 +102,53 @@ static bool is_nameless(const char *path, char canonical[PATH_MAX])
 	return there;
 }
 
-struct error *elf_open(struct elf_cache *c, const char *path, struct elf_file **out)
+void elf_cache_recheck(struct elf_cache *c)
 {
-	char canonical[PATH_MAX];
-	struct elf_file *f;
+	c->round++;
+}
+
+static struct elf_file *find_alias(const struct elf_cache *c, const char *path)
+{
+	const struct alias *alias = map_find(c->by_alias, path);
+
+	return alias && alias->round == c->round ? alias->file : NULL;
+}
+
+/* Links of /proc lead elsewhere the next time. */
+static void note_alias(struct elf_cache *c, const char *path, struct elf_file *f)
+{
+	struct alias *alias = map_find(c->by_alias, path);
+
+	if (strncmp(path, "/proc/", 6) == 0)
+		return;
+	if (!alias) {
+		alias = arena_new(c->arena, struct alias);
+		map_put(c->by_alias, arena_strdup(c->arena, path), alias);
+	}
+	*alias = (struct alias){ f, c->round };
+}
+
+static int64_t time_of(const struct stat *st)
+{
+	return st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+static bool is_same(const struct elf_file *f, const struct stat *st)
+{
+	return f->device == st->st_dev && f->inode == st->st_ino && (off_t)f->image_size == st->st_size &&
+	       f->changed == time_of(st);
+}
+
+static struct error *open_file(struct elf_cache *c, const char *canonical, const struct stat *st,
+			       struct elf_file **out)
+{
+	struct elf_file *f = arena_new(c->arena, struct elf_file);
 	struct error *e;
 
-	if (!elf_root_path(c->root, path, canonical) && !realpath(path, canonical) &&
-	    !is_nameless(path, canonical))
-		return error_errno(errno, "cannot find %s", path);
-	*out = map_find(c->by_path, canonical);
-	if (*out)
-		return NULL;
-	f = arena_new(c->arena, struct elf_file);
 	f->path = arena_strdup(c->arena, canonical);
+	f->device = st->st_dev;
+	f->inode = st->st_ino;
+	f->changed = time_of(st);
 	e = map_file(canonical, &f->image, &f->image_size);
 	if (e)
 		return e;
@@ -120,6 +162,28 @@ struct error *elf_open(struct elf_cache *c, const char *path, struct elf_file **
 	vec_push(c->arena, &c->files, f);
 	*out = f;
 	return NULL;
+}
+
+struct error *elf_open(struct elf_cache *c, const char *path, struct elf_file **out)
+{
+	char canonical[PATH_MAX];
+	struct error *e = NULL;
+	struct stat st;
+
+	*out = find_alias(c, path);
+	if (*out)
+		return NULL;
+	if (!elf_root_path(c->root, path, canonical) && !realpath(path, canonical) &&
+	    !is_nameless(path, canonical))
+		return error_errno(errno, "cannot find %s", path);
+	if (stat(canonical, &st))
+		return error_errno(errno, "cannot find %s", path);
+	*out = map_find(c->by_path, canonical);
+	if (!*out || !is_same(*out, &st))
+		e = open_file(c, canonical, &st, out);
+	if (!e)
+		note_alias(c, path, *out);
+	return e;
 }
 
 const uint8_t *elf_slice(const struct elf_file *f, uint64_t offset, uint64_t size)

@@ -84,10 +84,14 @@ static void add_probe(struct gen *g, const struct ir_probe *from, const struct i
 				   .record_period = point->record.period,
 				   .record_is_frequency = point->record.is_frequency,
 				   .pid = point->pid,
-				   .target_only = point->target_only };
+				   .target_only = point->target_only,
+				   .life = (uint32_t)point->life,
+				   .program = copy_text(g, point->program) };
 
 	to.name = arena_strdup(g->arena, p->name ? p->name : "");
 	to.point = arena_strdup(g->arena, point->point ? point->point : "");
+	if (point->event == EVENT_LIFE)
+		to.point_text = text_of(g, to.point);
 	to.place = copy_text(g, from->place);
 	to.record_process = copy_text(g, point->record.process);
 	if (from->condition) {
@@ -97,6 +101,8 @@ static void add_probe(struct gen *g, const struct ir_probe *from, const struct i
 	vec_push(g->arena, &g->b->probes, to);
 	if (point->context == CONTEXT_TOOL)
 		want(g, handler, VARIANT_TOOL);
+	if (point->event == EVENT_LIFE)
+		want(g, handler, VARIANT_CALLED);
 	vec_each(site, &p->sites)
 		add_site(g, *site, number, handler, p->saver ? saver : NULL);
 }

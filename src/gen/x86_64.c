@@ -229,13 +229,14 @@ static uint32_t emit_code(struct gen *g, uint32_t function, enum unit_form form,
 static void emit_variant(struct gen *g, uint32_t function, struct bundle_handler *h,
 			 enum bundle_variant v)
 {
-	static const char *const names[] = { "entry", "generic", "tool", "return" };
+	static const char *const names[] = { "entry", "generic", "tool", "return", "called" };
 	const char *name =
 		arena_printf(g->arena, "%s (%s)", g->m->functions.p[function]->name, names[v]);
 	enum unit_form form = v == VARIANT_TOOL ? FORM_TOOL : FORM_SITE;
+	bool may_inline = v != VARIANT_TOOL && v != VARIANT_CALLED;
 	struct bundle_inline in;
 
-	if (v != VARIANT_TOOL && !g->limits->no_inline && !g->m->functions.p[function]->at_watch &&
+	if (may_inline && !g->limits->no_inline && !g->m->functions.p[function]->at_watch &&
 	    unit_inline(g, function, v, &in)) {
 		h->variant[v].kind = BUNDLE_INLINE;
 		h->variant[v].at = g->b->inlines.n;
@@ -244,7 +245,7 @@ static void emit_variant(struct gen *g, uint32_t function, struct bundle_handler
 		return;
 	}
 	h->variant[v].kind = BUNDLE_FULL;
-	h->variant[v].at = emit_code(g, function, form, v, name);
+	h->variant[v].at = emit_code(g, function, form, v == VARIANT_CALLED ? VARIANT_GENERIC : v, name);
 }
 
 static void emit_handler(struct gen *g, uint32_t function)

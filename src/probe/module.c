@@ -114,6 +114,10 @@ static bool program_of_name(struct process_query *q, const char *name)
 	e = elf_find_program(q->resolver->arena, name, &path);
 	if (!e)
 		return program_add(q, path);
+	/* process("libc.so.6"): where a program would find it */
+	if (!strchr(name, '/') && strstr(name, ".so") && !elf_open(cache_of(q), "/proc/self/exe", &f) &&
+	    !elf_find_library(cache_of(q), f, name, &path))
+		return program_add(q, path);
 	process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span, "%s", error_text(e));
 	return false;
 }

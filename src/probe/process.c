@@ -16,10 +16,12 @@
 #define SIMILAR_LIMIT 5u
 
 static const struct process_tail tails[] = {
-#define TAIL(text, libraries, resolve) { text, libraries, resolve },
-#define LATER(text, libraries) { text, libraries, NULL },
+#define TAIL(text, libraries, resolve) { text, libraries, resolve, LIFE_NONE },
+#define LIFE(text, event) { text, false, NULL, event },
+#define LATER(text, libraries) { text, libraries, NULL, LIFE_NONE },
 #include "probe/process.def"
 #undef TAIL
+#undef LIFE
 #undef LATER
 };
 
@@ -27,9 +29,11 @@ static const char *const types[] = {
 #define TAIL(text, libraries, resolve)                                                             \
 	"process." text, "process(number)." text, "process(string)." text,                         \
 		"process.library(string)." text, "process(string).library(string)." text,
+#define LIFE(text, event) "process." text, "process(number)." text, "process(string)." text,
 #define LATER(text, libraries)
 #include "probe/process.def"
 #undef TAIL
+#undef LIFE
 #undef LATER
 	NULL,
 };
@@ -226,7 +230,7 @@ static bool tail_allowed(struct process_query *q)
 			      "probe point mismatch: .%s cannot follow .library()", c->name);
 		return false;
 	}
-	if (!q->row->resolve) {
+	if (!q->row->resolve && !q->row->life) {
 		process_error(q, DIAG_UNSUPPORTED, c->span,
 			      "process probes of the form .%s are not supported", q->row->text);
 		return false;
@@ -325,7 +329,11 @@ static bool process_resolve(struct sema_resolver *r, const struct probe_point *p
 
 	if (q.tail == 2 && !library_allowed(&q))
 		return false;
-	if (!tail_find(&q) || !tail_allowed(&q) || !process_modules_find(&q))
+	if (!tail_find(&q) || !tail_allowed(&q))
+		return false;
+	if (q.row->life)
+		return process_life_resolve(&q);
+	if (!process_modules_find(&q))
 		return false;
 	vec_each(m, &q.modules)
 		if (!q.row->resolve(&q, m))

@@ -42,7 +42,11 @@ struct process_tail {
 	const char *text;
 	bool libraries;
 	process_resolve_fn *resolve; /* NULL: not in this version */
+	enum probe_life life;
 };
+
+/* life.c: adds the points of a tail with `life`. */
+bool process_life_resolve(struct process_query *q);
 
 /* module.c: fills q->modules from root and library. False after a diagnostic. */
 bool process_modules_find(struct process_query *q);

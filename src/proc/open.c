@@ -194,6 +194,14 @@ struct error *proc_open(struct arena *a, pid_t pid, struct proc **out)
 	return NULL;
 }
 
+struct proc *proc_meet(struct arena *a, pid_t pid)
+{
+	struct proc *p = proc_create(a, pid);
+
+	p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	return p->pidfd < 0 ? NULL : p;
+}
+
 struct error *proc_reopen(struct proc *p)
 {
 	struct error *e = check_word_size(p->pid);

@@ -64,6 +64,9 @@ struct proc {
 	VEC(struct proc_thread) family; /* its children, watched as well */
 	VEC(struct proc_thread) threads; /* valid while stopped */
 	VEC(struct proc_thread) lagging; /* asked to stop, did not in time; let go as soon as they do */
+	/* called now and then while a thread does not stop, so that others who wait for the tool go on; or NULL */
+	void (*idle)(void *user);
+	void *idle_user;
 	/* remote calls */
 	struct proc_thread *caller;
 	struct proc_registers caller_registers;
@@ -119,6 +122,23 @@ struct error *proc_run_to_exec(struct proc *p) BASE_MUST_CHECK;
 bool proc_watch(struct proc *p, struct proc **out);
 /* Lets go those that have made no exec. */
 void proc_unwatch(struct proc *p);
+/*
+ * A thread says that it will make an exec: traces it until then. It runs on; proc_caught() must be
+ * called soon after each SIGCHLD: it passes signals on.
+ */
+struct error *proc_catch(pid_t tid) BASE_MUST_CHECK;
+enum proc_catch_state {
+	PROC_CATCH_WAITING,
+	PROC_CATCH_EXEC, /* the process is held behind its exec; p->memory is the old one's, see proc_reopen() */
+	PROC_CATCH_GONE, /* it has ended, or is not traced any more */
+};
+enum proc_catch_state proc_caught(struct proc *p, pid_t tid);
+/* The exec failed, or is not waited for any more: lets the thread go. */
+void proc_catch_undo(struct proc *p, pid_t tid);
+/* It has ended, perhaps while we traced it: its parent is told when we have been. */
+void proc_see_off(struct proc *p);
+/* A process that is not looked at closely yet: no checks, no files but the pidfd. NULL: it has ended. */
+struct proc *proc_meet(struct arena *a, pid_t pid);
 /* Looks, without waiting, whether the process has ended; fills ended and status. */
 bool proc_has_ended(struct proc *p);
 /* After an exec: opens the new memory. */

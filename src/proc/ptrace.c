@@ -121,6 +121,8 @@ static struct proc_stop wait_stop(struct proc *p, struct proc_thread *t, int pat
 	sigprocmask(SIG_BLOCK, &child, &before);
 	while (!proc_look(p, t, &out) && seconds_now() < end) {
 		sigtimedwait(&child, NULL, &nap);
+		if (p->idle)
+			p->idle(p->idle_user);
 		if (unless_deaf && end - seconds_now() < patience - DEAF_PATIENCE && is_deaf(p, t))
 			break;
 		if (!is_unreported_end(p, t))
@@ -321,6 +323,8 @@ static void await_lagging(struct proc *p)
 			return;
 		}
 		nanosleep(&nap, NULL);
+		if (p->idle)
+			p->idle(p->idle_user);
 	}
 }
 
@@ -374,6 +378,15 @@ struct error *proc_stop(struct proc *p)
 	}
 }
 
+/* Killed while we held it: its parent is told when we have been. */
+static void see_off(struct proc *p, struct proc_thread *t)
+{
+	struct proc_stop stop = proc_wait_stop(p, t, 1);
+
+	if (stop.kind != STOP_GONE && stop.kind != STOP_LATE)
+		ptrace(PTRACE_DETACH, t->tid, NULL, NULL);
+}
+
 struct error *proc_release(struct proc *p)
 {
 	struct error *e = NULL;
@@ -383,9 +396,11 @@ struct error *proc_release(struct proc *p)
 	if (p->caller)
 		e = proc_remote_end(p);
 	vec_each(t, &p->threads) {
-		if (!t->held)
+		if (!t->held || !ptrace(PTRACE_DETACH, t->tid, NULL, NULL))
 			continue;
-		if (ptrace(PTRACE_DETACH, t->tid, NULL, NULL) && errno != ESRCH && !e)
+		if (errno == ESRCH)
+			see_off(p, t);
+		else if (!e)
 			e = error_errno(errno, "cannot let thread %d go", (int)t->tid);
 	}
 	proc_forget_threads(p);

@@ -60,6 +60,7 @@ enum probe_event {
 	EVENT_READ, /* of a file of the session */
 	EVENT_WRITE, /* the same, written; or a piece of the tool's input */
 	EVENT_RECORD, /* the kernel has written a record about a thread; runs in the tool */
+	EVENT_LIFE, /* the beginning or end of a process or thread */
 };
 
 /* Which records of the kernel's performance events an EVENT_RECORD probe is for. */
@@ -81,6 +82,8 @@ struct sema_record {
 	bool is_frequency;
 	const char *process; /* only in processes that run this file; NULL any */
 };
+/* Same numbers as ABI_LIFE_. */
+enum probe_life { LIFE_NONE, LIFE_PROCESS_BEGIN, LIFE_THREAD_BEGIN, LIFE_THREAD_END, LIFE_PROCESS_END };
 
 #define SITE_ENTRY 1u /* a function's first instruction: flags and red zone dead */
 #define SITE_MARK 2u
@@ -127,6 +130,8 @@ struct sema_point {
 	bool declares; /* its probe needs no body */
 	uint32_t pid; /* process(PID): only there; 0 any */
 	bool target_only; /* bare `process`: the -c or -x process */
+	enum probe_life life; /* of EVENT_LIFE */
+	const char *program; /* canonical path of the one it is limited to; NULL any */
 	const char *point; /* pp() of non-site points; script form of the others */
 	const char *type; /* probe_type(): begin_end, hrtimer, uprobe ... */
 	VEC(struct sema_site *) sites;

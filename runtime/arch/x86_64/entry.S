@@ -290,6 +290,52 @@ ENTRY rt_hook_find_object
 	ret
 	.size	rt_hook_find_object, . - rt_hook_find_object
 
+/*
+ * Behind the system calls that make processes and threads. rcx: the call's number, by
+ * the patch; rdi: its first argument, as the kernel keeps it; rax: its result, 0 in the child.
+ * rcx and r11 are lost, as a system call loses them.
+ */
+ENTRY rt_life_after
+	push	%rax
+	SAVE_CALLER_SAVED
+	test	%rax, %rax
+	jnz	1f
+	mov	%rcx, %rsi
+	call	rt_life_forked
+	jmp	2f
+1:	call	rt_life_returned
+2:	RESTORE_CALLER_SAVED
+	pop	%rax
+	ret
+	.size	rt_life_after, . - rt_life_after
+
+/* In front of, or behind, a system call: arguments where the kernel takes them. Keeps all registers. */
+.macro LIFE name, function
+ENTRY \name
+	push	%rax
+	SAVE_CALLER_SAVED
+	mov	%r10, %rcx
+	call	\function
+	RESTORE_CALLER_SAVED
+	pop	%rax
+	ret
+	.size	\name, . - \name
+.endm
+
+LIFE rt_life_before_exec, rt_life_exec
+LIFE rt_life_before_execat, rt_life_execat
+LIFE rt_life_after_exec, rt_life_exec_failed
+LIFE rt_life_before_exit, rt_life_exit
+LIFE rt_life_before_exit_group, rt_life_exit_group
+
+/* rdi: a handler in full form, rsi: the number of its site. */
+ENTRY rt_life_call
+	push	%rsi
+	call	*%rdi
+	lea	8(%rsp), %rsp
+	ret
+	.size	rt_life_call, . - rt_life_call
+
 /* And in dl_iterate_phdr(callback, data). */
 ENTRY rt_hook_iterate
 	SAVE_CALLER_SAVED

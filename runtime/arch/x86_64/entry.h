@@ -3,6 +3,8 @@
 #ifndef SPILE_RUNTIME_ENTRY_H
 #define SPILE_RUNTIME_ENTRY_H
 
+#include <stdbool.h>
+
 #include "abi/abi.h"
 
 /* entry.S; signatures are nominal, see there */
@@ -29,6 +31,13 @@ void rt_go_frame_find(void);
 void rt_hook_find_fde(void);
 void rt_hook_find_object(void);
 void rt_hook_iterate(void);
+void rt_life_after(void);
+void rt_life_before_exec(void);
+void rt_life_before_execat(void);
+void rt_life_after_exec(void);
+void rt_life_before_exit(void);
+void rt_life_before_exit_group(void);
+void rt_life_call(uint64_t handler, uint64_t site);
 extern uint64_t rt_self;
 
 /* As libgcc's unwind-dw2-fde.h has it since GCC 3. */
@@ -79,8 +88,21 @@ struct objects_function {
 struct iterated {
 	int64_t result, ours; /* 0: not ours */
 };
+/* slot.c: the slot of a key, or NULL; claims none */
+struct abi_slot *rt_slot_find(uint64_t key);
+/* Says anew whose the slot is: the calling thread's. */
+void rt_slot_identify(struct abi_slot *s, uint64_t key);
+
+bool rt_life_changes(struct abi_process *p);
 
 /* called from entry.S */
+void rt_life_forked(uint64_t first, uint64_t number);
+void rt_life_returned(void);
+void rt_life_exec(const char *path);
+void rt_life_execat(int64_t folder, const char *path, uint64_t arguments, uint64_t environment, uint64_t flags);
+void rt_life_exec_failed(void);
+void rt_life_exit(void);
+void rt_life_exit_group(void);
 struct abi_slot *rt_slot_register(uint64_t key);
 int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp);
 void rt_module_wait(void);

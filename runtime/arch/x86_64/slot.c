@@ -80,14 +80,20 @@ static struct abi_slot *take_fresh(struct abi_region *r)
 	return s;
 }
 
+void rt_slot_identify(struct abi_slot *s, uint64_t key)
+{
+	s->pid = (uint32_t)rt_syscall(RT_SYS_GETPID, 0, 0, 0, 0, 0, 0);
+	s->tid = (uint32_t)rt_syscall(RT_SYS_GETTID, 0, 0, 0, 0, 0, 0);
+	s->tid_address = find_tid_address(~key, s);
+}
+
 static struct abi_slot *claim_slot(struct abi_process *p, uint64_t key)
 {
 	struct abi_region *r = (void *)p->region;
-	bool many = __atomic_load_n(&r->slot_next, __ATOMIC_RELAXED) < r->slot_count - r->slot_count / 4;
-	struct abi_slot *s = many ? 0 : take_free(r);
+	struct abi_slot *s = take_free(r);
 
 	/* The last quarter is for the time until the tool has taken back some of dead threads. */
-	if (!many && !(uint32_t)__atomic_load_n(&r->free_slots, __ATOMIC_RELAXED))
+	if (!s && __atomic_load_n(&r->slot_next, __ATOMIC_RELAXED) >= r->slot_count - r->slot_count / 4)
 		rt_wake_tool(r);
 	if (!s)
 		s = take_fresh(r);
@@ -98,9 +104,8 @@ static struct abi_slot *claim_slot(struct abi_process *p, uint64_t key)
 	}
 	s->process = (uint64_t)p;
 	s->region = p->region;
-	s->pid = (uint32_t)rt_syscall(RT_SYS_GETPID, 0, 0, 0, 0, 0, 0);
-	s->tid = (uint32_t)rt_syscall(RT_SYS_GETTID, 0, 0, 0, 0, 0, 0);
-	s->tid_address = find_tid_address(~key, s);
+	s->borrowed = s->thread_begun = 0;
+	rt_slot_identify(s, key);
 	s->virtual_mask = p->initial_virtual_mask;
 	__atomic_store_n(&s->key, key, __ATOMIC_RELEASE);
 	return s;
@@ -126,11 +131,25 @@ static struct abi_table_entry *find_entry(struct abi_table_entry *table, uint64_
 	return room;
 }
 
+struct abi_slot *rt_slot_find(uint64_t key)
+{
+	const struct abi_process *p = rt_process();
+	const struct abi_table_entry *e = find_entry((void *)p->table, key);
+
+	return e && __atomic_load_n(&e->key, __ATOMIC_ACQUIRE) == key ?
+		       (void *)__atomic_load_n(&e->slot, __ATOMIC_ACQUIRE) : 0;
+}
+
 /* The slot of the calling thread, claimed if it has none; NULL: no room, or a hit while it is being claimed. */
 struct abi_slot *rt_slot_register(uint64_t key)
 {
 	struct abi_process *p = rt_process();
+	uint32_t pid = p->alone ? (uint32_t)rt_syscall(RT_SYS_GETPID, 0, 0, 0, 0, 0, 0) : 0;
+	bool refused = p->alone && pid != p->pid;
 
+	/* A child of vfork has its parent's table: nothing may be noted there. */
+	if (refused && p->member_pid != pid)
+		return 0;
 	for (uint32_t n = 0; n < PROBES; n++) {
 		struct abi_table_entry *e = find_entry((void *)p->table, key);
 		uint64_t found = e ? __atomic_load_n(&e->key, __ATOMIC_ACQUIRE) : 0;
@@ -143,7 +162,7 @@ struct abi_slot *rt_slot_register(uint64_t key)
 			continue;
 		if (!__atomic_compare_exchange_n(&e->key, &found, key, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			continue;
-		__atomic_store_n(&e->slot, (uint64_t)claim_slot(p, key), __ATOMIC_RELEASE);
+		__atomic_store_n(&e->slot, refused ? 0 : (uint64_t)claim_slot(p, key), __ATOMIC_RELEASE);
 		return (void *)e->slot;
 	}
 	return 0;
@@ -204,7 +223,7 @@ void rt_module_wait(void)
 	uint32_t waits = p->n_unwinds ? UNWINDER_WAITS : MODULE_WAITS;
 
 	if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) > ABI_STATE_RUNNING ||
-	    (p->pid && rt_syscall(RT_SYS_GETPID, 0, 0, 0, 0, 0, 0) != (long)p->pid))
+	    (p->pid && rt_syscall(RT_SYS_GETPID, 0, 0, 0, 0, 0, 0) != (long)p->pid && !rt_life_changes(p)))
 		return;
 	mine = __atomic_add_fetch(&p->module_sequence, 1, __ATOMIC_SEQ_CST);
 	rt_wake_tool(r);

@@ -318,7 +318,7 @@ static void attach_rounds(const char *path, const char *threads, int rounds)
 		struct arena *a = arena_create();
 		struct bundle *b = made_bundle(a);
 		struct ctl_options o = { .bundle = b,
-					 .pid = (uint32_t)c.pid,
+					 .pids = &(uint32_t){ (uint32_t)c.pid }, .n_pids = 1,
 					 .verbose = getenv("SHOW") != NULL };
 		struct result r;
 		long count = 0;
@@ -356,7 +356,7 @@ static void a_killed_target_loses_nothing(void **state)
 	struct child c = start(PIE, "spin", "2");
 	struct arena *a = arena_create();
 	struct bundle *b = made_bundle(a);
-	struct ctl_options o = { .bundle = b, .pid = (uint32_t)c.pid };
+	struct ctl_options o = { .bundle = b, .pids = &(uint32_t){ (uint32_t)c.pid }, .n_pids = 1 };
 	struct result r;
 	long count = 0;
 	pid_t killer;
@@ -386,7 +386,7 @@ static void an_interrupt_leaves_the_target(void **state)
 	uint32_t files = open_files(c.pid);
 	struct arena *a = arena_create();
 	struct bundle *b = made_bundle(a);
-	struct ctl_options o = { .bundle = b, .pid = (uint32_t)c.pid };
+	struct ctl_options o = { .bundle = b, .pids = &(uint32_t){ (uint32_t)c.pid }, .n_pids = 1 };
 	struct result r;
 	pid_t killer, self = getpid();
 
@@ -410,7 +410,7 @@ static void an_interrupt_leaves_the_target(void **state)
 static void a_gone_process_is_an_error(void **state)
 {
 	struct arena *a = arena_create();
-	struct ctl_options o = { .bundle = made_bundle(a), .pid = 0x3fffffff };
+	struct ctl_options o = { .bundle = made_bundle(a), .pids = &(uint32_t){ 0x3fffffff }, .n_pids = 1 };
 	struct result r = run(a, &o);
 
 	(void)state;

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The patches by which a process tells of its forks, threads, execs and ends, the table of handlers
+ * that it runs then, and those that the tool runs in its place.
+ *
+ * The patches are ordinary ones, on the list of the process.  They stand in the C library, the loader and in
+ * programs without either, and are found once per file.
+ */
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/family.h"
+#include "ctl/hooks.h"
+#include "ctl/life_sites.h"
+#include "ctl/session.h"
+
+/* The sites of one file, at its link-time addresses; kept for the session. */
+struct life_file {
+	uint64_t device, inode, offset;
+	VEC(struct found) list;
+};
+struct found {
+	struct life_site site; /* address: from the beginning of the mapping */
+	uint64_t function_start, function_end; /* link-time, 0 0 unknown */
+};
+struct ctl_life {
+	VEC(struct life_file) files;
+};
+
+bool ctl_life_any(const struct bundle *b)
+{
+	vec_each(p, &b->probes)
+		if (p->life)
+			return true;
+	return false;
+}
+
+uint32_t ctl_life_count(const struct bundle *b)
+{
+	uint32_t n = 0;
+
+	vec_each(p, &b->probes)
+		n += p->life != 0;
+	return n;
+}
+
+bool ctl_life_wanted(const struct ctl_session *s)
+{
+	return !s->options->no_follow || ctl_life_any(s->bundle);
+}
+
+/* ---- places -------------------------------------------------------------------------- */
+
+static struct ctl_life *life_of(struct ctl_session *s)
+{
+	if (!s->life)
+		s->life = arena_new(s->arena, struct ctl_life);
+	return s->life;
+}
+
+static struct life_file *find_file(struct ctl_session *s, const struct proc_map *m)
+{
+	vec_each(f, &life_of(s)->files)
+		if (f->inode == m->inode && f->device == m->device && f->offset == m->offset)
+			return f;
+	return NULL;
+}
+
+static struct life_file *scan_file(struct ctl_process *p, const struct proc_map *m, struct elf_file *elf, uint64_t bias)
+{
+	struct ctl_session *s = p->session;
+	struct arena_mark mark = arena_mark(s->scratch);
+	size_t size = (size_t)(m->end - m->start);
+	uint8_t *bytes = arena_alloc(s->scratch, size);
+	struct life_file f = { .device = m->device, .inode = m->inode, .offset = m->offset };
+	struct life_sites sites = { 0 };
+	const char *name;
+
+	size = proc_read(p->proc, m->start, bytes, size);
+	ctl_chain_original(p, m->start, bytes, (uint32_t)size);
+	life_sites_find(s->scratch, bytes, size, 0, &sites);
+	vec_each(site, &sites.list) {
+		struct found found = { .site = *site };
+
+		if (elf && !elf_function_at(elf, m->start + site->address - bias, &name, &found.function_start,
+					    &found.function_end))
+			found.function_start = found.function_end = 0;
+		vec_push(s->arena, &f.list, found);
+	}
+	arena_reset(s->scratch, mark);
+	vec_push(s->arena, &life_of(s)->files, f);
+	return &life_of(s)->files.p[life_of(s)->files.n - 1];
+}
+
+/* NULL: it makes no such calls that we look for. */
+static struct life_file *file_of(struct ctl_process *p, const struct proc_map *m, uint64_t *bias)
+{
+	struct elf_file *elf;
+	struct life_file *f;
+
+	if (m->deleted || !ctl_hooks_may_ask(p, m, &elf))
+		return NULL;
+	*bias = elf ? ctl_bias_of(p, m) : m->start;
+	f = find_file(p->session, m);
+	return f ? f : scan_file(p, m, elf, *bias);
+}
+
+static bool is_planned(struct ctl_process *p, uint64_t address)
+{
+	uintptr_t index = (uintptr_t)map_find_u64(p->by_address, address);
+
+	return index && p->patches.p[index - 1].wanted;
+}
+
+static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct found *found)
+{
+	struct ctl_session *s = p->session;
+	struct ctl_file file = { .path = m->path };
+	struct ctl_module module = { .file = &file, .bias = bias, .start = m->start, .end = m->end };
+	uint64_t address = m->start + found->site.address;
+	struct bundle_site site = { .address = address - bias,
+				    .function_start = found->function_start,
+				    .function_end = found->function_end };
+	uint8_t text[LIFE_BODY_MAX];
+	struct patch_body body = { .generic = true, .bytes = text }, chain;
+	struct patch_request r = { .address = address, .bodies = &body, .n_bodies = 1 };
+	struct ctl_patch patch = { .address = address, .first_site = UINT32_MAX, .wanted = true };
+	const struct ctl_foreign *below = ctl_chain_at(p, address);
+	struct error *e;
+
+	body.size = life_body(&found->site, ctl_runtime_address(p, life_hook_names[found->site.hook]), text);
+	ctl_code_read(p, &module, &site, &r);
+	if (below) {
+		chain = ctl_chain_body(s->scratch, below->trampoline);
+		r.tail = &chain;
+		r.upon = true;
+	}
+	e = patch_plan_make(s->scratch, p->space, &r, &patch.plan);
+	if (!e)
+		e = ctl_chain_finish(p, below, &patch);
+	if (e)
+		return e;
+	patch.n_helpers = patch.plan.n_before;
+	ctl_helpers_add(p, &patch);
+	ctl_unwinds_add(p, &patch.plan);
+	vec_push(p->arena, &p->patches, patch);
+	map_put_u64(p->by_address, address, (void *)(uintptr_t)p->patches.n);
+	return NULL;
+}
+
+/* All of them in what is mapped: `visit` gets each. */
+static void each_site(struct ctl_process *p, void (*visit)(struct ctl_process *p, const struct proc_map *m, uint64_t bias,
+							   const struct found *f))
+{
+	for (uint32_t i = 0; i < p->maps.n; i++) {
+		uint64_t bias = 0;
+		struct life_file *f = file_of(p, &p->maps.p[i], &bias);
+
+		for (uint32_t j = 0; f && j < f->list.n; j++)
+			visit(p, &p->maps.p[i], bias, &f->list.p[j]);
+	}
+}
+
+static void expect(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct found *f)
+{
+	(void)bias;
+	if (!is_planned(p, m->start + f->site.address))
+		patch_space_expect(p->space, m->start + f->site.address);
+}
+
+static void plan(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct found *f)
+{
+	struct arena_mark mark = arena_mark(p->session->scratch);
+	struct error *e = is_planned(p, m->start + f->site.address) ? NULL : plan_site(p, m, bias, f);
+
+	if (e)
+		ctl_verbose(p->session, 1, "process %d: %s is not watched at 0x%lx: %s", (int)p->proc->pid,
+			    life_hook_names[f->site.hook], (unsigned long)(m->start + f->site.address), error_text(e));
+	arena_reset(p->session->scratch, mark);
+}
+
+void ctl_life_expect(struct ctl_process *p)
+{
+	if (ctl_life_wanted(p->session))
+		each_site(p, expect);
+}
+
+void ctl_life_plan(struct ctl_process *p)
+{
+	if (ctl_life_wanted(p->session))
+		each_site(p, plan);
+}
+
+/* ---- which handlers --------------------------------------------------------------------- */
+
+bool ctl_life_matches(const struct bundle_probe *probe, const struct ctl_program *program, pid_t pid)
+{
+	struct stat st;
+
+	if (probe->pid)
+		return probe->pid == (uint32_t)pid;
+	if (!probe->program)
+		return true;
+	return stat(probe->program, &st) == 0 && st.st_ino == program->inode && st.st_dev == program->device;
+}
+
+struct ctl_program ctl_program_of(pid_t pid)
+{
+	struct ctl_program out = { 0, 0 };
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+	if (stat(path, &st) == 0)
+		out = (struct ctl_program){ st.st_dev, st.st_ino };
+	return out;
+}
+
+uint64_t ctl_life_size(const struct bundle *b)
+{
+	return base_align((uint64_t)ctl_life_count(b) * sizeof(struct abi_life), (uint64_t)ABI_PAGE);
+}
+
+/* A site that is at no instruction: its handler asks for its probe point only. */
+static uint32_t add_place(struct ctl_process *p, uint32_t probe)
+{
+	const struct bundle_probe *b = &p->session->bundle->probes.p[probe];
+	struct abi_site *table = (void *)(p->view + (p->place.sites - p->place.image));
+
+	table[p->next_site] = (struct abi_site){ .point = b->point_text ? p->place.code + b->point_text : 0,
+						 .probe = probe,
+						 .sp_adjust = BUNDLE_SP_ADJUST_GENERIC };
+	return p->next_site++;
+}
+
+struct error *ctl_life_place(struct ctl_process *p, struct abi_process *page)
+{
+	const struct bundle *b = p->session->bundle;
+	struct ctl_program program = ctl_program_of(p->proc->pid);
+	struct abi_life *list = arena_array(p->arena, struct abi_life, ctl_life_count(b) + 1);
+	const uint64_t mark = 1;
+	struct error *e;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < b->probes.n; i++) {
+		const struct bundle_probe *probe = &b->probes.p[i];
+		const struct bundle_handler *h = &b->handlers.p[probe->handler];
+
+		if (!probe->life || h->variant[VARIANT_CALLED].kind != BUNDLE_FULL ||
+		    !ctl_life_matches(probe, &program, p->proc->pid) || p->next_site == p->place.max_sites)
+			continue;
+		list[n++] = (struct abi_life){ .handler = p->place.code + h->variant[VARIANT_CALLED].at,
+					       .site = add_place(p, i),
+					       .event = (uint16_t)probe->life,
+					       .pid = probe->pid };
+	}
+	page->memory_mark = p->place.table + CTL_TABLE_SIZE;
+	page->lives = p->place.lives;
+	page->n_lives = n;
+	page->alone = p->session->options->no_follow;
+	page->member = p->member;
+	page->member_pid = page->pid;
+	page->image_number = p->image_number;
+	e = proc_write(p->proc, page->memory_mark, &mark, sizeof mark);
+	return e || !n ? e : proc_write(p->proc, p->place.lives, list, n * sizeof *list);
+}

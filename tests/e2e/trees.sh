@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+# Trees of processes as users have them: builds, shells, daemons, several at once.
+. "$ROOT/tests/lib/e2e.sh"
+
+target family family.c gcc -O1 -pthread || exit 1
+target heir heir.c gcc -O1 || exit 1
+target libheir.so heir.c gcc -O1 -DPLUGIN -shared -fPIC || exit 1
+BEATS='global beats, begun probe process("'"$T/family"'").function("beat") { beats[pid()] <<< 1 } probe process.begin { begun++ }'
+
+# end_all: nobody of the program is left
+end_all() {
+	local p
+	for p in $(pgrep -x family); do
+		[ "$(readlink "/proc/$p/exe")" = "$(realpath "$T/family")" ] && kill -9 "$p"
+	done
+}
+
+t build
+mkdir "$W/plain.d" "$W/probed.d"
+for i in 1 2 3 4 5 6; do
+	printf '#include <stdio.h>\nint f%d(int a) { return a * %d + (int)sizeof(FILE); }\n' $i $i >"$W/plain.d/f$i.c"
+done
+printf 'all: lib.a prog\nlib.a: f1.o f2.o f3.o f4.o f5.o f6.o\n\tar rcD $@ $^\nprog: main.c lib.a\n\t$(CC) -o $@ main.c lib.a\n' >"$W/plain.d/Makefile"
+printf 'int f3(int); int main(void) { return f3(1) == 0; }\n' >"$W/plain.d/main.c"
+cp "$W/plain.d"/* "$W/probed.d/"
+chmod -R a+rwX "$W/plain.d" "$W/probed.d"
+(cd "$W/plain.d" && as_user make -j2 >/dev/null 2>&1) || bad "the plain build fails"
+spile -e 'global n probe process.begin { n[execname()]++ } probe process.end { n[execname()]-- }
+	probe end { foreach (e in n) if (n[e] && e != "make") printf("open %s %d\n", e, n[e]); println("done") }' -c "sh -c 'cd $W/probed.d && make -j2 CCACHE_DISABLE=1'"
+ok_rc
+is "programs with unequal begins and ends" "$(cat "$W/out")" "done"
+for f in lib.a prog f1.o; do cmp -s "$W/plain.d/$f" "$W/probed.d/$f" || bad "$f differs from the plain build's"; done
+done_t
+
+t generations
+spile -e "$BEATS"' probe end { foreach (p in beats) n += @count(beats[p]); println(n, " ", begun) }' -c "$T/family grand 30"
+ok_rc
+is "beats and begins" "$(cat "$W/out")" "1 31"
+done_t
+
+t spawn
+launch_same "$T/family spawn /bin/true 20" -e 'global b, t probe process.begin { b++ } probe process("/bin/true").begin { t++ } probe end { println(b, " ", t) }'
+is "begins" "$(cat "$W/out")" "41 20"
+done_t
+
+t exec-by-a-thread
+launch_same "$T/family thread-exec /bin/true" -e 'probe process.begin { println("+", execname()) } probe process.end { println("-", execname()) }'
+is events "$(tr '\n' ' ' <"$W/out")" "+family -family +true -true "
+done_t
+
+t failed-execs
+launch_same "$T/family fail" -e "$BEATS"' probe end { foreach (p in beats) n += @count(beats[p]); println(n, " ", begun) }'
+is "beats and begins" "$(cat "$W/out")" "1 2"
+done_t
+
+t libraries-of-forked-children
+launch_same "$T/heir $T/libheir.so" -e 'global n probe process("'"$T/libheir.so"'").function("plugin_work") { n[pid()] <<< 1 }
+	probe end { foreach (p in n) println(@count(n[p])) }'
+is "hits of each" "$(tr '\n' ' ' <"$W/out")" "10 10 10 10 10 "
+done_t
+
+t conditions-in-forked-children
+launch_same "$T/heir $T/libheir.so" -e 'global n, on = 1
+	probe process("'"$T/libheir.so"'").function("plugin_work") if (on) { if (++n == 7) on = 0 }
+	probe end { println(n) }'
+is hits "$(cat "$W/out")" 7
+done_t
+
+t attached-children
+start "$T/family" parent
+snapshot "$PID" >"$W/before"
+children=$(cat "/proc/$PID/task/$PID/children")
+spile -x "$PID" -T 1.2 -e "$BEATS"' probe end { foreach (p+ in beats) printf("%d %d\n", p, @count(beats[p]) > 2); println("begun ", begun) }'
+ok_rc
+is "who beat" "$(cat "$W/out")" "$(for p in $PID $children; do echo "$p 1"; done | sort -n; echo begun 3)"
+attached_clean
+for p in $children; do
+	grep -q memfd:spile "/proc/$p/maps" && bad "a mapping of ours is left in a child"
+	text_is_file "$p"
+done
+end_all
+done_t
+
+t several
+start "$T/family" parent
+first=$PID
+start "$T/family" parent
+spile -x "$first" -x "$PID" --follow=no -T 1 -e "$BEATS"' probe end { foreach (p in beats) n++; println(n, " ", begun, " ", target() == '"$first"') }'
+ok_rc
+is "who beat" "$(cat "$W/out")" "2 2 1"
+end_all
+done_t
+
+t everybody
+start "$T/family" parent
+children=$(cat "/proc/$PID/task/$PID/children")
+spile --user -T 2 -e "$BEATS"' probe end { foreach (p in beats) n++; println(n, begun > 0) }' &
+sleep 1
+"${RUN_AS[@]}" "$T/family" grand 3
+"${RUN_AS[@]}" timeout 1 "$T/family" parent >/dev/null
+wait %+ 2>/dev/null
+between "processes that beat" "$(cat "$W/out")" 41 71
+grep -q memfd:spile "/proc/$PID/maps" && bad "a mapping of ours is left"
+text_is_file "$PID"
+end_all
+done_t
