@@ -43,7 +43,7 @@ clang:
 	ninja -C build-clang
 programs: all    ## 100000 random programs, interpreted and as generated code; the tests run 2000
 	SPILE_PROGRAMS=100000 $(BUILD)/tests/unit/gen/test-gen-programs
-.PHONY: programs
+.PHONY: syscalls programs
 lint: all        ## what the compiler does not see; part of the continuous integration
 	tools/check-floors
 	tools/check-sizes
@@ -62,6 +62,9 @@ relocation: all  ## every instruction form of the system, displaced and in place
 	SPILE_LONG=1 nice $(BUILD)/tests/unit/x86/relocate_differential
 sweep: all       ## every function of real programs counted; long
 	SWEEP=long E2E_LIMIT=7200 tests/run $(BUILD) e2e -k sweep
+syscalls: all       ## counts and arguments of system calls against strace; long
+	tests/syscalls/counts $(BUILD)/spile
+	tests/syscalls/arguments $(BUILD)/spile -v
 values: all         ## what scripts read of variables against gdb, over 75 programs; long
 	tests/values/compare $(BUILD)
 torture: all     ## install and remove at full speed, servers under load; TORTURE seconds each
@@ -73,6 +76,7 @@ bench: all
 	bench/frontend $(BUILD)/spile
 	bench/language $(BUILD)/spile
 	bench/every $(BUILD)/spile
+	bench/syscalls $(BUILD)/spile
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 format-check:    ## advice: tells files that are not as clang-format would have them

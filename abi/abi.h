@@ -289,6 +289,14 @@ struct abi_sigaction {
 };
 #define ABI_SIGNALS 3u /* SIGSEGV, SIGBUS, SIGTRAP, in this order */
 #define ABI_PEERS 4u
+#define ABI_SYSCALLS 512u /* numbers below it */
+#define ABI_SYSCALL_DEPTH 4u
+
+/* A system call that a thread has made and not come back from. */
+struct abi_syscall {
+	uint64_t sp; /* of the program: tells it from those of signal handlers above */
+	int64_t number;
+};
 
 /*
  * A watchpoint of this process: a debug register in each of its threads, which signals (SIGTRAP, TRAP_PERF)
@@ -346,6 +354,13 @@ struct abi_process {
 	uint64_t memory_mark; /* address of a u64 that is 1, but 0 in a forked child's first moments: MADV_WIPEONFORK */
 	uint32_t image_number; /* the tool's, of this set-up: forked children have the same */
 	uint32_t alone; /* forked children are left alone: they get no slots */
+	uint64_t text_mapped; /* of module_sequence: those of the loader that has mapped code */
+	/*
+	 * Where the bodies of system calls are whose number is known only when they are made: address of
+	 * ABI_SYSCALLS words for entries, then for returns; 0: none for that number.
+	 */
+	uint64_t syscalls;
+	uint32_t syscalls_kept, pad2; /* returns want to know the number: calls are noted in the slot */
 	uint64_t reserved[1];
 	struct abi_watch watches[ABI_WATCHES];
 };
@@ -472,6 +487,8 @@ struct abi_site {
 #define ABI_SITE_RETURN 4u /* of flags: the hit is at a function's return */
 #define ABI_SITE_WATCH 16u /* behind an access of data: pc is the data's, the program's is in the frame */
 
+/* abi_site.pc of bodies that serve several system calls: the address is in the word before the one in r11. */
+#define ABI_PC_BEFORE_R11 1u
 
 /* Addresses where SIGTRAP means us. */
 struct abi_trap {
@@ -542,9 +559,11 @@ struct abi_slot {
 	/* the calls of script functions that the pending error came through, innermost first: bundle positions */
 	uint32_t n_called, called[ABI_CALLED];
 	uint64_t sample; /* in the tool: struct abi_sample that the handler runs for; 0 none */
+	struct abi_syscall syscalls[ABI_SYSCALL_DEPTH]; /* the latest, by n_syscalls modulo the size */
+	uint64_t n_syscalls;
 	/* text of the raised error, an abi_string of up to ABI_MAXSTRINGLEN bytes, follows at ABI_SLOT_ERROR */
 };
-#define ABI_SLOT_ERROR 1024u
+#define ABI_SLOT_ERROR 1280u
 
 /*
  * What a handler in the tool runs for when the kernel told of a thread: a sample of a profile, a

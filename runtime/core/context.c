@@ -139,6 +139,8 @@ static uint64_t target_register(const struct abi_slot *s, uint32_t number)
 
 	if (number == ABI_RIP && site->flags & ABI_SITE_WATCH)
 		return *(const uint64_t *)(sp - ABI_RED_ZONE - ABI_WATCH_FRAME);
+	if (number == ABI_RIP && site->pc == ABI_PC_BEFORE_R11)
+		return *(const uint64_t *)(s->registers[ABI_R11] - 8);
 	if (number == ABI_RIP)
 		return site->flags & ABI_SITE_RETURN ? *(const uint64_t *)(sp - 8) : site->pc;
 	return number == ABI_RSP ? sp : s->registers[number];

@@ -138,7 +138,8 @@ struct bundle_site {
 	const char *module; /* canonical path */
 	const char *build_id;
 	uint64_t address, function_start, function_end, semaphore; /* link-time */
-	uint32_t flags; /* SITE_ENTRY 1, SITE_MARK 2, SITE_RETURN 4 */
+	uint32_t flags; /* as of sema: ENTRY 1, MARK 2, RETURN 4, PLT 8, WATCH 16, ABSOLUTE 32, SYSCALL 64, SYSCALL_RETURN 128 */
+	int32_t syscall; /* SYSCALL: only this number; -1 any. module: only in this program; "" any */
 	uint32_t probe, handler;
 	/*
 	 * RETURN: the handler that runs at the function's entry and fills the inserted frame, plus one; 0 none.

@@ -12,7 +12,7 @@
 #define LAST_FILE_EVENT 7u /* EVENT_WRITE */
 #define LAST_EVENT 9u /* EVENT_LIFE */
 #define LAST_RECORD 6u /* RECORD_MIGRATE */
-#define LAST_FLAG 63u /* all of SITE_ together */
+#define LAST_FLAG 255u /* all of SITE_ together */
 #define SITE_WATCH 16u
 #define FRAME_MOST 4096u /* of a site: @entry values */
 #define REGION_MOST ((uint64_t)1 << 46)

@@ -147,6 +147,7 @@ static void move_site(struct transfer *t, struct bundle_site *s)
 	MOVE(t, s->function_end);
 	MOVE(t, s->semaphore);
 	MOVE(t, s->flags);
+	MOVE(t, s->syscall);
 	MOVE(t, s->probe);
 	MOVE(t, s->handler);
 	MOVE(t, s->saver);

@@ -96,6 +96,8 @@ static bool pass_1(struct cmd_session *s)
 
 	if (!e)
 		e = parse_scripts(s);
+	if (!e)
+		e = cmd_syscalls_load(s, NULL, false);
 	if (e) {
 		cmd_error(s, e);
 		return false;
@@ -405,7 +407,7 @@ int cmd_list(struct cmd_session *s)
 		return 1;
 	user.elf = cache_open(s);
 	points = lang_parse_listed(&s->lang, source);
-	if (points && !s->diags.errors) {
+	if (points && !s->diags.errors && !cmd_syscalls_load(s, points, false)) {
 		fill_sema(s, &o, &user, true);
 		p = sema_list_all(&o, points);
 	}

@@ -37,6 +37,12 @@ void cmd_prepare(struct cmd_session *s);
 
 /* tapset.c: parses all .stpm, then all .stp files of the library directories. */
 struct error *cmd_tapset_load(struct cmd_session *s) BASE_MUST_CHECK;
+/* The library's folder; NULL: not found. */
+const char *cmd_tapset_folder(struct arena *a);
+/*
+ * syscalls.c: adds the aliases of system calls that a point of the user's files, or of `listed`, may mean; all: every one.
+ */
+struct error *cmd_syscalls_load(struct cmd_session *s, const struct probe_decl *listed, bool all) BASE_MUST_CHECK;
 /* command.c: splits -c, finds target_path of -c or -x. */
 struct error *cmd_target_find(struct cmd_session *s) BASE_MUST_CHECK;
 

@@ -108,7 +108,8 @@ int cmd_dump_types(struct cmd_session *s)
 
 	for (const struct sema_provider *const *p = probe_providers(); *p; p++)
 		for (const char *const *type = (*p)->types; type && *type; type++)
-			vec_push(s->arena, &lines.list, *type);
+			if (**type != '_')
+				vec_push(s->arena, &lines.list, *type);
 	return print_lines(&lines);
 }
 

@@ -35,7 +35,7 @@ static const char *own_directory(struct arena *a)
 	return slash ? arena_strndup(a, path, (size_t)(slash - path)) : NULL;
 }
 
-static const char *library_directory(struct arena *a)
+const char *cmd_tapset_folder(struct arena *a)
 {
 	static const char *const variables[] = { "SPILE_TAPSET", "SYSTEMTAP_TAPSET" };
 	static const char *const places[] = { "../tapset", "../share/spile/tapset" };
@@ -114,7 +114,7 @@ struct error *cmd_tapset_load(struct cmd_session *s)
 	/* from the most special, as SystemTap looks */
 	static const char *const below[] = { "/dyninst/x86_64", "/dyninst", "/x86_64", "" };
 	VEC(const char *) directories = { 0 };
-	const char *own = library_directory(s->arena);
+	const char *own = cmd_tapset_folder(s->arena);
 	struct error *e = NULL;
 
 	if (own)

@@ -17,6 +17,7 @@
 
 #include "ctl/hooks.h"
 #include "ctl/session.h"
+#include "ctl/syscalls.h"
 
 #define ENDBR_SIZE 4u
 #define COMPARED 16u /* bytes of code by which a copy is known */
@@ -40,12 +41,14 @@ struct group {
 	bool for_unwinders; /* the hook of one is among the bodies */
 };
 
-static bool applies(const struct ctl_process *p, const struct bundle_site *site)
+bool ctl_site_applies(const struct ctl_process *p, const struct bundle_site *site)
 {
 	const struct bundle_probe *probe = &p->session->bundle->probes.p[site->probe];
 
-	return (!probe->pid || probe->pid == (uint32_t)p->proc->pid) &&
-	       (!probe->target_only || p->is_target);
+	if ((probe->pid && probe->pid != (uint32_t)p->proc->pid) || (probe->target_only && !p->is_target))
+		return false;
+	return !(site->flags & CTL_SITE_SYSCALLS) || !*site->module || probe->pid ||
+	       ctl_runs_program(p, site->module);
 }
 
 static uint64_t string_address(const struct ctl_process *p, uint32_t offset)
@@ -148,7 +151,8 @@ static void add_bodies(struct group *g)
 {
 	const struct bundle *b = g->p->session->bundle;
 
-	g->bodies = arena_array(g->p->session->scratch, struct patch_body, g->n + 2);
+	g->bodies = arena_array(g->p->session->scratch, struct patch_body,
+				g->n + 2 + ctl_syscalls_most(g->p));
 	for (uint32_t i = 0; i < g->n; i++)
 		if (!(b->sites.p[g->sites[i]].flags & ABI_SITE_RETURN))
 			add_body(g, g->sites[i]);
@@ -335,6 +339,16 @@ static bool wait_for_breakpoint(const struct group *g)
 	return true;
 }
 
+void ctl_arm_add(struct ctl_process *p, struct ctl_patch *patch)
+{
+	p->rungs[patch->plan.rung]++;
+	p->needs_hooks |= traps(&patch->plan);
+	ctl_helpers_add(p, patch);
+	ctl_unwinds_add(p, &patch->plan);
+	vec_push(p->arena, &p->patches, *patch);
+	map_put_u64(p->by_address, patch->address, (void *)(uintptr_t)p->patches.n);
+}
+
 /* Plans the request, and notes the patch. */
 static void plan_request(struct group *g, struct patch_request *r, struct ctl_patch *patch)
 {
@@ -355,12 +369,7 @@ static void plan_request(struct group *g, struct patch_request *r, struct ctl_pa
 		return;
 	}
 	remember_conditions(g, patch);
-	p->rungs[patch->plan.rung]++;
-	p->needs_hooks |= traps(&patch->plan);
-	ctl_helpers_add(p, patch);
-	ctl_unwinds_add(p, &patch->plan);
-	vec_push(p->arena, &p->patches, *patch);
-	map_put_u64(p->by_address, patch->address, (void *)(uintptr_t)p->patches.n);
+	ctl_arm_add(p, patch);
 }
 
 /* The return instructions of a function that must not be called; from the highest down. */
@@ -435,6 +444,19 @@ static void plan_patch(struct group *g)
 		plan_request(g, &r, &patch);
 }
 
+/* A system call right at the beginning of the function, or behind its endbr64, where the patch goes. */
+static uint32_t share_syscall(struct group *g)
+{
+	static const uint8_t endbr[ENDBR_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	uint8_t code[ENDBR_SIZE];
+	uint32_t n = ctl_syscalls_share(g->p, g->address, g->bodies + g->n_bodies);
+
+	if (n || proc_read(g->p->proc, g->address, code, sizeof code) != sizeof code ||
+	    memcmp(code, endbr, sizeof endbr) != 0)
+		return n;
+	return ctl_syscalls_share(g->p, g->address + ENDBR_SIZE, g->bodies + g->n_bodies);
+}
+
 /* Sites [first, end) of the module's file have one address. */
 static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32_t first,
 		       uint32_t end, bool hooks_planned)
@@ -451,7 +473,7 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 
 	g.sites = sites;
 	for (uint32_t i = first; i < end; i++) {
-		if (!applies(p, &b->sites.p[f->sites.p[i]]))
+		if (!ctl_site_applies(p, &b->sites.p[f->sites.p[i]]))
 			continue;
 		if (b->sites.p[f->sites.p[i]].flags & ABI_SITE_WATCH)
 			ctl_watch_plan(p, m, f->sites.p[i]);
@@ -485,6 +507,7 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 		g.n_bodies++;
 	g.for_unwinders = ctl_unwind_share_hook(p, m, g.address, &g.bodies[g.n_bodies]);
 	g.n_bodies += g.for_unwinders;
+	g.n_bodies += share_syscall(&g);
 	g.hook = ctl_hooks_at(p, g.address);
 	g.below = g.hook ? NULL : ctl_chain_at(p, g.address);
 	if (g.n_bodies || g.n_returns)
@@ -515,6 +538,7 @@ static void plan_module(struct ctl_process *p, struct ctl_module *m)
 		if (!(b->sites.p[*site].flags & ABI_SITE_WATCH))
 			patch_space_expect(p->space, m->bias + b->sites.p[*site].address);
 	ctl_hooks_expect(p, m);
+	ctl_syscalls_expect(p, m);
 	for (uint32_t end = f->sites.n, start; end; end = start) {
 		start = group_start(p, f, end);
 		plan_group(p, m, start, end, false);

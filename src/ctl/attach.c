@@ -16,15 +16,19 @@
 #include "ctl/family.h"
 #include "ctl/hooks.h"
 #include "ctl/session.h"
+#include "ctl/syscalls.h"
 
 static struct error *plan(struct ctl_process *p)
 {
 	struct error *e;
 
-	ctl_modules_look(p);
+	if (!p->only_text)
+		ctl_modules_look(p);
 	ctl_chain_look(p);
 	ctl_life_expect(p);
-	ctl_arm_plan(p);
+	if (!p->only_text)
+		ctl_arm_plan(p);
+	ctl_syscalls_look(p);
 	ctl_conditions_settle(p);
 	ctl_unwind_plan(p);
 	ctl_life_plan(p);
@@ -32,6 +36,8 @@ static struct error *plan(struct ctl_process *p)
 	e = p->needs_hooks ? ctl_hooks_prepare(p) : NULL;
 	if (!e)
 		ctl_arm_plan_claimed(p);
+	if (!e)
+		ctl_syscalls_plan(p);
 	return e;
 }
 
@@ -41,8 +47,10 @@ static struct error *plan_all(struct ctl_process *p)
 
 	p->needs_hooks =
 		(p->session->bundle->reads_memory || p->session->holds ||
-		 ctl_watches_any(p->session->bundle)) &&
+		 ctl_watches_any(p->session->bundle) || ctl_syscalls_any(p->session->bundle)) &&
 		ctl_hooks_can_trap(p);
+	if (!e)
+		ctl_syscalls_prepare(p);
 	return e ? e : plan(p);
 }
 

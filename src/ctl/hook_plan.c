@@ -15,6 +15,7 @@
 
 #include "ctl/hook_sites.h"
 #include "ctl/hooks.h"
+#include "ctl/syscalls.h"
 
 #define SYSCALL_SIZE 2u
 
@@ -133,18 +134,18 @@ static void add_patch(const struct scan *s, struct ctl_patch *patch)
 	vec_push(p->arena, &p->hooks->patches, *patch);
 }
 
-static struct error *plan_at(const struct scan *s, uint64_t address, const uint8_t *text, uint32_t size)
+static struct error *plan_bodies(const struct scan *s, uint64_t address, const struct patch_body *bodies, uint32_t n)
 {
 	struct ctl_process *p = s->p;
-	struct patch_body body = { .generic = true, .bytes = text, .size = size }, chain;
+	struct patch_body chain;
 	struct patch_request r = { .address = address,
 				   .code = s->bytes,
 				   .code_address = s->m->start,
 				   .code_size = (uint32_t)(s->m->end - s->m->start),
 				   .allow_trap = true,
 				   .alone = true,
-				   .bodies = &body,
-				   .n_bodies = 1 };
+				   .bodies = bodies,
+				   .n_bodies = n };
 	struct ctl_patch patch = { .address = address, .wanted = true };
 	const struct ctl_foreign *below = ctl_chain_at(p, address);
 	uint64_t bias = bias_of(s->file, s->m), start = 0, end = 0;
@@ -166,6 +167,26 @@ static struct error *plan_at(const struct scan *s, uint64_t address, const uint8
 	if (!e)
 		add_patch(s, &patch);
 	return e;
+}
+
+static struct error *plan_at(const struct scan *s, uint64_t address, const uint8_t *text, uint32_t size)
+{
+	struct patch_body body = { .generic = true, .bytes = text, .size = size };
+
+	return plan_bodies(s, address, &body, 1);
+}
+
+/* A hook at the syscall has the place where the call would come back to: it runs what is probed there. */
+static struct error *plan_with_return(const struct scan *s, const struct hook_site *site, uint64_t hook)
+{
+	struct patch_body *bodies = ctl_syscalls_room(s->p);
+	uint8_t text[HOOK_BODY_MAX], skip[HOOK_BODY_MAX];
+	uint32_t n = 1;
+
+	bodies[0] = (struct patch_body){ .generic = true, .bytes = text, .size = hook_call_body(hook, text) };
+	n += ctl_syscalls_behind(s->p, site->after - SYSCALL_SIZE, bodies + n);
+	bodies[n++] = (struct patch_body){ .generic = true, .bytes = skip, .size = hook_skip_body(skip) };
+	return plan_bodies(s, site->address, bodies, n);
 }
 
 /*
@@ -190,6 +211,8 @@ static struct error *plan_call(const struct scan *s, const struct hook_site *fou
 		return NULL;
 	}
 	hook = site.at_move ? calls[row_of(site.number)].hook : "rt_hook_any";
+	if (!site.at_move)
+		return plan_with_return(s, &site, ctl_runtime_address(s->p, hook));
 	return plan_at(s, site.address, text,
 		       hook_body(&site, ctl_runtime_address(s->p, hook), text));
 }

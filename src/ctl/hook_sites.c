@@ -101,6 +101,14 @@ uint32_t hook_call_body(uint64_t hook, uint8_t out[HOOK_BODY_MAX])
 	return n + sizeof hook;
 }
 
+uint32_t hook_skip_body(uint8_t out[HOOK_BODY_MAX])
+{
+	static const uint8_t skip[] = { 0xeb, SYSCALL_SIZE };
+
+	memcpy(out, skip, sizeof skip);
+	return sizeof skip;
+}
+
 uint32_t hook_body(const struct hook_site *s, uint64_t hook, uint8_t out[HOOK_BODY_MAX])
 {
 	static const uint8_t leave[] = {

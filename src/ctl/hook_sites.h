@@ -32,6 +32,8 @@ void hook_sites_find(struct arena *a, const uint8_t *bytes, size_t size, uint64_
  * syscall (at_move), or behind its displaced copy, which follows the body.
  */
 uint32_t hook_body(const struct hook_site *s, uint64_t hook, uint8_t out[HOOK_BODY_MAX]);
+/* The end of the latter, as a body of its own. */
+uint32_t hook_skip_body(uint8_t out[HOOK_BODY_MAX]);
 /* A body that calls `hook` past the red zone and goes on. */
 uint32_t hook_call_body(uint64_t hook, uint8_t out[HOOK_BODY_MAX]);
 

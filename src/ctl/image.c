@@ -16,6 +16,7 @@
 
 #include "ctl/family.h"
 #include "ctl/session.h"
+#include "ctl/syscalls.h"
 #include "x86/x86.h"
 
 #define TRAPS_PER_SITE 5u
@@ -181,7 +182,8 @@ void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint
 	uint64_t at = image;
 
 	/* Files mapped twice and libraries that come back elsewhere take entries of their own. */
-	out->max_sites = 2 * (b->sites.n + savers(b)) + ctl_life_count(b) + SPARE_SITES;
+	out->max_sites = 2 * (b->sites.n + savers(b)) + ctl_life_count(b) + ctl_syscall_sites(b) +
+			 SPARE_SITES;
 	out->max_traps = out->max_sites * TRAPS_PER_SITE;
 	out->image = at;
 	at = base_align(at + r->size, (uint64_t)CODE_ALIGN);
@@ -195,6 +197,8 @@ void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint
 	out->max_unwinds = ctl_returns_any(b) ? UNWINDS_PER_SITE * out->max_sites : 0;
 	out->unwinds = at;
 	at += 2 * (uint64_t)out->max_unwinds * sizeof(struct abi_unwind);
+	out->syscalls = base_align(at, (uint64_t)CODE_ALIGN);
+	at = out->syscalls + ctl_syscall_stubs_size(b);
 	out->fixed_size = base_align(at, (uint64_t)ABI_PAGE) - image;
 }
 

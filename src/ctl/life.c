@@ -14,6 +14,9 @@
 #include "ctl/hooks.h"
 #include "ctl/life_sites.h"
 #include "ctl/session.h"
+#include "ctl/syscalls.h"
+
+#define SYSCALL_SIZE 2u
 
 /* The sites of one file, at its link-time addresses; kept for the session. */
 struct life_file {
@@ -113,6 +116,27 @@ static bool is_planned(struct ctl_process *p, uint64_t address)
 	return index && p->patches.p[index - 1].wanted;
 }
 
+static bool is_behind(enum life_hook hook)
+{
+	return hook == LIFE_AFTER_CLONE || hook == LIFE_AFTER_EXEC;
+}
+
+/*
+ * Our own, and those of probes of the system call, which cannot have a patch beside this one. A child is made known
+ * before they run in it; an end is told after they have run.
+ */
+static uint32_t bodies_of(struct ctl_process *p, uint64_t address, const struct life_site *site, struct patch_body *out)
+{
+	uint8_t *text = arena_alloc(p->session->scratch, LIFE_BODY_MAX);
+	uint64_t hook = ctl_runtime_address(p, life_hook_names[site->hook]);
+	uint32_t n = is_behind(site->hook) ? 0 : ctl_syscalls_before(p, address, out);
+
+	out[n++] = (struct patch_body){ .generic = true, .bytes = text, .size = life_body(site, hook, text) };
+	if (is_behind(site->hook))
+		n += ctl_syscalls_behind(p, address - SYSCALL_SIZE, out + n);
+	return n;
+}
+
 static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct found *found)
 {
 	struct ctl_session *s = p->session;
@@ -122,14 +146,13 @@ static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, 
 	struct bundle_site site = { .address = address - bias,
 				    .function_start = found->function_start,
 				    .function_end = found->function_end };
-	uint8_t text[LIFE_BODY_MAX];
-	struct patch_body body = { .generic = true, .bytes = text }, chain;
-	struct patch_request r = { .address = address, .bodies = &body, .n_bodies = 1 };
+	struct patch_body *bodies = arena_array(s->scratch, struct patch_body, 1 + ctl_syscalls_most(p)), chain;
+	struct patch_request r = { .address = address, .bodies = bodies };
 	struct ctl_patch patch = { .address = address, .first_site = UINT32_MAX, .wanted = true };
 	const struct ctl_foreign *below = ctl_chain_at(p, address);
 	struct error *e;
 
-	body.size = life_body(&found->site, ctl_runtime_address(p, life_hook_names[found->site.hook]), text);
+	r.n_bodies = bodies_of(p, address, &found->site, bodies);
 	ctl_code_read(p, &module, &site, &r);
 	if (below) {
 		chain = ctl_chain_body(s->scratch, below->trampoline);

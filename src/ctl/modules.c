@@ -19,6 +19,7 @@
 
 #include "ctl/family.h"
 #include "ctl/session.h"
+#include "ctl/syscalls.h"
 
 #define MAX_HEADERS 64
 #define MAX_NOTE 4096
@@ -67,6 +68,8 @@ void ctl_files_sort(struct ctl_session *s)
 	for (uint32_t i = 0; i < s->bundle->sites.n; i++) {
 		const struct bundle_site *site = &s->bundle->sites.p[i];
 
+		if (site->flags & CTL_SITE_SYSCALLS) /* anywhere */
+			continue;
 		if (!last || strcmp(last->path, site->module) != 0)
 			last = file_of(s, site);
 		vec_push(s->arena, &last->sites, i);
@@ -83,12 +86,22 @@ bool ctl_files_concern(const struct ctl_session *s, pid_t pid)
 	char path[64];
 
 	snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
-	if (stat(path, &program))
+	if (stat(path, &program) || ctl_syscalls_any(s->bundle))
 		return true;
 	vec_each(f, &s->files)
 		if (f->is_library || (f->inode == program.st_ino && f->device == program.st_dev))
 			return true;
 	return false;
+}
+
+bool ctl_runs_program(const struct ctl_process *p, const char *path)
+{
+	char exe[64];
+	struct stat its, wanted;
+
+	snprintf(exe, sizeof exe, "/proc/%d/exe", (int)p->proc->pid);
+	return stat(exe, &its) == 0 && stat(path, &wanted) == 0 && its.st_ino == wanted.st_ino &&
+	       its.st_dev == wanted.st_dev;
 }
 
 /* ---- what is mapped ------------------------------------------------------------------------- */
@@ -315,7 +328,8 @@ bool ctl_modules_look(struct ctl_process *p)
 static bool may_come_later(const struct ctl_process *p, const struct proc_map *program,
 			   const struct proc_map *loader)
 {
-	if (p->needs_hooks || p->place.max_unwinds || ctl_life_wanted(p->session))
+	if (p->needs_hooks || p->place.max_unwinds || ctl_life_wanted(p->session) ||
+	    ctl_syscalls_any(p->session->bundle))
 		return true;
 	vec_each(f, &p->session->files) {
 		bool fixed = false;
@@ -431,6 +445,20 @@ static struct error *answer(struct ctl_process *p, uint64_t sequence)
 				 sizeof sequence);
 }
 
+/*
+ * Are all events since the last the loader's mappings of code? Then its file is not yet as it will
+ * be: only what has been mapped so far is looked at.
+ */
+static void note_text(struct ctl_process *p, uint64_t posted)
+{
+	uint64_t mapped = 0;
+
+	ctl_process_read(p, offsetof(struct abi_process, text_mapped), &mapped, sizeof mapped);
+	p->only_text = mapped - p->text_served >= posted - p->events_served;
+	p->text_served = mapped;
+	p->events_served = posted;
+}
+
 struct error *ctl_modules_serve(struct ctl_process *p)
 {
 	uint64_t state[2]; /* posted, served */
@@ -442,8 +470,10 @@ struct error *ctl_modules_serve(struct ctl_process *p)
 	    state[0] == state[1])
 		return NULL;
 	e = ctl_maps_refresh(p);
+	note_text(p, state[0]);
 	if (!e)
 		e = ctl_rearm(p);
+	p->only_text = false;
 	if (e && (e->code == ERROR_NO_PROCESS || ctl_is_between(p)))
 		return NULL;
 	if (e)

@@ -82,6 +82,7 @@ struct ctl_place {
 	uint32_t max_unwinds;
 	uint64_t lives; /* behind the ledger: struct abi_life for each probe of beginnings and ends */
 	uint64_t shadow; /* behind that; shadow_entry 0: none */
+	uint64_t syscalls; /* tables of system calls, behind the unwinds: see syscall_stubs.c */
 	uint32_t shadow_entry;
 	bool own_stack; /* handlers run on the slot's stack, not on with the target's */
 	bool thread_pointer_loads; /* %fs:0 holds the thread pointer wherever our code runs */
@@ -262,6 +263,7 @@ struct ctl_waiting {
 };
 
 struct ctl_hooks; /* hooks.c */
+struct ctl_syscalls; /* syscalls.c */
 
 /* A page of the process's code, looked at for many patches; arm.c's own. */
 struct ctl_page {
@@ -324,6 +326,10 @@ struct ctl_process {
 	uint64_t follow_shared_at; /* of the sites */
 	bool was_toggling; /* its tool died while it armed patches under running threads */
 	struct ctl_hooks *hooks; /* hooks.c's own */
+	struct ctl_syscalls *syscalls; /* syscalls.c's own */
+	bool keep_syscalls; /* returns of system calls are probed */
+	uint64_t text_served, events_served; /* of abi_process.text_mapped and .module_sequence */
+	bool only_text; /* the loader is in the middle of mapping a file */
 	VEC(uint64_t) hook_places; /* where they go in modules that have sites, if they are needed */
 	VEC(struct ctl_waiting) claimed; /* sites there */
 	struct ctl_page page;
@@ -342,6 +348,8 @@ struct ctl_process {
 void ctl_files_sort(struct ctl_session *s);
 /* Whether a process may come to have sites: its program is among the files, or a library is. */
 bool ctl_files_concern(const struct ctl_session *s, pid_t pid);
+/* The process is a run of that file. */
+bool ctl_runs_program(const struct ctl_process *p, const char *path);
 
 /* ---- region.c -------------------------------------------------------------- */
 
@@ -542,6 +550,10 @@ void ctl_arm_plan(struct ctl_process *p);
 void ctl_arm_plan_claimed(struct ctl_process *p);
 /* In the window, after ctl_target_map_pages(): writes what is wanted and not armed. */
 struct error *ctl_arm_apply(struct ctl_process *p) BASE_MUST_CHECK;
+/* Does a site's probe concern the process? */
+bool ctl_site_applies(const struct ctl_process *p, const struct bundle_site *site);
+/* Takes a planned patch, with what it relies on, into the list. */
+void ctl_arm_add(struct ctl_process *p, struct ctl_patch *patch);
 /* Adds a trap of a hook or patch; takes effect with ctl_traps_publish(). */
 void ctl_trap_add(struct ctl_process *p, uint64_t address, uint64_t resume);
 void ctl_traps_forget(struct ctl_process *p, uint64_t start, uint64_t end);

@@ -21,6 +21,7 @@
 
 #include "ctl/family.h"
 #include "ctl/session.h"
+#include "ctl/syscalls.h"
 
 #define SMALL_STACK                                                                                \
 	((uint64_t)64 << 10) /* of a bundle: what any script without recursion asks for */
@@ -271,6 +272,9 @@ static bool thread_pointer_loads(struct ctl_process *p)
 
 	if (!loader || elf_open(p->session->elf, exe, &f) || f->is_go)
 		return false;
+	/* The loader's own calls come before it has set up anything. */
+	if (p->launched && ctl_syscalls_any(p->session->bundle))
+		return false;
 	vec_each(site, &p->session->bundle->sites)
 		if (strcmp(site->module, loader->path) == 0)
 			return false;
@@ -419,7 +423,9 @@ static struct error *init_process_page(struct ctl_process *p)
 				    .text_start = at->image,
 				    .text_end = at->sites,
 				    .shadow = at->shadow,
-				    .shadow_size = at->shadow_entry };
+				    .shadow_size = at->shadow_entry,
+				    .syscalls = ctl_syscalls_any(p->session->bundle) ? at->syscalls : 0,
+				    .syscalls_kept = p->keep_syscalls };
 	int64_t pid;
 	struct error *e = proc_remote_call(p->proc, SYS_getpid, (const uint64_t[6]){ 0 }, &pid);
 

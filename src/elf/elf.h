@@ -102,6 +102,9 @@ void elf_each_function_of(struct elf_file *f, const char *glob, bool (*wanted)(s
 bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, uint64_t *start,
 		     uint64_t *end);
 
+/* Code that no function is known to hold: from the end of the one before the address to the next. */
+bool elf_gap_at(struct elf_file *f, uint64_t address, uint64_t *start, uint64_t *end);
+
 /*
  * Where an exception thrown through the function that holds the address may be caught or cleaned up
  * after: up to `most` addresses into out, in no order, some of them twice. From the call-site table of

@@ -141,3 +141,23 @@ bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, ui
 	*end = end_by_neighbour(f, x, until, e->address);
 	return address < *end;
 }
+
+bool elf_gap_at(struct elf_file *f, uint64_t address, uint64_t *start, uint64_t *end)
+{
+	struct symbol_index *x = &private_of(f)->index;
+	uint32_t until, tried = 0;
+
+	if (!x->by_address_built)
+		by_address_build(f);
+	until = count_until(x, address);
+	*start = 0;
+	for (uint32_t i = until; i-- > 0 && tried < ENCLOSING_LIMIT; tried++) {
+		const struct function_extent *e = &x->by_address.p[i];
+
+		if (address - e->address < e->size)
+			return false;
+		*start = base_max(*start, e->address + e->size);
+	}
+	*end = end_by_neighbour(f, x, until, *start);
+	return *start && *start <= address && address < *end;
+}

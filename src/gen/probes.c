@@ -46,6 +46,7 @@ static void add_site(struct gen *g, const struct sema_site *from, uint32_t probe
 				 .flags = from->flags,
 				 .watch_length = from->watch_length,
 				 .watch_reads = from->watch_reads,
+				 .syscall = from->syscall,
 				 .probe = probe,
 				 .handler = handler };
 

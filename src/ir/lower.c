@@ -272,7 +272,7 @@ static void build_handler(struct build *b, const struct sema_probe *p)
 	ir_emit(b, IR_RETURN);
 	b->function.is_handler = true;
 	b->function.at_watch = p->sites.n && p->sites.p[0]->flags & SITE_WATCH;
-	b->function.at_return = p->sites.n && p->sites.p[0]->flags & (SITE_RETURN | SITE_WATCH);
+	b->function.at_return = p->sites.n && p->sites.p[0]->flags & (SITE_RETURN | SITE_SYSCALL_RETURN | SITE_WATCH);
 }
 
 /* Of a probe at sites: whether its condition holds now, asked in the tool. */

@@ -22,6 +22,8 @@
 #include "base/base.h"
 #include "x86/x86.h"
 
+#define PATCH_CALL_BEFORE 6
+
 /* Rungs of the ladder, cheapest first. */
 enum patch_rung {
 	RUNG_NOP, /* 1: existing nops, nothing displaced */
@@ -97,6 +99,11 @@ struct patch_body {
 	void *user;
 };
 
+/* Bytes of bodies outside of any trampoline, with handlers in reach. */
+uint32_t patch_bodies_size(const struct patch_body *bodies, uint32_t n);
+/* At `address`; the size. */
+uint32_t patch_bodies_put(uint8_t *out, uint64_t address, const struct patch_body *bodies, uint32_t n);
+
 /* ---- functions ------------------------------------------------------------------ */
 
 struct patch_frame_request {
@@ -115,6 +122,33 @@ struct patch_frame {
 	int32_t frame_depth; /* (frame.c) of rbp as a frame pointer */
 };
 void patch_frame_look(struct arena *a, const struct patch_frame_request *r, struct patch_frame *out);
+
+/* ---- system calls ------------------------------------------------------------------ */
+
+struct patch_request;
+
+/* A `syscall` instruction. */
+struct patch_call {
+	uint64_t address;
+	int32_t number; /* in eax there; -1: it is known only when it runs */
+	/*
+	 * The instructions right before it, the nearest first, that control comes to only by the one
+	 * before and that go on to the next.
+	 */
+	uint64_t before[PATCH_CALL_BEFORE];
+	uint32_t n_before;
+	uint8_t move[5]; /* before[0], if it is `mov $number,%eax` and nothing else; else zeroes */
+	bool is_entered; /* control comes right to it from elsewhere */
+	bool is_passed; /* control comes behind it from elsewhere */
+};
+struct patch_calls {
+	VEC(struct patch_call) list; /* by address */
+};
+/*
+ * Those in a function, of which the request says extents, code, entries and how to read its tables.
+ * False: its instructions cannot be told from data.
+ */
+bool patch_calls_find(struct arena *a, const struct patch_request *function, struct patch_calls *out);
 
 /* How a function that is probed at its return is called; see returns.c. */
 enum patch_return_form {
@@ -148,6 +182,11 @@ struct patch_request {
 	bool alone; /* relies on no bytes that another plan writes: those may be put back before */
 	bool upon; /* stands upon another patch: nothing near it moves out, which is in that one's bytes */
 	bool own_int3; /* an int3 at the site is the program's, not a breakpoint */
+	/*
+	 * The bodies run behind the displaced instructions, which are all of those between the site
+	 * and this address; 0: in front of what is displaced.
+	 */
+	uint64_t until;
 	/* Functions before and behind a small one, wholly in `code`: they may make room. */
 	struct patch_range near[2];
 	uint32_t n_near;

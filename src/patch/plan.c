@@ -99,6 +99,8 @@ static bool try_pun(struct planner *p)
 {
 	struct spot s = p->spot;
 
+	if (p->request->until)
+		return s.own && try_spot(p, &s, RUNG_PUN);
 	for (uint32_t n = s.n; n; n--) {
 		if (n != s.n)
 			spot_shorten(p, &s, n);
@@ -116,6 +118,8 @@ static bool try_trap(struct planner *p)
 				.origin = p->site + JUMP };
 	struct jump j = { .at = p->site, .own = 1, .size = 1, .bytes = { INT3 } };
 
+	if (p->request->until && p->spot.n != 1)
+		return false;
 	if (!p->request->allow_trap || !patch_trampoline_make(p->arena, p->space, &t))
 		return false;
 	j.trampoline = t;
@@ -138,9 +142,10 @@ static bool climb(struct planner *p)
 {
 	for (size_t i = 0; i < base_count(ladder); i++) {
 		enum patch_rung rung = ladder[i].rung;
+		bool moves_others = rung == RUNG_ISLAND || rung == RUNG_EVICT;
 
 		*p->plan = (struct patch_plan){ 0 };
-		if (p->request->upon && (rung == RUNG_ISLAND || rung == RUNG_EVICT))
+		if (moves_others && (p->request->upon || p->request->until))
 			continue;
 		if (rung >= p->request->first_rung && ladder[i].try(p))
 			return true;

@@ -201,9 +201,23 @@ static void add_filler(const struct planner *p, struct spot *s)
 	s->filler = filler != 0;
 }
 
+/* The bodies run behind just these: all of them go, or none. */
+static bool look_until(struct planner *p, struct spot *s)
+{
+	uint64_t until = p->request->until;
+
+	if (until <= s->at || until - s->at > PATCH_MAX)
+		return false;
+	read_instructions(p, s, (uint32_t)(until - s->at));
+	return s->n && s->at + s->length == until && can_go(p, s) &&
+	       (s->own == s->length || s->n == 1);
+}
+
 bool spot_look(struct planner *p, uint64_t at, struct spot *s)
 {
 	s->at = at;
+	if (p->request->until)
+		return look_until(p, s);
 	read_instructions(p, s, JUMP);
 	for (; s->n; s->n--) {
 		if (can_go(p, s)) {

@@ -2,7 +2,8 @@
 /*
  * trampoline: bodies, displaced code, and the way back, as bytes.
  *
- *	start:	body, full form			body, inline form
+ *	start:	[displaced instructions, where the bodies run behind them: patch_request.until]
+ *		body, full form			body, inline form
  *		 [lea -128(%rsp),%rsp]		 its bytes
  *		  push $site_number
  *		  call handler			   or call *literal(%rip)
@@ -32,6 +33,7 @@
 struct layout {
 	const struct trampoline *t;
 	bool far_calls;
+	uint32_t bodies_at;
 	uint32_t body_size, resume, back, literals, size; /* offsets but the first and last */
 	uint32_t twins[PATCH_MAX];
 	uint32_t literal_bytes;
@@ -78,6 +80,9 @@ static bool lay_out(struct layout *l, const struct trampoline *t, bool far_calls
 	uint32_t at = 0;
 
 	*l = (struct layout){ .t = t, .far_calls = far_calls };
+	if (r->until && !lay_out_displaced(l, &at))
+		return false;
+	l->bodies_at = at;
 	for (uint32_t i = 0; i < r->n_bodies; i++) {
 		at += patch_body_size(&r->bodies[i], far_calls);
 		l->literal_bytes += far_calls && patch_body_is_full(&r->bodies[i]) ? BODY_LITERAL : 0;
@@ -89,7 +94,7 @@ static bool lay_out(struct layout *l, const struct trampoline *t, bool far_calls
 	l->tail_at = at;
 	at += r->tail ? patch_body_size(r->tail, far_calls) : 0;
 	l->resume = at;
-	if (!lay_out_displaced(l, &at))
+	if (!r->until && !lay_out_displaced(l, &at))
 		return false;
 	l->back = at;
 	l->returns = falls_through(&t->ins[t->n_ins - 1]);
@@ -175,7 +180,7 @@ static void put_bodies(struct arena *a, struct trampoline *t, const struct layou
 		       uint64_t start)
 {
 	const struct patch_request *r = l->t->request;
-	uint32_t at = 0, literal = l->literals;
+	uint32_t at = l->bodies_at, literal = l->literals;
 
 	for (uint32_t i = 0; i < r->n_bodies; i++) {
 		const struct patch_body *b = &r->bodies[i];
@@ -190,6 +195,9 @@ static void put_bodies(struct arena *a, struct trampoline *t, const struct layou
 			memcpy(out + literal, &b->handler, BODY_LITERAL);
 		literal += far ? BODY_LITERAL : 0;
 	}
+	if (at && !r->until)
+		vec_push(a, &t->unwinds,
+			 (struct abi_unwind){ .start = start, .end = start + at, .cfa = 8 });
 	if (r->tail)
 		patch_body_put(out + l->tail_at, start + l->tail_at, r->tail, 0);
 	patch_returns_put(&l->call, out + at, start + at, start + l->tail_at, out + literal,
@@ -241,8 +249,10 @@ static void note_displaced(struct arena *a, struct trampoline *t, const struct l
 					  .other = ins->address + (is_back ? ins->length : 0u),
 					  .kind = ABI_UNWIND_DISPLACED };
 
-		if (!is_back && (ins->class == X86_CALL || ins->class == X86_CALL_INDIRECT))
-			row.end = base_min(row.end, row.start + 1);
+		if (t->request->until && i + 1 == t->n_ins) { /* bodies and all */
+			row.other = t->request->until;
+			row.end = start + l->size;
+		}
 		if (row.end > row.start)
 			vec_push(a, &t->unwinds, row);
 	}
@@ -270,8 +280,8 @@ bool patch_trampoline_make(struct arena *a, struct patch_space *s, struct trampo
 	note_displaced(a, t, &l, start);
 	patch_space_write(s, start, bytes, l.size);
 	t->start = start;
-	t->resume = start + l.resume;
-	t->called_from = l.call.back ? start + l.call_at + l.call.back : 0;
+	t->resume = t->request->until ? start : start + l.resume;
+	t->called_from = l.call.size ? start + l.call_at + l.call.back : 0;
 	t->depth = l.call.depth;
 	t->end = start + l.size;
 	t->back = l.returns ? start + l.back : 0;

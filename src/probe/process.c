@@ -283,7 +283,7 @@ static void variables_find(struct process_query *q)
 	struct elf_file *f;
 
 	vec_each(it, &q->sites)
-		if (!((*it)->flags & (SITE_MARK | SITE_WATCH)) && !elf_open(user->elf, (*it)->module, &f))
+		if (!(*it)->variables && !((*it)->flags & (SITE_MARK | SITE_WATCH)) && !elf_open(user->elf, (*it)->module, &f))
 			(*it)->variables = probe_variables_text(q->resolver->arena, f, *it);
 }
 
@@ -362,6 +362,8 @@ static struct expr *process_variable(struct sema_resolver *r, const struct sema_
 				     const struct sema_site *site, struct expr *target,
 				     bool probing)
 {
+	if (site && target->kind == EXPR_TARGET && site->flags & (SITE_SYSCALL | SITE_SYSCALL_RETURN))
+		return process_syscall_variable(r, site, target, probing);
 	if (site && target->kind == EXPR_TARGET &&
 	    (site->flags & SITE_MARK ||
 	     (site->flags & SITE_PLT && strcmp(target->target.name, "$$name") == 0)))

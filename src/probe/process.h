@@ -36,7 +36,7 @@ struct process_query {
 typedef bool process_resolve_fn(struct process_query *q, const struct process_module *m);
 process_resolve_fn process_statement_resolve, process_plt_resolve;
 process_resolve_fn process_data_resolve, process_mark_resolve, process_function_resolve, process_address_resolve,
-	process_absolute_resolve;
+	process_absolute_resolve, process_syscall_resolve;
 
 struct process_tail {
 	const char *text;
@@ -71,7 +71,7 @@ const char *process_text(const struct process_query *q, uint32_t i);
 /* A variable, wherever it stands; see sema_provider.variable. */
 typedef struct expr *process_variable_fn(struct sema_resolver *r, const struct sema_site *site,
 					 struct expr *target, bool probing);
-process_variable_fn process_mark_variable, process_data_variable;
+process_variable_fn process_mark_variable, process_data_variable, process_syscall_variable;
 /* Where a watchpoint's frame has its values: ABI_WATCH_ of abi.h. */
 #define PROCESS_WATCH_BEFORE 16
 #define PROCESS_WATCH_AFTER 8

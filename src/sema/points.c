@@ -33,7 +33,8 @@ const char *sema_point_similar(struct sema *s, const char *name)
 	void *value;
 
 	for (const struct sema_provider *const *p = s->options->providers; *p; p++)
-		vec_push(s->arena, &names, (*p)->root);
+		if ((*p)->root[0] != '_')
+			vec_push(s->arena, &names, (*p)->root);
 	for (uint32_t it = 0; map_next(s->alias_heads, &it, &key, &value);)
 		if (key[0] != '_')
 			vec_push(s->arena, &names, key);

@@ -91,15 +91,18 @@ enum probe_life { LIFE_NONE, LIFE_PROCESS_BEGIN, LIFE_THREAD_BEGIN, LIFE_THREAD_
 #define SITE_PLT 8u /* mark is the name of the function called */
 #define SITE_WATCH 16u /* not code: threads that write or access data there */
 #define SITE_ABSOLUTE 32u /* address is the process's */
+#define SITE_SYSCALL 64u /* no place: wherever a process makes system calls */
+#define SITE_SYSCALL_RETURN 128u
 
 /* One place in one object file. */
 struct sema_site {
-	const char *module; /* canonical path */
+	const char *module; /* canonical path; SYSCALL: of the program, "" any */
 	const char *build_id; /* hex or NULL */
 	uint64_t address; /* as in the file's program headers (link-time) */
 	uint64_t function_start, function_end; /* link-time, 0 0 unknown */
 	uint64_t semaphore; /* link-time address, 0 none */
 	uint32_t flags;
+	int32_t syscall; /* SYSCALL: its number, -1: any */
 	const char *function; /* or NULL */
 	const char *mark, *provider; /* or NULL */
 	const char *point; /* pp(): process("/usr/bin/x").mark("y") */

@@ -117,6 +117,8 @@ sema_point_list sema_point_candidates(struct sema *s, const struct probe_point *
 	for (const struct sema_provider *const *provider = s->options->providers; *provider;
 	     provider++)
 		for (uint32_t i = 0; (*provider)->types && (*provider)->types[i]; i++) {
+			if ((*provider)->types[i][0] == '_') /* the library's own */
+				break;
 			pattern = sema_pattern_parse(s->arena, (*provider)->types[i]);
 			match_pattern(&m, &pattern, false);
 		}

@@ -263,6 +263,53 @@ WAIT rt_wait_pselect, rt_wait_begin, 3
 WAIT rt_wait_over, rt_wait_end
 
 /*
+ * The loader has made a mapping: like rt_module_event, if it is of a file's code. Behind mmap, with its
+ * arguments where they were.
+ */
+ENTRY rt_text_event
+	pushfq
+	test	$4, %edx	/* PROT_EXEC */
+	jz	1f
+	test	%r8d, %r8d	/* of a file */
+	js	1f
+	push	%rax
+	SAVE_CALLER_SAVED
+	call	rt_text_wait
+	RESTORE_CALLER_SAVED
+	pop	%rax
+1:	popfq
+	ret
+	.size	rt_text_event, . - rt_text_event
+
+/* What is left to these by rt_syscall_enter and rt_syscall_leave (syscalls.S): the same, by C. */
+.macro SYSCALL_SITE name, function
+ENTRY \name
+	lea	-128(%rsp), %rsp
+	push	%rax
+	lahf
+	seto	%al
+	push	%rax
+	SAVE_CALLER_SAVED
+	lea	152(%rbp), %rdi
+	mov	16(%rbp), %rsi
+	call	\function
+	mov	%rax, -8(%rbp)	/* rcx */
+	RESTORE_CALLER_SAVED
+	pop	%rax
+	add	$127, %al
+	sahf
+	pop	%rax
+	lea	128(%rsp), %rsp
+	jrcxz	1f
+	jmp	*%rcx
+1:	jmp	*%r11
+	.size	\name, . - \name
+.endm
+
+SYSCALL_SITE rt_syscall_enter_slowly, rt_syscall_entered
+SYSCALL_SITE rt_syscall_leave_slowly, rt_syscall_left
+
+/*
  * The first thing in _Unwind_Find_FDE(pc, bases) of a libgcc: [rsp] is where the trampoline
  * goes on (src/ctl/unwind.c): je over a ret and a jump over two addresses, this function's and the
  * finder's own. Equal afterwards: not ours; else rax is the result.

@@ -38,6 +38,9 @@ void rt_life_after_exec(void);
 void rt_life_before_exit(void);
 void rt_life_before_exit_group(void);
 void rt_life_call(uint64_t handler, uint64_t site);
+void rt_text_event(void);
+void rt_syscall_enter(void);
+void rt_syscall_leave(void);
 extern uint64_t rt_self;
 
 /* As libgcc's unwind-dw2-fde.h has it since GCC 3. */
@@ -106,6 +109,9 @@ void rt_life_exit_group(void);
 struct abi_slot *rt_slot_register(uint64_t key);
 int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp);
 void rt_module_wait(void);
+void rt_text_wait(void);
+uint64_t rt_syscall_entered(uint64_t sp, int64_t number);
+uint64_t rt_syscall_left(uint64_t sp, int64_t result);
 int64_t rt_shadow_put(const uint64_t *frame, uint64_t depth);
 void rt_shadow_take(uint64_t *frame, uint64_t depth);
 void rt_frame_put(const uint64_t *frame, uint64_t depth, uint64_t is_go);

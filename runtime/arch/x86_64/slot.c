@@ -237,3 +237,10 @@ void rt_module_wait(void)
 			   (long)&wait, 0, 0);
 	}
 }
+
+/* The loader has mapped code. */
+void rt_text_wait(void)
+{
+	__atomic_add_fetch(&rt_process()->text_mapped, 1, __ATOMIC_SEQ_CST);
+	rt_module_wait();
+}
