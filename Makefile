@@ -67,6 +67,8 @@ syscalls: all       ## counts and arguments of system calls against strace; long
 	tests/syscalls/arguments $(BUILD)/spile -v
 values: all         ## what scripts read of variables against gdb, over 75 programs; long
 	tests/values/compare $(BUILD)
+stacks: all      ## stacks against gdb's, 36 programs; long
+	nice tests/stacks/compare $(BUILD)
 torture: all     ## install and remove at full speed, servers under load; TORTURE seconds each
 	TORTURE=$${TORTURE:-200} ROUNDS=100 E2E_LIMIT=7200 tests/run $(BUILD) e2e -k torture
 	KILLS=$${KILLS:-300} E2E_LIMIT=7200 tests/run $(BUILD) e2e -k kills
@@ -77,6 +79,7 @@ bench: all
 	bench/language $(BUILD)/spile
 	bench/every $(BUILD)/spile
 	bench/syscalls $(BUILD)/spile
+	bench/stacks $(BUILD)/spile
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 format-check:    ## advice: tells files that are not as clang-format would have them
@@ -85,4 +88,4 @@ format-check:    ## advice: tells files that are not as clang-format would have 
 	done
 clean:
 	rm -rf build build-asan build-clang build-fuzz
-.PHONY: torture values coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean oracle oracle-random fuzz
+.PHONY: stacks torture values coverage relocation sweep all deps deps-test demo check install asan clang lint tidy bench format format-check clean oracle oracle-random fuzz

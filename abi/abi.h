@@ -10,7 +10,7 @@
  * Three kinds of memory in a target process:
  *
  *   region   memfd, MAP_SHARED, one for all processes of a session:
- *            [header page][globals][slot 0][slot 1]...      sparse
+ *            [header page][globals][slot 0][slot 1]...[tables of modules]   sparse
  *   process  private anonymous, one per process:
  *            [struct abi_process, 1 page][slot table, 64 KiB, and a mark, MADV_WIPEONFORK][ledger][lives]
  *   code     memfd mapped read+execute (the tool holds a writable view):
@@ -217,6 +217,8 @@ struct abi_region {
 	uint32_t members_missed; /* processes that found no free entry */
 	uint32_t subject; /* 1 + the member for which the tool runs a handler; 0 none */
 	uint32_t pad_family;
+	uint64_t tables_offset, tables_size; /* descriptions of modules: struct abi_modules; 0: no script asks for them */
+	uint32_t max_backtrace; /* frames */
 };
 
 /* ---- members -------------------------------------------------------------------------------- */
@@ -361,8 +363,93 @@ struct abi_process {
 	 */
 	uint64_t syscalls;
 	uint32_t syscalls_kept, pad2; /* returns want to know the number: calls are noted in the slot */
+	uint64_t modules; /* struct abi_modules, from the region; 0 none */
 	uint64_t reserved[1];
 	struct abi_watch watches[ABI_WATCHES];
+};
+
+/* ---- modules: how to unwind from code, and what it is called ------------------------------------ */
+
+/*
+ * Made by the tool, in the region, and never changed once a process has been told of it: a
+ * process whose mappings change gets another list, at another place.
+ */
+struct abi_module {
+	uint64_t start, end; /* of an executable mapping */
+	uint64_t bias;
+	uint64_t tables; /* struct abi_module_tables, from the region */
+};
+struct abi_modules {
+	uint64_t n;
+	struct abi_module list[]; /* sorted, not overlapping */
+};
+struct abi_module_tables {
+	/* from the region; 0: there is none, or not yet: struct abi_unwind_table, abi_symbol_table, abi_line_table */
+	uint64_t unwind, symbols, lines;
+	uint64_t guessed; /* another abi_unwind_table, from the code: where `unwind` does not say anything */
+	uint64_t path; /* abi_string, from the region */
+	uint64_t build_id; /* abi_string, "" none */
+	uint64_t size; /* of what is mapped of the file, from its lowest address on */
+	uint64_t lowest; /* link-time */
+};
+
+/*
+ * Tables count addresses from `text`, a link-time address, in 32 bits; all offsets are
+ * from the table's own begin.
+ */
+struct abi_unwind_table {
+	uint64_t size; /* of all */
+	uint64_t text;
+	uint32_t n_rows, n_rules, n_blocks, pad;
+	uint32_t rows, rules, blocks, pad1;
+};
+/* Holds from `at` up to the next row; rule 0 is ABI_RULE_NONE. */
+struct abi_unwind_row {
+	uint32_t at, rule;
+};
+/* blocks[i]: number of rows that begin before i << ABI_BLOCK_SHIFT. */
+#define ABI_BLOCK_SHIFT 8u
+
+#define ABI_RULE_NONE 0u /* not described */
+#define ABI_RULE_END 1u /* nobody called this */
+#define ABI_RULE_REGISTER 2u /* CFA = reg + offset */
+#define ABI_RULE_LOAD 3u /* CFA = *(reg + offset) + extra */
+#define ABI_RULE_PLT 4u /* CFA = rsp + 8, or + 16 where the low 4 bits of rip are `offset` or more */
+#define ABI_RULE_SIGNAL 5u /* rsp is the address of a ucontext: all registers are there */
+/* Registers that a callee keeps, in the order of `saved`: rbx rbp r12 r13 r14 r15 */
+#define ABI_SAVED 6u
+struct abi_unwind_rule {
+	uint8_t kind; /* ABI_RULE_ */
+	uint8_t reg; /* enum abi_register */
+	uint8_t saved_mask; /* bit i: saved[i] holds; else the register is the caller's still */
+	int8_t address_in; /* register that holds the return address; -1: it is in memory */
+	int32_t offset;
+	int8_t extra;
+	int8_t base; /* register (as it is here) that saved[] counts from; -1: the CFA */
+	int16_t address; /* return address at CFA + 8 * address */
+	int16_t saved[ABI_SAVED]; /* at base + 8 * saved[i] */
+};
+
+struct abi_symbol_table {
+	uint64_t size, text;
+	uint32_t n, symbols, names, pad;
+};
+struct abi_symbol {
+	uint32_t at, size; /* size 0: up to the next */
+	uint32_t name, length; /* from `names` */
+};
+
+struct abi_line_table {
+	uint64_t size, text;
+	uint32_t n, n_files, rows, files; /* files: struct abi_line_file */
+	uint32_t names, pad;
+};
+struct abi_line {
+	uint32_t at, line; /* line 0: not told from here on */
+	uint32_t file;
+};
+struct abi_line_file {
+	uint32_t name, length;
 };
 
 /* ---- ledger ----------------------------------------------------------------------------------- */
@@ -484,6 +571,7 @@ struct abi_site {
 	uint64_t hits; /* unused by handlers; -t */
 };
 
+#define ABI_SITE_ENTRY 1u /* of flags: at a function's first instruction */
 #define ABI_SITE_RETURN 4u /* of flags: the hit is at a function's return */
 #define ABI_SITE_WATCH 16u /* behind an access of data: pc is the data's, the program's is in the frame */
 
@@ -604,6 +692,19 @@ struct abi_procfs {
 #define ABI_RECORD_TEXT 5u /* abi_string, printed as is (log, sprint'ed) */
 #define ABI_RECORD_SYSTEM 6u /* abi_string: command for sh -c */
 #define ABI_RECORD_SWITCH 7u /* abi_string, empty: output goes on in another file */
+#define ABI_RECORD_STACK 8u /* abi_record_stack */
+
+/* A stack to be printed; `format` of the head is the form. */
+#define ABI_STACK_FULL 0u
+#define ABI_STACK_BRIEF 1u
+#define ABI_STACK_LINES 2u
+#define ABI_STACK_MOST 1024u /* frames */
+struct abi_record_stack {
+	uint64_t modules; /* as in struct abi_process when it was taken */
+	uint32_t n;
+	uint32_t exact; /* the first address is that of an instruction, no return address */
+	uint64_t addresses[];
+};
 
 /* Records are 8-aligned; size counts this head and padding. */
 struct abi_record {

@@ -195,6 +195,19 @@ RT_API int64_t rt_module_offset(struct abi_slot *s, int64_t address); /* from it
 /* Where the file's beginning is mapped; fails when it is not. */
 RT_API int64_t rt_module_base(struct abi_slot *s, rt_str path);
 
+/* ---- stacks: by the tables of the region. `form`s of places: unwind.h; of stacks: ABI_STACK_ */
+RT_API void rt_ubacktrace(struct abi_slot *s, struct abi_string *out); /* "0x1 0x2"; "" without registers */
+RT_API void rt_ucallers(struct abi_slot *s, int64_t n, struct abi_string *out); /* n + 1 of them; negative: all */
+RT_API int64_t rt_ustack(struct abi_slot *s, int64_t n); /* fails */
+RT_API void rt_sprint_ubacktrace(struct abi_slot *s, struct abi_string *out);
+RT_API void rt_print_ubacktrace(struct abi_slot *s, int64_t form);
+RT_API void rt_print_ubacktrace_from(struct abi_slot *s, int64_t pc, int64_t sp, int64_t fp, int64_t form);
+RT_API void rt_print_usyms(struct abi_slot *s, rt_str text, int64_t form); /* addresses as of rt_ubacktrace() */
+RT_API void rt_sprint_usyms(struct abi_slot *s, rt_str text, struct abi_string *out);
+RT_API void rt_place_text(struct abi_slot *s, int64_t address, int64_t form, struct abi_string *out);
+RT_API void rt_line_text(struct abi_slot *s, int64_t address, int64_t form, struct abi_string *out);
+RT_API void rt_build_id_text(struct abi_slot *s, int64_t address, struct abi_string *out);
+
 /* ---- more of the target's memory. width: 2 UTF-16, 4 UTF-32; the result is UTF-8 */
 RT_API void rt_user_string_wide(struct abi_slot *s, int64_t address, int64_t width,
 				struct abi_string *out); /* fails */

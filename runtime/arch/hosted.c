@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine as seen by the hosted twin of the runtime: memory is asked of the kernel. */
-#include "runtime/arch/arch.h"
+#include "runtime/unwind.h"
 
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -26,4 +26,11 @@ bool rt_host_poke(uint64_t address, const void *from, uint64_t size)
 struct abi_process *rt_process(void)
 {
 	return NULL;
+}
+
+bool rt_through_trampoline(struct rt_unwinder *u, bool *through)
+{
+	(void)u;
+	*through = false;
+	return true;
 }

@@ -184,6 +184,7 @@ struct bundle {
 	int64_t max_action;
 	uint32_t max_errors, max_skipped;
 	int32_t hist_width, hist_elision;
+	uint32_t max_backtrace; /* frames */
 	bool reads_memory; /* the fault table is needed */
 	bool keeps_texts; /* @entry of a string: slots have a store for them */
 	/* assembler-like text of the code for -p4; may be NULL */

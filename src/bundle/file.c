@@ -212,6 +212,7 @@ static void move_numbers(struct transfer *t, struct bundle *b)
 	MOVE(t, b->max_skipped);
 	MOVE(t, b->hist_width);
 	MOVE(t, b->hist_elision);
+	MOVE(t, b->max_backtrace);
 	move_bool(t, &b->reads_memory);
 	move_bool(t, &b->keeps_texts);
 	MOVE(t, b->text_offset);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The driver: passes 1 to 5 in order; each may be the last one asked for. */
 #include "cmd/driver.h"
+#include "cmd/plot.h"
 #include "elf/elf.h"
 #include "embed/embed.h"
 #include "gen/gen.h"
@@ -131,6 +132,7 @@ static void fill_sema(struct cmd_session *s, struct sema_options *o, struct prob
 		.script_args = s->options->script_args,
 		.n_script_args = s->options->n_script_args,
 		.global_display = !s->options->no_global_display && !listing,
+		.stacks_drawn = s->options->flame && !listing,
 	};
 }
 
@@ -161,8 +163,9 @@ static struct sema_program *pass_2(struct cmd_session *s, struct elf_cache *cach
 /* Limits from -D; false after a message. Nesting is what `read_nesting` finds. */
 static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
 {
-	int64_t string = ABI_MAXSTRINGLEN, entries = 2048, errors = 0, skipped = 100;
-	int64_t action = 1000, width = ABI_HIST_WIDTH, elision = ABI_HIST_ELISION;
+	/* Stacks that are drawn are whole, and many. */
+	int64_t string = o->flame ? 1280 : ABI_MAXSTRINGLEN, entries = o->flame ? 8192 : 2048, errors = 0, skipped = 100;
+	int64_t action = 1000, frames = o->flame ? 64 : 20, width = ABI_HIST_WIDTH, elision = ABI_HIST_ELISION;
 
 	if (!cmd_limit(o, "MAXSTRINGLEN", 16, 65536, &string) ||
 	    !cmd_limit(o, "MAXMAPENTRIES", 1, 100000000, &entries) ||
@@ -171,7 +174,8 @@ static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
 	action *= 10;
 	if (!cmd_limit(o, "MAXACTION_INTERRUPTIBLE", 1, INT64_MAX / 16, &action) ||
 	    !cmd_limit(o, "MAXERRORS", 0, INT32_MAX, &errors) || !cmd_limit(o, "MAXSKIPPED", 0, INT32_MAX, &skipped) ||
-	    !cmd_limit(o, "HIST_WIDTH", 1, 1000, &width) || !cmd_limit(o, "HIST_ELISION", -1000, 1000, &elision))
+	    !cmd_limit(o, "HIST_WIDTH", 1, 1000, &width) || !cmd_limit(o, "HIST_ELISION", -1000, 1000, &elision) ||
+	    !cmd_limit(o, "MAXBACKTRACE", 1, 128, &frames))
 		return false;
 	*l = (struct gen_limits){
 		.max_string = (uint32_t)string,
@@ -181,6 +185,7 @@ static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
 		.max_skipped = (uint32_t)skipped,
 		.hist_width = (int32_t)width,
 		.hist_elision = (int32_t)elision,
+		.max_backtrace = (uint32_t)frames,
 	};
 	return true;
 }
@@ -256,6 +261,42 @@ static FILE *open_output(struct cmd_session *s)
 	return f;
 }
 
+/* The title tells what was run. */
+static struct plot_flame *flame_begin(struct cmd_session *s)
+{
+	const struct cmd_options *o = s->options;
+	const char *title = o->command ? o->command : o->pid ? arena_printf(s->arena, "process %u", o->pid) : "spile";
+
+	return o->flame ? plot_flame_create(s->arena, title) : NULL;
+}
+
+static void flame_add(void *user, const char *const *frames, uint32_t n, uint64_t value)
+{
+	plot_flame_add(user, frames, n, value);
+}
+
+/* False after a message. */
+static bool flame_end(struct cmd_session *s, const struct plot_flame *flame)
+{
+	const char *path = s->options->flame;
+	FILE *to;
+	bool good;
+
+	if (!flame)
+		return true;
+	if (!plot_flame_total(flame)) {
+		fputs("WARNING: no array has stacks for keys, as in n[ubacktrace()]++: there is nothing to draw\n", stderr);
+		return true;
+	}
+	to = fopen(path, "we");
+	if (to)
+		plot_flame_write(flame, to);
+	good = to && !ferror(to);
+	if ((to && fclose(to)) || !good)
+		cmd_error(s, error_errno(errno, "cannot write '%s'", path));
+	return good;
+}
+
 static int pass_5(struct cmd_session *s, const struct bundle *b)
 {
 	const struct cmd_options *o = s->options;
@@ -268,9 +309,12 @@ static int pass_5(struct cmd_session *s, const struct bundle *b)
 		.lossless = o->lossless, .suppress_handler_errors = o->suppress_errors, .timing = o->timing,
 		.colour = s->colour, .timeout_ns = o->timeout_ns, .ring_size = o->buffer, .guru = o->guru,
 	};
+	struct plot_flame *flame = flame_begin(s);
 	int status = 1;
 	struct error *e;
 
+	c.stack = flame ? flame_add : NULL;
+	c.stack_user = flame;
 	if (!out)
 		return 1;
 	if (o->verbose[4])
@@ -278,6 +322,8 @@ static int pass_5(struct cmd_session *s, const struct bundle *b)
 	e = ctl_run(&c, &status);
 	if (e)
 		cmd_error(s, e);
+	else if (!flame_end(s, flame))
+		status = 1;
 	if (fflush(out) != 0) {
 		cmd_error(s, error_errno(errno, "cannot write the output"));
 		status = 1;

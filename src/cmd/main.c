@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* spile: SystemTap scripts in user space. Reads the command line and starts the passes. */
 #include "cmd/driver.h"
+#include "cmd/plot.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +16,32 @@ static bool use_colour(const struct cmd_options *o)
 	if (strcmp(o->colour, "auto") == 0)
 		return isatty(STDERR_FILENO) && (!term || strcmp(term, "dumb") != 0) && (!none || !*none);
 	return strcmp(o->colour, "always") == 0;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* A file gets SVG; a terminal, or whatever reads on, gets text but for flame graphs. */
+static int cmd_plot(struct cmd_session *s)
+{
+	const struct cmd_options *o = s->options;
+	FILE *to = o->output ? fopen(o->output, "we") : stdout;
+	bool good;
+
+	if (!to) {
+		cmd_error(s, error_errno(errno, "cannot write '%s'", o->output));
+		return 1;
+	}
+	good = plot_filter(s->arena, o->plot, stdin, to, o->output && !ends_with(o->output, ".txt"));
+	if (fflush(to) != 0 || (to != stdout && fclose(to) != 0)) {
+		cmd_error(s, error_errno(errno, "cannot write the picture"));
+		good = false;
+	}
+	return !good;
 }
 
 static int act(struct cmd_session *s)
@@ -38,6 +66,8 @@ static int act(struct cmd_session *s)
 		return cmd_dump_types(s);
 	case ACTION_DUMP_ALIASES:
 		return cmd_dump_aliases(s);
+	case ACTION_PLOT:
+		return cmd_plot(s);
 	case ACTION_LIST:
 		return cmd_list(s);
 	case ACTION_RUN:

@@ -304,6 +304,12 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 	case OPTION_OUTPUT:
 		o->output = value;
 		return true;
+	case OPTION_FLAME:
+		o->flame = value;
+		return true;
+	case OPTION_PLOT:
+		o->plot = value;
+		return set_action(p, ACTION_PLOT);
 	case OPTION_TIMEOUT:
 		return parse_timeout(value, &o->timeout_ns);
 	case OPTION_BUFFER:

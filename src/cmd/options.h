@@ -6,7 +6,7 @@
 #include "base/base.h"
 
 enum cmd_action { ACTION_RUN, ACTION_LIST, ACTION_HELP, ACTION_VERSION, ACTION_CLEANUP, ACTION_DUMP_FUNCTIONS, ACTION_DUMP_TYPES,
-	ACTION_DUMP_ALIASES };
+	ACTION_DUMP_ALIASES, ACTION_PLOT };
 
 #define CMD_PASSES 5
 
@@ -40,6 +40,8 @@ struct cmd_options {
 	int verbose[CMD_PASSES]; /* per pass */
 	const char *compatible; /* version of the language, or NULL: the newest */
 	const char *colour; /* never, always, auto */
+	const char *flame; /* --flame: file, or NULL */
+	const char *plot; /* --plot: kind */
 	const char *prologue; /* -P: never, always, auto; NULL auto */
 	char **script_args;
 	uint32_t n_script_args;

@@ -33,6 +33,7 @@ static struct error *plan(struct ctl_process *p)
 	ctl_unwind_plan(p);
 	ctl_life_plan(p);
 	ctl_modules_follow(p);
+	ctl_tables_look(p);
 	e = p->needs_hooks ? ctl_hooks_prepare(p) : NULL;
 	if (!e)
 		ctl_arm_plan_claimed(p);

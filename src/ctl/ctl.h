@@ -36,6 +36,9 @@ struct ctl_options {
 	bool guru;
 	bool user; /* --user: whoever of the caller's processes maps a file that is probed */
 	bool no_follow; /* --follow=no: processes that the target makes are left alone */
+	/* Told of the stacks that arrays hold in the end, the outermost frame first; NULL: nobody asks. */
+	void (*stack)(void *user, const char *const *frames, uint32_t n, uint64_t value);
+	void *stack_user;
 };
 /*
  * Runs begin handlers, arms, runs the target, disarms, runs end (or error)

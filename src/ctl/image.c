@@ -194,7 +194,8 @@ void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint
 			(uint64_t)CODE_ALIGN);
 	out->traps = at;
 	at += 2 * (uint64_t)out->max_traps * sizeof(struct abi_trap);
-	out->max_unwinds = ctl_returns_any(b) ? UNWINDS_PER_SITE * out->max_sites : 0;
+	out->hooks_unwinders = ctl_returns_any(b);
+	out->max_unwinds = out->hooks_unwinders || ctl_tables_walk(b) ? UNWINDS_PER_SITE * out->max_sites : 0;
 	out->unwinds = at;
 	at += 2 * (uint64_t)out->max_unwinds * sizeof(struct abi_unwind);
 	out->syscalls = base_align(at, (uint64_t)CODE_ALIGN);

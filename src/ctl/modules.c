@@ -329,7 +329,7 @@ static bool may_come_later(const struct ctl_process *p, const struct proc_map *p
 			   const struct proc_map *loader)
 {
 	if (p->needs_hooks || p->place.max_unwinds || ctl_life_wanted(p->session) ||
-	    ctl_syscalls_any(p->session->bundle))
+	    ctl_syscalls_any(p->session->bundle) || p->session->tables)
 		return true;
 	vec_each(f, &p->session->files) {
 		bool fixed = false;

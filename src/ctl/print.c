@@ -282,6 +282,9 @@ void ctl_print_record(struct ctl_session *s, const struct abi_record *r, uint32_
 		good = rt_format_hist_record(copy, s->bundle->hist_width, s->bundle->hist_elision,
 					     write_text, &s->output);
 		break;
+	case ABI_RECORD_STACK:
+		good = ctl_print_stack(s, copy);
+		break;
 	case ABI_RECORD_ERROR:
 	case ABI_RECORD_WARN:
 	case ABI_RECORD_TEXT:

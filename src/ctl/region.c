@@ -64,6 +64,7 @@ static void set_limits(const struct ctl_session *s, struct abi_region *r)
 	r->max_action = b->max_action;
 	r->hist_width = b->hist_width;
 	r->hist_elision = b->hist_elision;
+	r->max_backtrace = b->max_backtrace;
 	r->max_nesting = b->max_nesting;
 	r->lossless = s->options->lossless;
 	r->suppress_errors = s->options->suppress_handler_errors;
@@ -113,6 +114,7 @@ struct error *ctl_region_create(struct ctl_session *s)
 	struct error *e;
 
 	lay_out_slots(s, &head);
+	ctl_tables_lay_out(s, &head);
 	set_limits(s, &head);
 	set_zone(&head);
 	if (s->target)

@@ -253,6 +253,8 @@ static int finish(struct ctl_session *s)
 		ctl_tool_run_all(s, CTL_ERROR);
 	ctl_collect(s, true);
 	ctl_flush(s);
+	if (s->options->stack)
+		ctl_stacks_tell(s);
 	ctl_timing_report(s);
 	tell_counts(s);
 	ctl_commands_finish(s);

@@ -80,6 +80,7 @@ struct ctl_place {
 	uint32_t max_sites, max_traps; /* the trap table has two halves of max_traps */
 	uint64_t unwinds; /* table, of two halves as well; max_unwinds 0: nobody needs it */
 	uint32_t max_unwinds;
+	bool hooks_unwinders; /* those of the program are patched to know of them */
 	uint64_t lives; /* behind the ledger: struct abi_life for each probe of beginnings and ends */
 	uint64_t shadow; /* behind that; shadow_entry 0: none */
 	uint64_t syscalls; /* tables of system calls, behind the unwinds: see syscall_stubs.c */
@@ -129,6 +130,7 @@ struct ctl_records; /* records.c */
 struct ctl_family; /* family.c */
 struct ctl_life; /* life.c */
 struct ctl_everybody; /* everybody.c */
+struct ctl_tables; /* tables.c */
 
 struct ctl_session {
 	const struct ctl_options *options;
@@ -165,6 +167,7 @@ struct ctl_session {
 	struct map *warned; /* texts of warn() told already */
 	struct map *finders; /* (unwind.c) path: where its unwinder looks up descriptions */
 	uint64_t dropped; /* by the collector itself: records that made no sense */
+	struct ctl_tables *tables; /* NULL: no script asks for stacks or names */
 	/* conditions of probes, by bundle probe; NULL: there are none */
 	bool *holds;
 	int64_t conditions_asked; /* when last; they are asked again soon after a change */
@@ -319,6 +322,7 @@ struct ctl_process {
 	VEC(struct patch_range) inherited; /* the same, never emptied: forked children have it */
 	int remote_code; /* the target's descriptor of the code, -1: none at the moment */
 	uint32_t next_site; /* first free entry of the site table */
+	uint64_t modules_list; /* struct abi_modules in the region; 0 none */
 	bool placed; /* memory is mapped in the process */
 	bool needs_hooks; /* something may fault or trap */
 	struct ctl_patch follow; /* the hook of the dynamic loader */
@@ -360,6 +364,29 @@ struct error *ctl_region_copy(struct ctl_process *p) BASE_MUST_CHECK;
 struct abi_slot *ctl_slot(const struct ctl_session *s, uint32_t number);
 uint32_t ctl_slots_used(const struct ctl_session *s);
 void ctl_state_set(struct ctl_session *s, uint32_t state);
+
+/* ---- tables.c -------------------------------------------------------------- */
+
+/* Whether handlers of the bundle walk stacks. */
+bool ctl_tables_walk(const struct bundle *b);
+/* Room for tables in the region, if the bundle asks for stacks or names. */
+void ctl_tables_lay_out(struct ctl_session *s, struct abi_region *r);
+/* Describes what is mapped, by p->maps, and tells the process of it. */
+void ctl_tables_look(struct ctl_process *p);
+/* The file of tables (from the region); its symbols are made if they are not yet there. NULL: none. */
+struct elf_file *ctl_tables_file(struct ctl_session *s, uint64_t tables);
+/* Whether it is the place of a list that was made; target memory is not believed. */
+const struct abi_modules *ctl_tables_list(const struct ctl_session *s, uint64_t modules);
+
+/* ---- flame.c --------------------------------------------------------------- */
+
+/* Calls options->stack for each element of an array that has a stack for a key. Handlers have ended. */
+void ctl_stacks_tell(struct ctl_session *s);
+
+/* ---- stack.c --------------------------------------------------------------- */
+
+/* Prints a record of a stack; false: it makes no sense. */
+bool ctl_print_stack(struct ctl_session *s, const struct abi_record *r);
 
 /* ---- slots.c --------------------------------------------------------------- */
 

@@ -346,6 +346,7 @@ void ctl_target_reset(struct ctl_process *p)
 	p->mapped.n = p->inherited.n = 0;
 	p->by_address = map_create(p->arena);
 	p->next_site = 0;
+	p->modules_list = 0;
 	p->placed = p->needs_hooks = p->traps_in_second = p->unwinds_in_second = false;
 	p->follow = (struct ctl_patch){ 0 };
 	p->follow_shared = false;
@@ -417,6 +418,7 @@ static struct error *init_process_page(struct ctl_process *p)
 				    .region = at->region,
 				    .table = at->table,
 				    .ledger = at->ledger,
+				    .modules = p->modules_list,
 				    .sites = at->sites,
 				    .n_sites = at->max_sites,
 				    .traps = at->traps,

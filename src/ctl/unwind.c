@@ -125,7 +125,7 @@ bool ctl_unwind_share_hook(struct ctl_process *p, const struct ctl_module *m, ui
 {
 	const struct finders *known;
 
-	if (!p->place.max_unwinds)
+	if (!p->place.hooks_unwinders)
 		return false;
 	known = finders_of(p, m->file->path);
 	for (uint32_t k = 0; k < HOOK_KINDS; k++) {
@@ -244,7 +244,7 @@ void ctl_unwind_plan(struct ctl_process *p)
 {
 	bool wanted[HOOK_KINDS];
 
-	if (!p->place.max_unwinds)
+	if (!p->place.hooks_unwinders)
 		return;
 	for (uint32_t k = 0; k < HOOK_KINDS; k++)
 		wanted[k] = is_wanted(p, k);

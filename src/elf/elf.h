@@ -272,5 +272,6 @@ void elf_each_callee(struct elf_file *f, const struct elf_code *in, elf_callee_f
 /* A slot that calls of `name` go through. */
 typedef bool elf_plt_fn(void *user, const char *name, uint64_t address, uint64_t size);
 void elf_each_plt(struct elf_file *f, const char *glob, elf_plt_fn *hook, void *user);
+#include "elf/tables.h"
 
 #endif

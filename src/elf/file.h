@@ -50,6 +50,7 @@ struct dynamic_facts {
 
 struct elf_private {
 	struct arena *arena;
+	struct elf_cache *cache;
 	const uint8_t *sections; /* Elf64_Shdr, unaligned; NULL none */
 	uint32_t n_sections;
 	const char *section_names;

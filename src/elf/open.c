@@ -158,6 +158,7 @@ static struct error *open_file(struct elf_cache *c, const char *canonical, const
 		return e;
 	}
 	private_of(f)->progress = c->progress;
+	private_of(f)->cache = c;
 	map_put(c->by_path, canonical, f);
 	vec_push(c->arena, &c->files, f);
 	*out = f;
@@ -255,4 +256,33 @@ const uint8_t *elf_section_bytes(const struct elf_file *f, const Elf64_Shdr *s, 
 		return NULL;
 	*size = s->sh_size;
 	return elf_slice(f, s->sh_offset, s->sh_size);
+}
+
+struct error *elf_open_bytes(struct elf_cache *c, const char *name, const void *bytes, size_t size,
+			     struct elf_file **out)
+{
+	struct elf_file *f = arena_new(c->arena, struct elf_file);
+	struct error *e;
+	void *copy;
+
+	if (size < sizeof(Elf64_Ehdr))
+		return error_new(ERROR_BAD_FILE, "%s is not an ELF file", name);
+	copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		return error_errno(errno, "cannot keep %s", name);
+	memcpy(copy, bytes, size);
+	f->path = arena_strdup(c->arena, name);
+	f->image = copy;
+	f->image_size = size;
+	e = elf_headers_read(c->arena, f);
+	if (e) {
+		munmap(copy, size);
+		return e;
+	}
+	private_of(f)->cache = c;
+	private_of(f)->debug_looked_for = name[0] != '/'; /* there is no place to look at */
+	private_of(f)->debug_missing = "it has no file";
+	vec_push(c->arena, &c->files, f);
+	*out = f;
+	return NULL;
 }

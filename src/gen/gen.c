@@ -30,6 +30,7 @@ static void take_limits(struct bundle *b, const struct ir_module *m, const struc
 	b->max_skipped = l->max_skipped;
 	b->hist_width = l->hist_width;
 	b->hist_elision = l->hist_elision;
+	b->max_backtrace = l->max_backtrace;
 	b->reads_memory = m->reads_memory;
 	b->keeps_texts = calls(m, "rt_text_keep");
 	vec_each(p, &m->positions)

@@ -19,6 +19,7 @@ struct gen_limits {
 	int64_t max_action;
 	uint32_t max_errors, max_skipped;
 	int32_t hist_width, hist_elision; /* bars at most so long; rows of zeroes kept beside others, negative: all */
+	uint32_t max_backtrace; /* frames */
 	bool want_listing;
 	bool no_inline; /* tests: full form only */
 	const struct bundle_embedded *embedded; /* what CALLs of embedded C find; or NULL */

@@ -150,6 +150,17 @@ struct patch_calls {
  */
 bool patch_calls_find(struct arena *a, const struct patch_request *function, struct patch_calls *out);
 
+/* How to unwind from `start` on, up to the next one; see describe.c. */
+struct patch_rule {
+	uint64_t start;
+	struct abi_unwind_rule rule;
+};
+struct patch_rules {
+	VEC(struct patch_rule) list;
+};
+/* Adds those of a function that has no call frame information; `code` is all of it. */
+void patch_describe(struct arena *a, uint64_t start, uint64_t end, const uint8_t *code, struct patch_rules *out);
+
 /* How a function that is probed at its return is called; see returns.c. */
 enum patch_return_form {
 	PATCH_RETURN_INSERTED, /* below a frame of ours: its stack arguments would not be where it looks */

@@ -247,11 +247,26 @@ static void add_probe(struct sema *s, struct lang_variable *v)
 	vec_push(s->arena, &s->program->probes, p);
 }
 
+/* An array that may have stacks among its keys, for a flame graph. */
+static bool is_drawn(const struct sema *s, struct lang_variable *v)
+{
+	bool text = false;
+
+	for (int k = 0; k < v->arity; k++)
+		text |= v->key_types[k] == TYPE_STRING;
+	if (!s->options->stacks_drawn || !text || v->type == TYPE_STRING)
+		return false;
+	if (v->type == TYPE_STATS)
+		v->stat_ops |= 1u << STAT_COUNT | 1u << STAT_SUM;
+	return true;
+}
+
 void sema_display_add(struct sema *s)
 {
 	sema_uses_compute(s);
 	vec_each(v, &s->program->globals)
-		if ((*v)->is_written && !(*v)->is_read && !(*v)->file->source->is_library) {
+		if (!is_drawn(s, *v) && s->options->global_display && (*v)->is_written && !(*v)->is_read &&
+		    !(*v)->file->source->is_library) {
 			vec_push(s->arena, &s->program->unread, *v);
 			add_probe(s, *v);
 		}

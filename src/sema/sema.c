@@ -225,7 +225,7 @@ static void check_bodies(struct sema *s)
 		return;
 	sema_rules_check(s);
 	sema_regexes_compile(s);
-	if (s->options->global_display && !s->diags->errors)
+	if ((s->options->global_display || s->options->stacks_drawn) && !s->diags->errors)
 		sema_display_add(s);
 }
 

@@ -325,6 +325,7 @@ struct sema_options {
 	char **script_args; /* argv(), argc */
 	uint32_t n_script_args;
 	bool global_display; /* unread globals become an end probe */
+	bool stacks_drawn; /* but for arrays that may hold stacks: those are drawn */
 };
 
 /* Never NULL; look at diags->errors. */

@@ -10,6 +10,7 @@
  */
 #include "runtime/arch/arch.h"
 #include "runtime/arch/x86_64/entry.h"
+#include "runtime/unwind.h"
 
 #define CHAIN_MOST 16u
 
@@ -196,4 +197,46 @@ int64_t rt_chain_is_long(const uint64_t *sp)
 		sp += row->cfa / 8; /* to the place of the return address above */
 	}
 	return 1;
+}
+
+/* ---- walking stacks --------------------------------------------------------------------------- */
+
+static bool shadowed_address(const struct abi_process *p, uint64_t key, uint64_t *out)
+{
+	for (uint32_t n = 0; n < ABI_SHADOW_PROBES; n++) {
+		const struct abi_shadow *s = place(p, key, n);
+
+		if (__atomic_load_n(&s->key, __ATOMIC_RELAXED) != key)
+			continue;
+		*out = s->address;
+		return true;
+	}
+	return false;
+}
+
+/* As unwinders of the program do, but that the frame is not shown. */
+bool rt_through_trampoline(struct rt_unwinder *u, bool *through)
+{
+	const struct abi_unwind *row = rt_unwind_find(u->process, u->exact ? u->pc : u->pc - 1);
+	uint64_t cfa, pc;
+
+	*through = row != 0;
+	if (!row)
+		return true;
+	if (row->kind == ABI_UNWIND_DISPLACED) {
+		u->pc = row->other;
+		u->exact = true;
+		return true;
+	}
+	cfa = u->registers[ABI_RSP] + (uint64_t)(int64_t)row->cfa;
+	if (row->kind == ABI_UNWIND_STACK || row->kind == ABI_UNWIND_CALL) {
+		if (row->cfa < 8 || !rt_peek64(cfa - 8, &pc))
+			return false;
+	} else if (!shadowed_address(u->process, cfa - 8, &pc)) {
+		return false;
+	}
+	u->registers[ABI_RSP] = cfa;
+	u->pc = pc;
+	u->exact = u->first = false;
+	return true;
 }

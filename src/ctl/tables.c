@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What handlers need to walk stacks and to name code: tables of the files that are mapped, in the region.
+ *
+ *	region: ... slots ] [unwind table of libc][symbols of libc][list of process 1][unwind table ...
+ *	                    tables_offset                                             ▲ used
+ *
+ * Memory is only added: a list or table that a process knows of is never changed, so that no handler has to
+ * lock anything.  Tables belong to a file and serve all processes that map it; each process has its own list of
+ * what is mapped where.  Files that are not what is mapped (replaced by a newer build, in another mount
+ * namespace), and the vDSO, which has no file, are read from the process's memory.
+ */
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/session.h"
+
+#define ROOM (1ull << 30) /* sparse */
+#define LARGEST_IMAGE (512ull << 20) /* read from memory */
+#define MOST_HEADERS 64u
+#define FUNCTION_MOST (64u << 10) /* bytes of code that are looked at */
+#define UNSIZED_MOST 256u /* of the last symbol, when it has no size */
+
+/* A file whose tables are in the region. */
+struct described {
+	struct elf_file *file; /* NULL: it cannot be read */
+	const char *path; /* as the process sees it */
+	uint64_t tables; /* struct abi_module_tables, from the region */
+	bool symbols_made;
+};
+
+struct ctl_tables {
+	uint64_t used; /* from the region's begin */
+	bool unwind, symbols, lines; /* what handlers ask for */
+	bool full;
+	struct map *files; /* "device:inode:path": struct described */
+	struct map *by_tables; /* place of the tables */
+	struct map *lists; /* place of a list: anything */
+	VEC(struct abi_module) all; /* of all processes, sorted; where they overlap the target's counts, then the earlier one */
+};
+
+/* ---- what is wanted --------------------------------------------------------------------------- */
+
+static bool calls(const struct bundle *b, const char *name)
+{
+	vec_each(s, &b->runtime_symbols)
+		if (strcmp(*s, name) == 0)
+			return true;
+	return false;
+}
+
+bool ctl_tables_walk(const struct bundle *b)
+{
+	return calls(b, "rt_ubacktrace") || calls(b, "rt_ucallers") || calls(b, "rt_ustack") ||
+	       calls(b, "rt_sprint_ubacktrace") || calls(b, "rt_print_ubacktrace") ||
+	       calls(b, "rt_print_ubacktrace_from");
+}
+
+void ctl_tables_lay_out(struct ctl_session *s, struct abi_region *r)
+{
+	const struct bundle *b = s->bundle;
+	struct ctl_tables t = { .used = r->size };
+	bool named;
+
+	t.lines = calls(b, "rt_line_text");
+	t.symbols = t.lines || calls(b, "rt_place_text") || calls(b, "rt_sprint_ubacktrace") || calls(b, "rt_sprint_usyms");
+	named = calls(b, "rt_print_usyms") || calls(b, "rt_build_id_text");
+	t.unwind = ctl_tables_walk(b);
+	if (!t.symbols && !named && !t.unwind)
+		return;
+	t.files = map_create(s->arena);
+	t.by_tables = map_create(s->arena);
+	t.lists = map_create(s->arena);
+	r->tables_offset = r->size;
+	r->tables_size = ROOM;
+	r->size += ROOM;
+	s->tables = arena_dup(s->arena, &t, sizeof t);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------ */
+
+/* Room for so many bytes, 0 when all is used. */
+static uint64_t take(struct ctl_session *s, uint64_t size)
+{
+	struct ctl_tables *t = s->tables;
+	uint64_t at = base_align(t->used, (uint64_t)16), end = s->region->tables_offset + s->region->tables_size;
+
+	if (t->full || size > end - at) {
+		if (!t->full)
+			ctl_warn(s, "descriptions of mapped files take more than %lu MiB; stacks may be cut",
+				 (unsigned long)(ROOM >> 20));
+		t->full = true;
+		return 0;
+	}
+	t->used = at + size;
+	return at;
+}
+
+static void *at_offset(const struct ctl_session *s, uint64_t offset)
+{
+	return (char *)s->region + offset;
+}
+
+static uint64_t keep(struct ctl_session *s, const void *bytes, uint64_t size)
+{
+	uint64_t at = take(s, size);
+
+	if (at)
+		memcpy(at_offset(s, at), bytes, size);
+	return at;
+}
+
+static uint64_t keep_text(struct ctl_session *s, const char *text)
+{
+	uint32_t n = (uint32_t)strlen(text);
+	uint64_t at = take(s, ABI_STRING_HEAD + n + 1u);
+	struct abi_string *to = at_offset(s, at);
+
+	if (!at)
+		return 0;
+	to->length = n;
+	memcpy(to->text, text, n + 1u);
+	return at;
+}
+
+/* ---- files ------------------------------------------------------------------------------------- */
+
+/* Headers and notes of the file are those in memory. */
+static bool is_mapped_file(const struct ctl_process *p, const struct elf_file *f, uint64_t base)
+{
+	uint8_t bytes[ABI_PAGE];
+	Elf64_Ehdr head;
+	size_t n;
+
+	memcpy(&head, f->image, sizeof head);
+	n = base_min(head.e_phoff + (size_t)head.e_phnum * sizeof(Elf64_Phdr), base_min(sizeof bytes, f->image_size));
+	if (proc_read(p->proc, base, bytes, n) != n || memcmp(bytes, f->image, n) != 0)
+		return false;
+	for (uint32_t i = 0; i < head.e_phnum; i++) {
+		Elf64_Phdr h;
+
+		if (head.e_phoff + (i + 1) * sizeof h > f->image_size)
+			break;
+		memcpy(&h, f->image + head.e_phoff + i * sizeof h, sizeof h);
+		if (h.p_type != PT_NOTE || h.p_offset > sizeof bytes || h.p_filesz > sizeof bytes ||
+		    h.p_offset + h.p_filesz > f->image_size)
+			continue;
+		if (proc_read(p->proc, base + h.p_offset, bytes, h.p_filesz) == h.p_filesz &&
+		    memcmp(bytes, f->image + h.p_offset, h.p_filesz) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Where the file's first byte is mapped, below an executable mapping of it; 0 unknown. */
+static uint64_t base_of(const struct ctl_process *p, uint32_t i)
+{
+	const struct proc_map *m = &p->maps.p[i];
+
+	for (uint32_t k = i + 1; k-- > 0;) {
+		const struct proc_map *b = &p->maps.p[k];
+
+		if (b->inode != m->inode || b->device != m->device)
+			continue;
+		if (!b->offset)
+			return b->start;
+	}
+	return 0;
+}
+
+struct image {
+	uint8_t *bytes;
+	uint64_t size;
+};
+
+/* The loaded parts of a file, from memory; without sections. */
+static bool read_image(const struct ctl_process *p, uint64_t base, struct image *out)
+{
+	Elf64_Phdr ph[MOST_HEADERS];
+	uint64_t lowest = UINT64_MAX;
+	Elf64_Ehdr head;
+
+	if (proc_read(p->proc, base, &head, sizeof head) != sizeof head || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    head.e_phnum > MOST_HEADERS || head.e_phentsize != sizeof *ph ||
+	    proc_read(p->proc, base + head.e_phoff, ph, head.e_phnum * sizeof *ph) != head.e_phnum * sizeof *ph)
+		return false;
+	out->size = 0;
+	for (uint32_t i = 0; i < head.e_phnum; i++) {
+		if (ph[i].p_type != PT_LOAD || ph[i].p_filesz > LARGEST_IMAGE || ph[i].p_offset > LARGEST_IMAGE)
+			continue;
+		lowest = base_min(lowest, ph[i].p_vaddr - ph[i].p_offset);
+		out->size = base_max(out->size, ph[i].p_offset + ph[i].p_filesz);
+	}
+	if (out->size < sizeof head || out->size > LARGEST_IMAGE)
+		return false;
+	out->bytes = calloc(1, out->size);
+	if (!out->bytes)
+		base_oom();
+	for (uint32_t i = 0; i < head.e_phnum; i++)
+		if (ph[i].p_type == PT_LOAD && ph[i].p_filesz <= LARGEST_IMAGE && ph[i].p_offset <= LARGEST_IMAGE)
+			(void)proc_read(p->proc, base + ph[i].p_vaddr - lowest, out->bytes + ph[i].p_offset, ph[i].p_filesz);
+	head.e_shoff = head.e_shnum = head.e_shstrndx = 0;
+	memcpy(out->bytes, &head, sizeof head);
+	return true;
+}
+
+static struct elf_file *open_memory(struct ctl_process *p, const struct proc_map *m, uint64_t base)
+{
+	struct elf_file *f = NULL;
+	struct image image;
+
+	if (!base || !read_image(p, base, &image))
+		return NULL;
+	if (elf_open_bytes(p->session->elf, m->path, image.bytes, image.size, &f))
+		f = NULL;
+	free(image.bytes);
+	return f;
+}
+
+static struct elf_file *open_mapped(struct ctl_process *p, const struct proc_map *m, uint64_t base)
+{
+	const char *inside = arena_printf(p->arena, "/proc/%d/root%s", (int)p->proc->pid, m->path);
+	struct elf_file *f;
+
+	if (!m->inode)
+		return open_memory(p, m, base);
+	if (!m->deleted && !elf_open(p->session->elf, m->path, &f) && (!base || is_mapped_file(p, f, base)))
+		return f;
+	if (!m->deleted && base && !elf_open(p->session->elf, inside, &f) && is_mapped_file(p, f, base))
+		return f;
+	return open_memory(p, m, base);
+}
+
+/* ---- tables ------------------------------------------------------------------------------------- */
+
+static void make_symbols(struct ctl_session *s, struct described *d)
+{
+	struct arena *a = arena_create();
+	struct abi_module_tables *t = at_offset(s, d->tables);
+	const struct abi_symbol_table *symbols = elf_symbol_table(a, d->file);
+
+	d->symbols_made = true;
+	if (symbols)
+		__atomic_store_n(&t->symbols, keep(s, symbols, symbols->size), __ATOMIC_RELEASE);
+	arena_destroy(a);
+}
+
+/* Functions without a description, by their symbols: their code tells. */
+static void add_guesses(struct arena *a, const struct elf_file *f, const struct abi_unwind_table *unwind,
+			const struct abi_symbol_table *symbols, struct patch_rules *out)
+{
+	const struct abi_symbol *list = (const void *)((const char *)symbols + symbols->symbols);
+	uint64_t done = 0;
+
+	for (uint32_t i = 0; i < symbols->n; i++) {
+		uint64_t start = symbols->text + list[i].at, size = list[i].size, available = 0;
+		const uint8_t *code;
+
+		if (!size)
+			size = (i + 1 < symbols->n ? list[i + 1].at : list[i].at + UNSIZED_MOST) - list[i].at;
+		size = base_min(size, (uint64_t)FUNCTION_MOST);
+		if (start < done || elf_unwind_kind_at(unwind, start) != ABI_RULE_NONE)
+			continue;
+		code = elf_bytes(f, start, &available);
+		size = base_min(size, available);
+		if (!code || !size)
+			continue;
+		done = start + size;
+		patch_describe(a, start, done, code, out);
+		vec_push(a, &out->list, (struct patch_rule){ .start = done });
+	}
+}
+
+static uint64_t keep_guesses(struct ctl_session *s, struct elf_file *f, const struct abi_unwind_table *unwind,
+			     const struct abi_symbol_table *symbols)
+{
+	struct arena *a = arena_create();
+	const struct abi_unwind_table *table = NULL;
+	struct patch_rules rules = { 0 };
+	struct elf_unwind_piece *pieces;
+	uint64_t at;
+
+	if (symbols)
+		add_guesses(a, f, unwind, symbols, &rules);
+	pieces = arena_array(a, struct elf_unwind_piece, rules.list.n);
+	for (uint32_t i = 0; i < rules.list.n; i++)
+		pieces[i] = (struct elf_unwind_piece){ rules.list.p[i].start, rules.list.p[i].rule };
+	if (rules.list.n)
+		table = elf_unwind_table_of(a, f, pieces, rules.list.n);
+	at = table ? keep(s, table, table->size) : 0;
+	arena_destroy(a);
+	return at;
+}
+
+static void fill(struct ctl_session *s, const struct described *d, struct abi_module_tables *out)
+{
+	struct arena *a = arena_create();
+	const struct abi_unwind_table *unwind = s->tables->unwind ? elf_unwind_table(a, d->file) : NULL;
+	const struct abi_line_table *lines = s->tables->lines ? elf_line_table(a, d->file) : NULL;
+	uint64_t end = 0;
+
+	*out = (struct abi_module_tables){ .lowest = UINT64_MAX };
+	for (uint32_t i = 0; i < d->file->n_segments; i++) {
+		const struct elf_segment *g = &d->file->segments[i];
+
+		out->lowest = base_min(out->lowest, g->address);
+		end = base_max(end, g->address + g->memory_size);
+	}
+	out->lowest = out->lowest & ~(uint64_t)(ABI_PAGE - 1);
+	out->size = end - out->lowest;
+	out->path = keep_text(s, d->path);
+	out->build_id = keep_text(s, d->file->build_id ? d->file->build_id : "");
+	out->unwind = unwind ? keep(s, unwind, unwind->size) : 0;
+	out->guessed = s->tables->unwind ? keep_guesses(s, d->file, unwind, elf_symbol_table(a, d->file)) : 0;
+	out->lines = lines ? keep(s, lines, lines->size) : 0;
+	arena_destroy(a);
+}
+
+static struct described *describe(struct ctl_process *p, uint32_t i)
+{
+	const struct proc_map *m = &p->maps.p[i];
+	struct ctl_session *s = p->session;
+	const char *key = arena_printf(p->arena, "%lx:%lx:%d:%s", (unsigned long)m->device, (unsigned long)m->inode,
+				       m->deleted, m->path);
+	struct described *d = map_find(s->tables->files, key);
+	uint64_t base = m->inode ? base_of(p, i) : m->start;
+	struct abi_module_tables tables;
+
+	if (d)
+		return d->tables ? d : NULL;
+	d = arena_new(s->arena, struct described);
+	map_put(s->tables->files, key, d);
+	d->path = arena_strdup(s->arena, m->path);
+	d->file = open_mapped(p, m, base);
+	if (!d->file)
+		return NULL;
+	fill(s, d, &tables);
+	d->tables = keep(s, &tables, sizeof tables);
+	if (!d->tables)
+		return NULL;
+	map_put_u64(s->tables->by_tables, d->tables, d);
+	if (s->tables->symbols)
+		make_symbols(s, d);
+	return d;
+}
+
+struct elf_file *ctl_tables_file(struct ctl_session *s, uint64_t tables)
+{
+	struct described *d = map_find_u64(s->tables->by_tables, tables);
+
+	if (d && !d->symbols_made)
+		make_symbols(s, d);
+	return d ? d->file : NULL;
+}
+
+const struct abi_modules *ctl_tables_list(const struct ctl_session *s, uint64_t modules)
+{
+	return s->tables && map_find_u64(s->tables->lists, modules) ? at_offset(s, modules) : NULL;
+}
+
+/* ---- lists ---------------------------------------------------------------------------------------- */
+
+/* Load bias of an executable mapping of the file; false if no segment of it is there. */
+static bool bias_of(const struct elf_file *f, const struct proc_map *m, uint64_t *out)
+{
+	for (uint32_t i = 0; i < f->n_segments; i++) {
+		const struct elf_segment *s = &f->segments[i];
+
+		if (s->executable && m->offset <= s->file_offset && s->file_offset < m->offset + (m->end - m->start)) {
+			*out = m->start + (s->file_offset - m->offset) - s->address;
+			return true;
+		}
+	}
+	for (uint32_t i = 0; i < f->n_segments; i++) { /* a later piece of one that is mapped in pieces */
+		const struct elf_segment *s = &f->segments[i];
+
+		if (s->executable && m->offset >= s->file_offset && m->offset < s->file_offset + s->file_size) {
+			*out = m->start - (m->offset - s->file_offset) - s->address;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_code(const struct proc_map *m)
+{
+	return m->executable && (m->inode ? m->path[0] == '/' && strncmp(m->path, "/memfd:spile:", 13) != 0 &&
+						    strncmp(m->path, "/dev/", 5) != 0 :
+					    strcmp(m->path, "[vdso]") == 0);
+}
+
+/* Number of those that end at or below the address. */
+static uint32_t count_below(const struct ctl_tables *t, uint64_t address)
+{
+	uint32_t low = 0, high = t->all.n;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (t->all.p[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Adds a module to what handlers in the tool know; true: it is new. */
+static bool add_known(struct ctl_session *s, const struct abi_module *m, bool counts)
+{
+	struct ctl_tables *t = s->tables;
+	uint32_t at = count_below(t, m->start), end = at;
+
+	while (end < t->all.n && t->all.p[end].start < m->end)
+		end++;
+	if (end > at && (!counts || (end == at + 1 && memcmp(&t->all.p[at], m, sizeof *m) == 0)))
+		return false;
+	memmove(t->all.p + at, t->all.p + end, (t->all.n - end) * sizeof *m);
+	t->all.n -= end - at;
+	vec_push(s->arena, &t->all, *m);
+	memmove(t->all.p + at + 1, t->all.p + at, (t->all.n - 1 - at) * sizeof *m);
+	t->all.p[at] = *m;
+	return true;
+}
+
+static uint64_t keep_list(struct ctl_session *s, const struct abi_module *list, uint64_t n)
+{
+	struct abi_modules *to;
+	uint64_t at = take(s, sizeof *to + n * sizeof *list);
+
+	if (!at)
+		return 0;
+	to = at_offset(s, at);
+	to->n = n;
+	memcpy(to->list, list, n * sizeof *list);
+	map_put_u64(s->tables->lists, at, s);
+	return at;
+}
+
+static void tell_tool(struct ctl_process *p, const struct abi_module *list, uint64_t n)
+{
+	struct ctl_session *s = p->session;
+	bool fresh = false;
+
+	for (uint64_t i = 0; i < n; i++)
+		fresh |= add_known(s, &list[i], p->is_target);
+	if (fresh)
+		s->tool.process->modules = keep_list(s, s->tables->all.p, s->tables->all.n);
+}
+
+static void publish(struct ctl_process *p, const struct abi_module *list, uint64_t n)
+{
+	struct ctl_session *s = p->session;
+	const struct abi_modules *before = p->modules_list ? at_offset(s, p->modules_list) : NULL;
+	uint64_t at;
+
+	if (before && before->n == n && memcmp(before->list, list, n * sizeof *list) == 0)
+		return;
+	at = keep_list(s, list, n);
+	if (!at)
+		return;
+	p->modules_list = at;
+	tell_tool(p, list, n);
+	if (p->placed && ctl_process_write(p, offsetof(struct abi_process, modules), &at, sizeof at))
+		ctl_verbose(s, 1, "process %d is not told of its libraries", (int)p->proc->pid);
+}
+
+void ctl_tables_look(struct ctl_process *p)
+{
+	struct arena *a;
+	VEC(struct abi_module) list = { 0 };
+
+	if (!p->session->tables)
+		return;
+	a = arena_create();
+	for (uint32_t i = 0; i < p->maps.n; i++) {
+		const struct proc_map *m = &p->maps.p[i];
+		const struct described *d = is_code(m) ? describe(p, i) : NULL;
+		uint64_t bias;
+
+		if (d && bias_of(d->file, m, &bias))
+			vec_push(a, &list, (struct abi_module){ m->start, m->end, bias, d->tables });
+	}
+	publish(p, list.p, list.n);
+	arena_destroy(a);
+}

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# Pictures of stacks and numbers.
+. "$ROOT/tests/lib/e2e.sh"
+
+target chain chain.c gcc -g -O2 -fomit-frame-pointer
+[ -e "$T/orders" ] || gcc -O2 -g -o "$T/orders" "$ROOT/examples/orders.c" || exit 1
+chmod 755 "$T/orders"
+
+# frames FILE: name, width, depth of the frames of a flame graph
+frames() { sed -nE 's/^<g class="f" data-x="[0-9]+" data-w="([0-9]+)" data-d="([0-9]+)" data-n="([^"]*)".*/\3 \1 \2/p' "$1" | sort; }
+is_xml() { python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' "$1" 2>"$W/xml" || bad "$1 is not XML: $(tail -1 "$W/xml")"; }
+
+t flame-of-a-session
+touch "$W/f.svg"
+chmod 666 "$W/f.svg"
+launch_same "$T/chain 7" --flame="$W/f.svg" -e "global n, kept
+	probe process(\"$T/chain\").function(\"leaf\") { n[execname(), ubacktrace()] <<< 2; kept[ubacktrace()]++ }
+	probe end { foreach (s in kept) if (kept[s] > 7) println(s) }"
+is "printed" "$(cat "$W/out")" ""
+is "frames" "$(frames "$W/f.svg" | grep -v __ | tr '\n' ',')" "all 69 0,chain 46 1,inlined 14 5,inlined 14 6,inlined 28 6,inlined 7 5,leaf 1 2,leaf 1 6,leaf 14 6,leaf 14 7,leaf 2 3,leaf 2 7,leaf 28 7,leaf 7 6,lost 1 1,lost 2 2,low 14 4,low 14 5,low 28 5,low 7 4,main 22 1,main 44 2,mid 14 3,mid 14 4,mid 28 4,mid 7 3,on_signal 1 5,on_signal 2 6,raise 1 2,raise 2 3,top_a 14 2,top_a 28 3,top_b 14 3,top_b 7 2,"
+is_xml "$W/f.svg"
+hasnot "$W/f.svg" '(href|src)="?http'
+done_t
+
+t flame-of-nothing
+launch_same "$T/chain" --flame="$W/none.svg" -e "probe process(\"$T/chain\").function(\"leaf\") { println(1) }"
+has "$W/err" 'there is nothing to draw'
+[ ! -e "$W/none.svg" ] || bad "a file was made"
+spile --flame="$W/no/folder.svg" -e "global n; probe process(\"$T/chain\").function(\"leaf\") { n[ubacktrace()]++ }" -c "$T/chain"
+is status "$RC" 1
+has "$W/err" "cannot write '$W/no/folder.svg'"
+done_t
+
+t flame-of-text
+printf 'main;work;leaf <a&b> 3\nmain;work 4\nother 1\n' | "$SPILE" --plot=flame >"$W/g.svg"
+is "folded" "$(frames "$W/g.svg" | tr '\n' ',')" "all 8 0,leaf &lt;a&amp;b&gt; 3 3,main 7 1,other 1 1,work 7 2,"
+is_xml "$W/g.svg"
+printf '7\n 0x1 : leaf+0x0/0x10 at a.c:3 [/x]\n 0x2 : in at a.c:7 [/x] (inlined)\n 0x2 : main+0x3/0x9 [/x]\n3\n 0x2 : main+0x3/0x9 [/x]\n 0x9 [/lib+0x3]\n' | "$SPILE" --plot=flame -o "$W/h.svg"
+is "printed stacks" "$(frames "$W/h.svg" | tr '\n' ',')" "[/lib+0x3] 3 1,all 10 0,in 7 2,leaf 7 3,main 3 2,main 7 1,"
+printf '' | "$SPILE" --plot=flame >"$W/e.svg"
+is_xml "$W/e.svg"
+head -c 20000 /dev/urandom | "$SPILE" --plot=flame >"$W/e.svg"
+is_xml "$W/e.svg"
+done_t
+
+t charts
+awk 'BEGIN { print "time up down"; for (i = 0; i < 100; i++) print i, i * i, 5000 - i }' >"$W/line.txt"
+for kind in line bars heat; do
+	"$SPILE" --plot=$kind -o "$W/$kind.svg" <"$W/line.txt" || bad "$kind: status"
+	is_xml "$W/$kind.svg"
+	"$SPILE" --plot=$kind <"$W/line.txt" >"$W/$kind.out" || bad "$kind: status"
+	head -c 20000 /dev/urandom | sed '1i 1 2' | "$SPILE" --plot=$kind -o "$W/r.svg" || bad "$kind: noise"
+	is_xml "$W/r.svg"
+	printf '' | "$SPILE" --plot=$kind >"$W/none" 2>"$W/err" && bad "$kind: nothing"
+	has "$W/err" 'two columns'
+	[ "$(tail -c 200 "$W/err" | grep -c .)" = 1 ] || bad "$kind: message"
+done
+is "lines" "$(grep -c polyline "$W/line.svg")" 2
+has "$W/line.out" '^up$'
+has "$W/line.out" '^ +9801 \|'
+has "$W/bars.out" '^ +99 \|@{50} 9801$'
+has "$W/heat.out" '^ +4096 \|'
+"$SPILE" --plot=pie </dev/null >"$W/out" 2>"$W/err" && bad "status"
+has "$W/err" "no picture is called 'pie'"
+done_t
+
+t examples
+launch_same "$T/orders 20" "$ROOT/examples/stacks.stp"
+has "$W/out" '^[0-9]+ times:$'
+has "$W/out" "^ 0x[0-9a-f]+ : price_of\+0x0/0x[0-9a-f]+ \[$T/orders\]$"
+launch_same "$T/orders 300" "$ROOT/examples/latency-heat.stp"
+"$SPILE" --plot=heat <"$W/out" >"$W/heat" || bad "status of --plot=heat"
+has "$W/heat" '^ +[0-9]+ \|.*█'
+touch "$W/m.svg"
+chmod 666 "$W/m.svg"
+launch_same "sort /etc/services" --flame="$W/m.svg" "$ROOT/examples/flame.stp"
+has "$W/m.svg" 'data-n="(malloc|__libc_malloc)"'
+is_xml "$W/m.svg"
+done_t
