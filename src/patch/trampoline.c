@@ -281,7 +281,7 @@ bool patch_trampoline_make(struct arena *a, struct patch_space *s, struct trampo
 	patch_space_write(s, start, bytes, l.size);
 	t->start = start;
 	t->resume = t->request->until ? start : start + l.resume;
-	t->called_from = l.call.size ? start + l.call_at + l.call.back : 0;
+	t->called_from = l.call.back ? start + l.call_at + l.call.back : 0;
 	t->depth = l.call.depth;
 	t->end = start + l.size;
 	t->back = l.returns ? start + l.back : 0;
