@@ -189,15 +189,12 @@ static void put_bodies(struct arena *a, struct trampoline *t, const struct layou
 
 		at += patch_body_put(out + at, start + at, b, far ? start + literal : 0);
 		row.end = start + at;
-		if (row.end > row.start)
+		if (row.end > row.start && !r->until)
 			vec_push(a, &t->unwinds, row);
 		if (far)
 			memcpy(out + literal, &b->handler, BODY_LITERAL);
 		literal += far ? BODY_LITERAL : 0;
 	}
-	if (at && !r->until)
-		vec_push(a, &t->unwinds,
-			 (struct abi_unwind){ .start = start, .end = start + at, .cfa = 8 });
 	if (r->tail)
 		patch_body_put(out + l->tail_at, start + l->tail_at, r->tail, 0);
 	patch_returns_put(&l->call, out + at, start + at, start + l->tail_at, out + literal,
@@ -239,7 +236,7 @@ static bool put_displaced(const struct layout *l, uint8_t *out, uint64_t start)
 static void note_displaced(struct arena *a, struct trampoline *t, const struct layout *l,
 			   uint64_t start)
 {
-	for (uint32_t i = 0; i <= t->n_ins; i++) {
+	for (uint32_t i = 0; i <= t->n_ins - (t->request->until != 0); i++) {
 		const struct x86_ins *ins = &t->ins[i < t->n_ins ? i : t->n_ins - 1];
 		bool is_back = i == t->n_ins;
 		uint32_t from = is_back ? l->back : l->twins[i];
@@ -249,6 +246,8 @@ static void note_displaced(struct arena *a, struct trampoline *t, const struct l
 					  .other = ins->address + (is_back ? ins->length : 0u),
 					  .kind = ABI_UNWIND_DISPLACED };
 
+		if (!is_back && (ins->class == X86_CALL || ins->class == X86_CALL_INDIRECT))
+			row.end = base_min(row.end, row.start + 1);
 		if (t->request->until && i + 1 == t->n_ins) { /* bodies and all */
 			row.other = t->request->until;
 			row.end = start + l->size;
