@@ -94,7 +94,8 @@ if have dwz; then
 	all_there "$D/dwz2"
 	mv common.debug elsewhere
 	as_user "$SPILE" -l "process(\"$D/dwz2\").function(\"main\")" >"$W/got" 2>"$W/err"
-	[ $? -lt 2 ] || bad "without the common file: status $?"
+	status=$?
+	[ $status -lt 2 ] || bad "without the common file: status $status"
 	done_t
 else
 	skip_t alternate "no dwz"
@@ -140,7 +141,8 @@ P
 	by_symbols "$D/remote"
 	[ ! -s asked ] || bad "a server was asked without being named"
 	mkdir -m 777 cache
-	export DEBUGINFOD_URLS="http://127.0.0.1:$(cat port)" DEBUGINFOD_CACHE_PATH=$D/cache DEBUGINFOD_TIMEOUT=5
+	DEBUGINFOD_URLS="http://127.0.0.1:$(cat port)"
+	export DEBUGINFOD_URLS DEBUGINFOD_CACHE_PATH=$D/cache DEBUGINFOD_TIMEOUT=5
 	all_there "$D/remote"
 	has asked "^/buildid/$id/debuginfo"
 	kill "$SERVER"
