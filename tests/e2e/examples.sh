@@ -37,3 +37,21 @@ has "$W/out" '^count 1: 3 calls, [0-9]+ ns on average$'
 has "$W/out" '^count 2: [0-9] calls, [0-9]+ ns on average$'
 has "$W/out" '^ *[0-9]+ \|@+ '
 done_t
+
+t template
+if have g++; then
+	[ -e "$T/template" ] || g++ -O1 -g -o "$T/template" "$ROOT/examples/template.cc" || exit 1
+	chmod 755 "$T/template"
+	launch_same "$T/template" "$ROOT/examples/template.stp"
+	cat >"$W/want" <<'S'
+ring<int, 2>::put: place 0 had 0, gets 10: {.items=[0, ...], .next=1}
+ring<int, 2>::put: place 1 had 0, gets 20: {.items=[10, ...], .next=2}
+ring<int, 2>::put: place 0 had 10, gets 30: {.items=[10, ...], .next=3}
+ring<char const*, 3>::put: place 0 had 0x0, gets "first": {.items=[0x0, ...], .next=1}
+ring<char const*, 3>::put: place 1 had 0x0, gets "second": {.items=["first", ...], .next=2}
+S
+	cmp -s "$W/out" "$W/want" || bad "$(diff "$W/out" "$W/want" | tr '\n' '~')"
+	done_t
+else
+	skip_t template "no g++"
+fi

@@ -4,6 +4,7 @@
 import json
 import os
 import random
+import re
 import struct
 
 import gdb
@@ -144,10 +145,36 @@ for line in gdb.execute("info proc mappings", to_string=True).splitlines():
         break
 
 
+def function_of(pc):
+    inner = gdb.block_for_pc(pc)
+    while inner and not inner.function:
+        inner = inner.superblock
+    return inner
+
+
+def behind_prologue(pc):
+    """Of code without optimization: where the parameters of the function that begins here are in their places."""
+    inner = function_of(pc)
+    if not Q["plain"] or not inner or inner.start != pc:
+        return None
+    rows = sorted(row.pc for row in inner.function.symtab.linetable() if inner.start < row.pc < inner.end)
+    return rows[0] if rows else None
+
+
+def passed(pc, values):
+    """At its first instruction gdb reads parameters where they are not yet: what they are is seen behind the prologue."""
+    frame = gdb.newest_frame()
+    later, names = [], {s.name for s in function_of(pc) if s.is_argument}
+    visible(frame, gdb.block_for_pc(frame.pc()), later)
+    later = dict(later)
+    return [(path, later.get(path) if re.split(r"->|\[", path)[0] in names else want) for path, want in values]
+
+
 def ask(pattern):
     """The values at each stop, by address."""
     found = {}
     wanted = set(where[:Q["pick"]])
+    entered = {}
     gdb.execute("set var fill_pattern = %d" % pattern)
     for pc in wanted:
         gdb.Breakpoint("*%d" % pc, temporary=True)
@@ -158,15 +185,25 @@ def ask(pattern):
         except gdb.error:
             break
         pc = frame.pc()
+        entry = entered.pop(pc, None)
+        if entry:
+            found[entry] = (found[entry][0], passed(entry, found[entry][1]))
         if pc not in wanted:
             continue
         wanted.discard(pc)
-        block = gdb.block_for_pc(pc)
-        inner = block
-        while inner and not inner.function:
-            inner = inner.superblock
+        inner = function_of(pc)
         found[pc] = (inner.function.name if inner else "?", [])
-        visible(frame, block, found[pc][1])
+        visible(frame, gdb.block_for_pc(pc), found[pc][1])
+        behind = behind_prologue(pc)
+        if behind:
+            entered[behind] = pc
+            gdb.Breakpoint("*%d" % behind, temporary=True)
+    while entered:
+        gdb.execute("continue", to_string=True)
+        pc = gdb.newest_frame().pc()
+        entry = entered.pop(pc, None)
+        if entry:
+            found[entry] = (found[entry][0], passed(entry, found[entry][1]))
     return found
 
 
