@@ -402,8 +402,15 @@ static void order_below(struct elf_scope *s, Dwarf_Die *scope, elf_variable_fn *
 
 void elf_each_variable(struct elf_scope *s, elf_variable_fn *hook, void *user)
 {
+	struct elf_scopes around;
+
 	for (uint32_t i = 0; i < s->chain.n; i++)
 		order_below(s, &s->chain.list[i], hook, user);
+	if (!s->chain.n || !elf_debug_parents(s->data->arena, &s->chain.list[s->chain.n - 1], &around))
+		return;
+	for (uint32_t i = 1; i < around.n; i++)
+		if (dwarf_tag(&around.list[i]) == DW_TAG_namespace)
+			order_below(s, &around.list[i], hook, user);
 }
 
 bool elf_returned(struct elf_scope *s, const struct elf_type **type, struct elf_location *where)

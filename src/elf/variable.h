@@ -198,7 +198,10 @@ struct elf_variable {
 bool elf_variable_find(struct elf_scope *s, const char *name, struct elf_variable *out);
 /* Parameters, then locals of all blocks around the address; each name once. */
 const struct elf_variable *elf_scope_variables(struct elf_scope *s, uint32_t *n);
-/* All of them, the innermost block's first, in the order of the debug information; names may repeat. */
+/*
+ * All of them, the innermost block's first, in the order of the debug information, then those of namespaces that the
+ * function's entry lies in; names may repeat.
+ */
 typedef void elf_variable_fn(void *user, const struct elf_variable *v);
 void elf_each_variable(struct elf_scope *s, elf_variable_fn *hook, void *user);
 struct elf_location elf_variable_location(struct elf_scope *s, const struct elf_variable *v);

@@ -106,12 +106,6 @@ static bool code_hook(void *user, const struct elf_code *c)
 	return true;
 }
 
-/* In a listing all copies of a function are one line. */
-static bool first_code_hook(void *user, const struct elf_code *c)
-{
-	code_hook(user, c);
-	return false;
-}
 
 /* ---- labels and callees --------------------------------------------------------------------- */
 
@@ -171,7 +165,7 @@ static void function_listed(struct function_search *s, const struct elf_function
 			      .function = f };
 
 	if (f->is_inlined && !process_is_short_listing(s->query))
-		elf_each_code(s->module->file, f, first_code_hook, s);
+		elf_each_code(s->module->file, f, code_hook, s);
 	else
 		entry_site(s, &c, s->shown, s->tail);
 }
@@ -416,7 +410,7 @@ static void by_name(struct function_search *s)
 	process_functions_near(s);
 }
 
-/* The function that holds the address; the listing keeps the script's number. */
+/* The function that holds the address; it is shown by the address where it begins. */
 static void by_address(struct function_search *s, uint64_t address)
 {
 	struct arena *a = s->query->resolver->arena;
@@ -431,13 +425,13 @@ static void by_address(struct function_search *s, uint64_t address)
 		if (!s->exported_only || f.is_external)
 			entry_site(s, &c, f.name,
 				   arena_printf(a, ".function(0x%llx)%s",
-						(unsigned long long)address, s->suffix));
+						(unsigned long long)c.address, s->suffix));
 		return;
 	}
 	if (elf_function_at(s->module->file, address, &name, &start, &end) &&
 	    (!s->at_return || can_return(name)))
 		symbol_site(s, start, end, name,
-			    arena_printf(a, "0x%llx", (unsigned long long)address));
+			    arena_printf(a, "0x%llx", (unsigned long long)start));
 }
 
 /* What stands behind .function(...): ".call", ".label("x")" as written. */

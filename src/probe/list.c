@@ -31,8 +31,54 @@ static const char *arguments_text(struct arena *a, const struct sema_site *s)
 	return buf_str(&b);
 }
 
+/* Where a " $name:type" ends. */
+static size_t variable_length(const char *text)
+{
+	const char *next = strstr(text + 1, " $");
+
+	return next ? (size_t)(next - text) : strlen(text);
+}
+
+static bool has_variable(const char *all, const char *one, size_t n)
+{
+	for (; *all; all += variable_length(all))
+		if (variable_length(all) == n && strncmp(all, one, n) == 0)
+			return true;
+	return false;
+}
+
+/* What all places of one name have: of several instances of a template that is little. */
+static const char *variables_of_both(struct arena *a, const char *x, const char *y)
+{
+	struct buf b;
+	size_t n;
+
+	if (strcmp(x, y) == 0)
+		return x;
+	buf_init(&b, a);
+	for (; *x; x += n) {
+		n = variable_length(x);
+		if (has_variable(y, x, n))
+			buf_add(&b, x, n);
+	}
+	return buf_str(&b);
+}
+
+/* Lines that differ in their variables alone become one. */
+static void variables_join(struct arena *a, const struct sema_program *p, struct map *joined)
+{
+	vec_each(it, &p->probes)
+		vec_each(site, &(*it)->sites) {
+			const char *name = (*it)->alias || !(*site)->listed ? NULL : (*site)->listed;
+			const char *have = name ? map_find(joined, name) : NULL, *own = arguments_text(a, *site);
+
+			if (name)
+				map_put(joined, name, (void *)(uintptr_t)(have ? variables_of_both(a, have, own) : own));
+		}
+}
+
 static void probe_lines(struct arena *a, struct line_list *to, const struct sema_probe *p,
-			bool with_variables)
+			bool with_variables, const struct map *joined)
 {
 	const char *locals = with_variables ? locals_text(a, p) : "";
 	bool any = false;
@@ -41,10 +87,13 @@ static void probe_lines(struct arena *a, struct line_list *to, const struct sema
 		const struct sema_site *s = *it;
 		const char *shown = s->listed ? s->listed : s->point;
 
+		const char *variables = with_variables && !p->alias && s->listed ? map_find(joined, s->listed) : NULL;
+
 		any = true;
 		shown = p->alias ? p->alias : shown;
-		vec_push(a, &to->list,
-			 with_variables ? ARENA_JOIN(a, shown, locals, arguments_text(a, s)) : shown);
+		if (with_variables && !variables)
+			variables = arguments_text(a, s);
+		vec_push(a, &to->list, with_variables ? ARENA_JOIN(a, shown, locals, variables) : shown);
 	}
 	if (!any && p->point->event != EVENT_SITE)
 		vec_push(a, &to->list,
@@ -106,11 +155,14 @@ static void lines_sort(struct arena *a, struct line_list *l)
 
 static struct line_list lines_of(struct arena *a, const struct sema_program *p, bool with_variables)
 {
+	struct map *joined = map_create(a);
 	struct line_list lines = { 0 };
 	uint32_t kept = 0;
 
+	if (with_variables)
+		variables_join(a, p, joined);
 	vec_each(it, &p->probes)
-		probe_lines(a, &lines, *it, with_variables);
+		probe_lines(a, &lines, *it, with_variables, joined);
 	if (lines.list.n > 1)
 		lines_sort(a, &lines);
 	for (uint32_t i = 0; i < lines.list.n; i++)

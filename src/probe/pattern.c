@@ -163,15 +163,17 @@ bool process_pattern_file(const char *glob, const char *path)
 	return false;
 }
 
+/* The outermost scope has no name, but is one: "*::main" is ::main as well. */
 static bool scopes_match(const struct function_pattern *p, const scope_list *actual)
 {
-	uint32_t skip;
+	uint32_t skip, first = actual->n + 1 == p->scopes.n;
 
-	if (actual->n < p->scopes.n || (p->is_global && actual->n != p->scopes.n))
+	if (actual->n + 1 < p->scopes.n || (p->is_global && actual->n != p->scopes.n) ||
+	    (first && !base_glob(p->scopes.p[0], "")))
 		return false;
-	skip = actual->n - p->scopes.n;
-	for (uint32_t i = 0; i < p->scopes.n; i++)
-		if (!base_glob(p->scopes.p[i], actual->p[skip + i]))
+	skip = actual->n + first - p->scopes.n;
+	for (uint32_t i = first; i < p->scopes.n; i++)
+		if (!base_glob(p->scopes.p[i], actual->p[skip + i - first]))
 			return false;
 	return true;
 }
@@ -184,9 +186,9 @@ static const char *shown_name(struct arena *a, const struct function_pattern *p,
 	if (!p->scopes.n && !p->is_global)
 		return name;
 	buf_init(&b, a);
-	if (p->is_global)
+	if (p->is_global || actual->n < p->scopes.n)
 		buf_adds(&b, "::");
-	for (uint32_t i = actual->n - p->scopes.n; i < actual->n; i++)
+	for (uint32_t i = actual->n - base_min(actual->n, p->scopes.n); i < actual->n; i++)
 		buf_addf(&b, "%s::", actual->p[i]);
 	buf_adds(&b, name);
 	return buf_str(&b);
