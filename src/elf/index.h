@@ -14,7 +14,7 @@
 #include "elf/scan.h"
 
 #define INDEX_MAGIC "spile-ix"
-#define INDEX_VERSION 4u
+#define INDEX_VERSION 5u
 
 #define INDEX_EXTERNAL 1u
 #define INDEX_INLINED 2u /* abstract: has copies */

@@ -326,12 +326,13 @@ static void line_complete(struct index_worker *w, struct unit_facts *f, struct i
 static void found_add(struct index_worker *w, struct unit_facts *f, const struct scan_function *s,
 		      uint32_t copies)
 {
-	bool inlined = s->flags & SCAN_INLINED;
+	/* link-time optimization leaves DW_AT_inline out: without copies it will be left out */
+	bool inlined = s->flags & SCAN_INLINED || (!s->entry && !(s->flags & SCAN_DECLARATION));
 	struct index_found one = { .unit = f->number, .entry = s->offset,
 				   .address = inlined ? 0 : s->entry,
 				   .copies = copies, .flags = inlined ? INDEX_INLINED : 0 };
 
-	if (!inlined && !s->entry)
+	if (s->flags & SCAN_DECLARATION && !inlined)
 		return;
 	resolve(w, f, s, &one);
 	if (!one.name)
