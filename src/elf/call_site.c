@@ -11,18 +11,21 @@
  *	return address == bias + 0x1136 ? rbx + 1 : ... : no value
  *
  * Call sites of the function's own unit are looked at, and of other units when
- * the function is visible there and the module is not huge.
+ * the function is visible there and the module is not huge. Calls through pointers count when
+ * the call site tells where it went: it must be this function, for what another one passes on by
+ * a tail call is not what the call site describes.
  */
 #include <dwarf.h>
 
 #include "elf/location.h"
 
 #define SITES_LIMIT 48u /* more would make long handlers */
+#define INDIRECT_LIMIT 8u
 #define UNITS_BYTES (64u << 20) /* of .debug_info: above it only the own unit is read */
 
 struct call_site {
 	Dwarf_Die die, caller; /* caller: the subprogram around it */
-	const void *callee; /* the callee's first declaration: its entry's bytes */
+	const void *callee; /* the callee's first declaration: its entry's bytes; NULL: by a pointer */
 	uint64_t return_address;
 };
 struct call_site_list {
@@ -75,15 +78,24 @@ static bool return_address_of(Dwarf_Die *site, uint64_t *out)
 	return true;
 }
 
+/* Where a call by a pointer goes, computed from what the call leaves alone. */
+static bool target_attribute(Dwarf_Die *site, Dwarf_Attribute *out)
+{
+	return dwarf_attr(site, DW_AT_call_target, out) || dwarf_attr(site, DW_AT_GNU_call_site_target, out);
+}
+
 static void site_add(struct arena *a, struct call_site_list *to, Dwarf_Die *site, const Dwarf_Die *caller)
 {
 	struct call_site s = { .die = *site, .caller = *caller };
+	Dwarf_Attribute attribute;
 	Dwarf_Die callee;
 
-	if (!return_address_of(site, &s.return_address) ||
-	    !reference(site, DW_AT_call_origin, DW_AT_abstract_origin, &callee))
+	if (!return_address_of(site, &s.return_address))
 		return;
-	s.callee = root_of(&callee);
+	if (reference(site, DW_AT_call_origin, DW_AT_abstract_origin, &callee))
+		s.callee = root_of(&callee);
+	else if (!target_attribute(site, &attribute))
+		return;
 	vec_push(a, &to->list, s);
 }
 
@@ -153,19 +165,26 @@ static bool is_passed(Dwarf_Die *parameter, const struct passed *p)
 	       root_of(&of) == p->parameter;
 }
 
-static const struct elf_node *site_value(struct elf_frame *f, const struct call_site *s,
-					 const struct passed *p)
+static struct elf_frame *caller_frame(struct elf_frame *f, const struct call_site *s)
 {
 	struct elf_frame *caller = arena_new(f->data->arena, struct elf_frame);
-	Dwarf_Die site = s->die, parameter;
-	Dwarf_Attribute attribute;
-	struct elf_location l;
 
 	*caller = (struct elf_frame){ .data = f->data,
 				      .pc = s->return_address - 1,
 				      .function = s->caller,
 				      .callee = f,
 				      .depth = f->depth + 1 };
+	return caller;
+}
+
+static const struct elf_node *site_value(struct elf_frame *f, const struct call_site *s,
+					 const struct passed *p)
+{
+	struct elf_frame *caller = caller_frame(f, s);
+	Dwarf_Die site = s->die, parameter;
+	Dwarf_Attribute attribute;
+	struct elf_location l;
+
 	if (dwarf_child(&site, &parameter) != 0)
 		return NULL;
 	do {
@@ -188,30 +207,54 @@ static const struct elf_node *site_value(struct elf_frame *f, const struct call_
 
 /* ---- the choice ---------------------------------------------------------------------------------- */
 
+#define NOT_KNOWN "not known for calls from here: optimized out"
+
 struct choice {
 	struct elf_frame *frame;
 	const struct passed *passed;
 	const void *callee;
 	const struct elf_node *address, *value; /* return address; the choice so far */
-	uint32_t n, known;
+	uint32_t n, known, n_indirect;
 };
+
+/* Whether the call went to this function: 1 when that is known before, NULL when it cannot be known. */
+static const struct elf_node *went_here(struct choice *c, const struct call_site *s)
+{
+	struct arena *a = c->frame->data->arena;
+	Dwarf_Die site = s->die;
+	Dwarf_Attribute attribute;
+	struct elf_location l;
+	Dwarf_Addr entry;
+
+	if (s->callee)
+		return elf_node_number(a, 1);
+	if (c->n_indirect++ >= INDIRECT_LIMIT || dwarf_entrypc(&c->frame->function, &entry) != 0 ||
+	    !target_attribute(&site, &attribute))
+		return NULL;
+	l = elf_location_of(caller_frame(c->frame, s), &attribute);
+	if ((l.place != ELF_PLACE_MEMORY && l.place != ELF_PLACE_VALUE) || !l.node)
+		return NULL;
+	return elf_node_binary(a, ELF_NODE_EQUAL, l.node, elf_node_address(c->frame->data, entry));
+}
 
 static void choose(struct choice *c, const struct call_site_list *sites)
 {
 	struct arena *a = c->frame->data->arena;
-	const struct elf_node *value, *here;
+	const struct elf_node *value, *here, *went;
 
 	vec_each(s, &sites->list) {
-		if (s->callee != c->callee || c->n >= SITES_LIMIT)
+		if ((s->callee && s->callee != c->callee) || c->n >= SITES_LIMIT)
 			continue;
-		c->n++;
 		value = site_value(c->frame, s, c->passed);
-		if (!value)
+		went = value ? went_here(c, s) : NULL;
+		c->n += s->callee || went;
+		if (!went)
 			continue;
 		c->known++;
 		here = elf_node_address(c->frame->data, s->return_address);
-		c->value = elf_node_select(a, elf_node_binary(a, ELF_NODE_EQUAL, c->address, here),
-					   value, c->value);
+		here = elf_node_binary(a, ELF_NODE_EQUAL, c->address, here);
+		value = s->callee ? value : elf_node_select(a, went, value, elf_node_fail(a, NOT_KNOWN));
+		c->value = elf_node_select(a, here, value, c->value);
 	}
 }
 
@@ -255,7 +298,7 @@ static const struct elf_node *passed_value(struct elf_frame *f, const struct pas
 	if (!c.address)
 		return NULL;
 	c.callee = root_of(&f->function);
-	c.value = elf_node_fail(a, "not known for calls from here: optimized out");
+	c.value = elf_node_fail(a, NOT_KNOWN);
 	f->data->nesting++;
 	choose(&c, sites_of(f->data, &unit));
 	if (!is_local(&f->function))

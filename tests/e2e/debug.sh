@@ -67,6 +67,19 @@ for compiler in 'g++ -O1' 'clang++ -O2'; do
 done
 done_t
 
+# What a parameter was is known from a call by a pointer that tells where it went, unless that passed the call on.
+t entry-values-of-indirect-calls
+if have clang; then
+	target indirect indirect.c clang -g -O2 || exit 1
+	behind() { objdump -d --no-show-raw-insn "--disassemble=$1" "$T/indirect" | awk '/call/ { getline; sub(/:/, "", $1); print $1; exit }'; }
+	launch_same "$T/indirect" -g -e "probe process.statement(0x$(behind add)), process.statement(0x$(behind subtract)) {
+		try { println(ppfunc(), \$b) } catch (m) { println(ppfunc(), \" \", m) } }"
+	is out "$(tr '\n' '~' <"$W/out")" 'add0~add2~subtract0~subtract2~add not known for calls from here: optimized out~add not known for calls from here: optimized out~'
+	done_t
+else
+	skip_t entry-values-of-indirect-calls "no clang"
+fi
+
 t in-the-tool
 start "$P" long
 attach_run -e "probe timer.ms(150) { println(@var(\"counter@typed_mark.c\", \"$P\"), \" \", user_string(@var(\"kept\", \"$P\")->path),
