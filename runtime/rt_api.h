@@ -189,6 +189,7 @@ RT_API void rt_procfs_value(struct abi_slot *s, struct abi_string *out);
 /* Appends, or with `whole` replaces; out: what it is now. Fails when there is no room for it */
 RT_API void rt_procfs_put(struct abi_slot *s, rt_str text, int64_t whole, struct abi_string *out);
 RT_API void rt_procfs_folder(struct abi_slot *s, struct abi_string *out);
+RT_API int64_t rt_max_string(struct abi_slot *s); /* MAXSTRINGLEN */
 RT_API void rt_environment(struct abi_slot *s, rt_str name, struct abi_string *out); /* as at exec */
 RT_API void rt_module_path(struct abi_slot *s, int64_t address, struct abi_string *out); /* "" if none */
 RT_API int64_t rt_module_offset(struct abi_slot *s, int64_t address); /* from its start; -1 none */

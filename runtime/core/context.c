@@ -25,6 +25,11 @@ static void put_text(struct abi_slot *s, const char *text, uint32_t length, stru
 	out->text[out->length] = 0;
 }
 
+int64_t rt_max_string(struct abi_slot *s)
+{
+	return region_of(s)->max_string;
+}
+
 int64_t rt_pid(struct abi_slot *s)
 {
 	return s->pid;

@@ -154,6 +154,7 @@ static const struct runtime_fact {
 	{ "rt_task_arguments", 0 },
 	{ "rt_environment", 0 },
 	{ "rt_procfs_value", 0 },
+	{ "rt_max_string", 0 },
 	{ "rt_procfs_put", FAILS },
 	{ "rt_procfs_folder", 0 },
 	{ "rt_module_path", 0 },
