@@ -88,7 +88,7 @@ static void forget(struct ctl_input *in)
 	in->changed = false;
 }
 
-void ctl_input_serve(struct ctl_session *s)
+bool ctl_input_serve(struct ctl_session *s)
 {
 	struct ctl_input *in = &s->procfs->input;
 	char bytes[PIECE];
@@ -97,7 +97,7 @@ void ctl_input_serve(struct ctl_session *s)
 		ssize_t n = read(in->fd, bytes, sizeof bytes);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
+			return false;
 		if (n > 0) {
 			give(s, bytes, (size_t)n);
 			continue;
@@ -105,6 +105,7 @@ void ctl_input_serve(struct ctl_session *s)
 		forget(in);
 		give_line(s);
 	}
+	return in->fd >= 0 && is_in_front(in) && ctl_procfs_may_run(s);
 }
 
 void ctl_input_close(struct ctl_session *s)

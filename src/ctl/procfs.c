@@ -29,6 +29,8 @@
 #define PRIVATE 0700
 #define INPUT "__stdin"
 #define INPUT_LINES "__stdin.line"
+#define PIECES 64 /* of one writer, taken at once; the session has other things to do */
+#define DELAYS 16u /* rounds that whoever opens a file waits for those who write without end */
 #define KEPT 64u /* files that writers may have open, before it is asked who still does */
 
 /* ---- running handlers ---------------------------------------------------------------------- */
@@ -139,17 +141,28 @@ static void fill(struct ctl_session *s, const struct ctl_procfs_file *f, int fd)
 
 /* ---- those who write ----------------------------------------------------------------------- */
 
-static void take_new(struct ctl_session *s, struct ctl_procfs_written *w)
+/* What is taken gives its room back. True: there may be more. */
+static bool take_new(struct ctl_session *s, struct ctl_procfs_written *w)
 {
 	const struct ctl_procfs_file *f = w->file;
 	uint32_t most = s->region->max_string - 1;
 	char *text = arena_alloc(s->scratch, most);
-	ssize_t n;
+	uint64_t before = w->at;
+	bool more = true;
 
-	while (ctl_procfs_may_run(s) && (n = pread(w->fd, text, most, (off_t)w->at)) > 0) {
+	for (int i = 0; i < PIECES && more; i++) {
+		ssize_t n = ctl_procfs_may_run(s) ? pread(w->fd, text, most, (off_t)w->at) : 0;
+
+		more = n > 0;
+		if (!more)
+			break;
 		w->at += (uint64_t)n;
 		ctl_procfs_give(s, f->writes.p, f->writes.n, text, (uint32_t)n);
 	}
+	if (w->at > before)
+		fallocate(w->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)before,
+			  (off_t)(w->at - before));
+	return more;
 }
 
 static void close_written(struct ctl_procfs *p, struct ctl_procfs_written *w)
@@ -220,19 +233,22 @@ static bool has_closed(struct ctl_procfs *p)
 }
 
 /* What they wrote before they closed it is there when they are told to have done so. */
-static void serve_writers(struct ctl_session *s)
+static bool serve_writers(struct ctl_session *s)
 {
 	struct ctl_procfs *p = s->procfs;
-	bool closed = p->written.n && has_closed(p);
+	bool closed = p->written.n && has_closed(p), more = false;
 
+	p->closed |= closed;
 	for (uint32_t i = 0; i < p->written.n; i++)
-		take_new(s, &p->written.p[i]);
-	if (!closed)
-		return;
+		more |= take_new(s, &p->written.p[i]);
+	if (!p->closed || more)
+		return more;
 	vec_each(w, &p->written)
 		if (!is_open_elsewhere(w))
 			close_written(p, w);
 	drop_done(p);
+	p->closed = false;
+	return false;
 }
 
 /* ---- serving ------------------------------------------------------------------------------- */
@@ -261,24 +277,29 @@ static void serve_file(struct ctl_session *s, struct ctl_procfs_file *f, int who
 	close(old);
 }
 
-void ctl_procfs_serve(struct ctl_session *s)
+bool ctl_procfs_serve(struct ctl_session *s)
 {
 	struct arena_mark mark = arena_mark(s->scratch);
 	struct ctl_procfs *p = s->procfs;
+	bool more;
 	int *who;
 
 	if (!p)
-		return;
+		return false;
 	/* Whoever waits now comes after those who have written. */
 	who = arena_array(s->scratch, int, p->files.n);
 	for (uint32_t i = 0; i < p->files.n; i++)
 		who[i] = wanted(&p->files.p[i]);
-	serve_writers(s);
-	for (uint32_t i = 0; i < p->files.n; i++)
+	more = serve_writers(s);
+	p->delayed = more ? p->delayed + 1 : 0;
+	for (uint32_t i = 0; i < p->files.n && p->delayed % DELAYS == 0; i++)
 		if (who[i] != F_WRLCK)
 			serve_file(s, &p->files.p[i], who[i]);
-	ctl_input_serve(s);
+	more |= ctl_input_serve(s);
 	arena_reset(s->scratch, mark);
+	if (more) /* nobody sleeps now */
+		__atomic_add_fetch(&s->region->event, 1, __ATOMIC_SEQ_CST);
+	return more;
 }
 
 /* ---- coming and going ----------------------------------------------------------------------- */

@@ -40,6 +40,8 @@ struct ctl_procfs {
 	VEC(struct ctl_procfs_file) files;
 	VEC(struct ctl_procfs_written) written; /* in the order they were opened */
 	int notes; /* inotify: of those */
+	uint32_t delayed; /* rounds in which writers were not done */
+	bool closed; /* by somebody, since it was last asked who has them open */
 	struct ctl_input input;
 	struct abi_procfs value; /* what the tool's slot points to */
 	char *text; /* of $value: room for `room` bytes */
@@ -54,7 +56,8 @@ bool ctl_procfs_may_run(const struct ctl_session *s);
 
 /* ---- input.c */
 void ctl_input_open(struct ctl_session *s);
-void ctl_input_serve(struct ctl_session *s);
+/* True: there may be more. */
+bool ctl_input_serve(struct ctl_session *s);
 /* Gives the terminal back. */
 void ctl_input_close(struct ctl_session *s);
 

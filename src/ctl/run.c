@@ -19,6 +19,8 @@
 #include "ctl/family.h"
 #include "ctl/session.h"
 
+#define LAST_PIECES 1000 /* rounds of them: a writer may go on and on */
+
 extern const uint8_t runtime_image_start[], runtime_image_end[];
 
 /* ---- open ------------------------------------------------------------------------------ */
@@ -242,7 +244,8 @@ static int finish(struct ctl_session *s)
 {
 	bool failed;
 
-	ctl_procfs_serve(s); /* what the target wrote last */
+	for (int i = 0; i < LAST_PIECES && ctl_procfs_serve(s); i++)
+		; /* what the target wrote last */
 	ctl_procfs_close(s);
 	leave_all(s);
 	ctl_release_dead(s, true);

@@ -822,8 +822,8 @@ void ctl_window_close(void);
 
 /* Makes the files of procfs probes and opens the input, before begin handlers; signals are taken already. */
 struct error *ctl_procfs_open(struct ctl_session *s) BASE_MUST_CHECK;
-/* Answers who has opened, written or typed. */
-void ctl_procfs_serve(struct ctl_session *s);
+/* Answers who has opened, written or typed. True: there is more, and the loop will not sleep. */
+bool ctl_procfs_serve(struct ctl_session *s);
 /* Lets everybody go and takes the files away. */
 void ctl_procfs_close(struct ctl_session *s);
 

@@ -98,6 +98,22 @@ as_user "$T/ticks" 100000000 0 >"$W/plain" 2>/dev/null
 cmp -s "$W/plain" "$W/target" || bad "the target's output changed"
 done_t
 
+# Who writes without end neither keeps the session from its other work nor others from their answers.
+t endless-writer
+session --no-global-var-display -e 'global n, t
+	probe procfs("x").write { n += strlen($value) }
+	probe procfs("y").write { println("y ", n > 0, " ", t > 0) exit() }
+	probe timer.ms(20) { t++ }'
+as_user timeout 20 sh -c "while printf %0500d 0; do :; done >$D/x" &
+writer=$!
+sleep 0.5
+as_user sh -c "echo >$D/y"
+ended
+ok_rc
+is "served" "$(cat "$W/out")" "y 1 1"
+kill "$writer" 2>/dev/null
+done_t
+
 # Nobody hangs when the tool has died; the next session removes what it left.
 t killed
 session -e 'probe procfs("x").read { $value = "alive" }'
