@@ -80,6 +80,7 @@ bench: all
 	bench/every $(BUILD)/spile
 	bench/syscalls $(BUILD)/spile
 	bench/stacks $(BUILD)/spile
+	bench/profile $(BUILD)/spile
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 format-check:    ## advice: tells files that are not as clang-format would have them
