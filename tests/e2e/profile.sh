@@ -103,7 +103,7 @@ if have perf && as_user perf record -q -e cpu-clock:u -o "$W/none.data" -- true 
 	t as-perf-record-sees-it
 	start "$T/hot" 40
 	chmod 777 "$W"
-	as_user perf record -q -F 999 -e cpu-clock:u -p "$PID" -o "$W/perf.data" >/dev/null 2>&1 &
+	"${RUN_AS[@]}" perf record -q -F 999 -e cpu-clock:u -p "$PID" -o "$W/perf.data" >/dev/null 2>&1 &
 	recorder=$!
 	PIDS="$PIDS $recorder"
 	spile -x "$PID" -e "$SCRIPT"' probe timer.profile { if (n >= 400) exit() }'
