@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 8
+#define ABI_VERSION 9
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */

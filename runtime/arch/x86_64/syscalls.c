@@ -14,8 +14,8 @@
 #include "runtime/rt_api.h"
 
 /* As syscalls.S has them. */
-_Static_assert(offsetof(struct abi_process, table) == 16 && offsetof(struct abi_process, syscalls) == 376 &&
-		       offsetof(struct abi_process, syscalls_kept) == 384 && offsetof(struct abi_slot, syscalls) == 976 &&
+_Static_assert(offsetof(struct abi_process, table) == 16 && offsetof(struct abi_process, syscalls) == 416 &&
+		       offsetof(struct abi_process, syscalls_kept) == 424 && offsetof(struct abi_slot, syscalls) == 976 &&
 		       offsetof(struct abi_slot, n_syscalls) == 1040 && ABI_SYSCALLS == 512 && ABI_SYSCALL_DEPTH == 4,
 	       "offsets of syscalls.S");
 

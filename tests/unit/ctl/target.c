@@ -107,7 +107,7 @@ static int fork_one(void)
 	return 0;
 }
 
-/* A forked child does not wait for a tool that does not serve it. */
+/* A forked child that loads a library does not wait for long. */
 static int fork_and_load(const char *path)
 {
 	struct timespec begin, end;

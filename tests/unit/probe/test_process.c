@@ -186,7 +186,7 @@ static void wrong_points_are_named(void **state)
 		{ "process(\"%s\").statement(\"main@x.c:3\")",
 		  "no match" },
 		{ "process(\"%s\").plt(\"no_such\")", "no match" },
-		{ "process(\"%s\").syscall", ".syscall are not supported" },
+		{ "process(\"%s\").library(\"libc.so.6\").syscall", "cannot follow .library()" },
 		{ "process(\"%s\").library(\"libc.so.6\").begin", "cannot follow .library()" },
 		{ "process(\"%s\").library(\"libd.so.6\").function(\"malloc\")",
 		  "no match (similar librar" },
