@@ -241,11 +241,6 @@ static void put_exit(struct writer *w)
 	move_stack(w, (int32_t)(WORD + drop));
 }
 
-static bool is_call(const struct patch_request *r)
-{
-	return r->form == PATCH_RETURN_INSERTED || r->form == PATCH_RETURN_SHADOWED;
-}
-
 static uint32_t depth_of(const struct patch_request *r)
 {
 	uint32_t depth = WORD;

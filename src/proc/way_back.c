@@ -75,7 +75,7 @@ static uint64_t find_anywhere(const struct proc *p, const struct proc_maps *m, c
 	uint64_t found = 0;
 
 	for (uint32_t i = m->n; !found && i-- > 0;)
-		if (m->p[i].executable && !m->p[i].writable && m->p[i].inode)
+		if (proc_map_is_lasting(&m->p[i]))
 			found = find_bytes(p, &m->p[i], bytes, n);
 	return found;
 }

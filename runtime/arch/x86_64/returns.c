@@ -104,15 +104,16 @@ void rt_shadow_take(uint64_t *frame, uint64_t depth)
 
 /*
  * Where a goroutine's stack lies may change while a function runs; how far below its end a
- * frame is does not. runtime.g begins with the stack's bounds; its address is at -8(%fs) in programs
- * without the system's linker. 0: that is no goroutine's.
+ * frame is does not. runtime.g begins with the stack's bounds; its address is in front of the thread pointer in
+ * programs that Go's own linker made. 0: that is no goroutine's.
  */
 static uint64_t goroutine_key(uint64_t place)
 {
 	const uint64_t *g;
-	uint64_t key;
+	uint64_t base, key;
 
-	__asm__ volatile("mov %%fs:-8, %0" : "=r"(g));
+	__asm__ volatile("rdfsbase %0" : "=r"(base));
+	g = *(const uint64_t *const *)(base - 8);
 	if (!g || place < g[0] || place >= g[1])
 		return 0;
 	key = (uint64_t)g * 0x9e3779b97f4a7c15u ^ (g[1] - place) * 0xc2b2ae3d27d4eb4fu;
