@@ -272,8 +272,8 @@ static bool thread_pointer_loads(struct ctl_process *p)
 
 	if (!loader || elf_open(p->session->elf, exe, &f) || f->is_go)
 		return false;
-	/* The loader's own calls come before it has set up anything. */
-	if (p->launched && ctl_syscalls_any(p->session->bundle))
+	/* The loader makes calls before it has set up anything, again at each exec. */
+	if (ctl_syscalls_any(p->session->bundle))
 		return false;
 	vec_each(site, &p->session->bundle->sites)
 		if (strcmp(site->module, loader->path) == 0)

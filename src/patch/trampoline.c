@@ -236,11 +236,13 @@ static bool put_displaced(const struct layout *l, uint8_t *out, uint64_t start)
 static void note_displaced(struct arena *a, struct trampoline *t, const struct layout *l,
 			   uint64_t start)
 {
-	for (uint32_t i = 0; i <= t->n_ins - (t->request->until != 0); i++) {
+	for (uint32_t i = 0; i <= t->n_ins; i++) {
 		const struct x86_ins *ins = &t->ins[i < t->n_ins ? i : t->n_ins - 1];
 		bool is_back = i == t->n_ins;
-		uint32_t from = is_back ? l->back : l->twins[i];
-		uint32_t end = is_back ? l->literals : i + 1 < t->n_ins ? l->twins[i + 1] : l->back;
+		/* bodies behind them are at where the jump leads to, too */
+		uint32_t back = t->request->until ? l->bodies_at : l->back;
+		uint32_t from = is_back ? back : l->twins[i];
+		uint32_t end = is_back ? l->literals : i + 1 < t->n_ins ? l->twins[i + 1] : back;
 		struct abi_unwind row = { .start = start + from,
 					  .end = start + end,
 					  .other = ins->address + (is_back ? ins->length : 0u),
@@ -248,10 +250,6 @@ static void note_displaced(struct arena *a, struct trampoline *t, const struct l
 
 		if (!is_back && (ins->class == X86_CALL || ins->class == X86_CALL_INDIRECT))
 			row.end = base_min(row.end, row.start + 1);
-		if (t->request->until && i + 1 == t->n_ins) { /* bodies and all */
-			row.other = t->request->until;
-			row.end = start + l->size;
-		}
 		if (row.end > row.start)
 			vec_push(a, &t->unwinds, row);
 	}

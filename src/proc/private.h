@@ -41,9 +41,6 @@ struct error *proc_attach_files(struct proc *p) BASE_MUST_CHECK;
 
 /* ---- way_back.c ---- */
 
-/* Code that stays while calls are made from it: not what a session of ours, or a just-in-time compiler, keeps in a memfd. */
-bool proc_map_is_lasting(const struct proc_map *m);
-
 /* Looks for code that leads back; p->way_back.gadget is 0 if there is none. */
 void proc_way_back_look(struct proc *p, const struct proc_maps *m);
 bool proc_way_back_is_there(const struct proc *p);

@@ -70,12 +70,20 @@ static uint64_t find_bytes(const struct proc *p, const struct proc_map *m, const
 	return 0;
 }
 
+/* Code that stays: of files and the kernel's own, not what a session has mapped. */
+static bool is_lasting(const struct proc_map *m)
+{
+	if (!m->executable || m->writable || strncmp(m->path, "/memfd:", 7) == 0)
+		return false;
+	return m->inode || strcmp(m->path, "[vdso]") == 0;
+}
+
 static uint64_t find_anywhere(const struct proc *p, const struct proc_maps *m, const void *bytes, size_t n)
 {
 	uint64_t found = 0;
 
 	for (uint32_t i = m->n; !found && i-- > 0;)
-		if (proc_map_is_lasting(&m->p[i]))
+		if (is_lasting(&m->p[i]))
 			found = find_bytes(p, &m->p[i], bytes, n);
 	return found;
 }
@@ -97,13 +105,24 @@ void proc_way_back_look(struct proc *p, const struct proc_maps *m)
 		w->gadget = 0;
 }
 
-/* Something else may have been mapped there. */
+static bool has_bytes(const struct proc *p, uint64_t address, const void *bytes, size_t n)
+{
+	uint8_t now[16];
+
+	return proc_read(p, address, now, n) == n && memcmp(now, bytes, n) == 0;
+}
+
+/* Something else may have been mapped there, or patched: system calls are probed. */
 bool proc_way_back_is_there(const struct proc *p)
 {
-	uint8_t bytes[3];
+	const struct proc_way_back *w = &p->way_back;
 
-	return p->way_back.gadget && proc_read(p, p->way_back.gadget, bytes, sizeof bytes) == sizeof bytes &&
-	       memcmp(bytes, "\x0f\x05\xc3", sizeof bytes) == 0;
+	if (!w->gadget || !has_bytes(p, w->gadget, "\x0f\x05\xc3", 3))
+		return false;
+	if (!w->restorer)
+		return has_bytes(p, w->pop, "\x58\xc3", 2);
+	return has_bytes(p, w->restorer, "\x48\xc7\xc0\x0f\0\0\0\x0f\x05", 9) ||
+	       has_bytes(p, w->restorer, "\xb8\x0f\0\0\0\x0f\x05", 7);
 }
 
 /* ---- the frame ------------------------------------------------------------------------- */
