@@ -314,16 +314,36 @@ SYSCALL_SITE rt_syscall_leave_slowly, rt_syscall_left
  * goes on (src/ctl/unwind.c): je over a ret and a jump over two addresses, this function's and the
  * finder's own. Equal afterwards: not ours; else rax is the result.
  */
+	.set	UNWINDS, 336	/* of struct abi_process; held by unwind.c */
+	.set	N_UNWINDS, 344
 ENTRY rt_hook_find_fde
-	SAVE_CALLER_SAVED
+	mov	rt_self(%rip), %rax	/* most addresses are not between ours: rax and r11 are free here */
+	mov	UNWINDS(%rax), %r11
+	mov	N_UNWINDS(%rax), %rax
+	shl	$5, %rax
+	jz	1f
+	cmp	%rdi, (%r11)
+	ja	1f
+	cmp	%rdi, -24(%r11, %rax)	/* the last row's end */
+	ja	2f
+1:	xor	%eax, %eax
+	ret
+2:	push	%rbp		/* a C function begins: but for its arguments, what a call may change is dead */
+	mov	%rsp, %rbp
+	push	%rsi
+	push	%rdi
 	mov	8(%rbp), %rax
+	and	$-16, %rsp
 	push	13(%rax)	/* struct unwind_finder */
 	add	$3, %rax
 	push	%rax
 	mov	%rsp, %rdx
 	call	rt_unwind_fde
 	test	%rax, %rax
-	RESTORE_CALLER_SAVED
+	lea	-16(%rbp), %rsp
+	pop	%rdi
+	pop	%rsi
+	pop	%rbp
 	ret
 	.size	rt_hook_find_fde, . - rt_hook_find_fde
 

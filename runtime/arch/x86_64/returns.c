@@ -19,6 +19,8 @@ const struct abi_unwind *rt_unwind_find(const struct abi_process *p, uint64_t pc
 	const struct abi_unwind *rows = (const void *)p->unwinds;
 	uint64_t low = 0, high = p->n_unwinds;
 
+	if (!high || pc < rows[0].start || pc >= rows[high - 1].end)
+		return 0; /* most that is asked for */
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
 
