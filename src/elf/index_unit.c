@@ -8,6 +8,7 @@
  * With link-time optimization and dwz, origins are in other units.
  */
 #include <dwarf.h>
+#include <unistd.h>
 
 #include "elf/index.h"
 
@@ -83,6 +84,19 @@ static Dwarf *alternate_of(struct elf_file *f, struct elf_debug *d)
 	return NULL;
 }
 
+/* libdw does not look into packages of split units, and takes units from files alone. */
+static void package_tell(struct elf_file *f, const struct elf_debug *d)
+{
+	struct elf_private *p = private_of(f);
+	const char *package = arena_printf(p->arena, "%s.dwp", d->path);
+
+	if (access(package, F_OK) == 0)
+		vec_push(p->arena, &p->debug_warnings,
+			 arena_printf(p->arena,
+				      "the debug information of %s is in the package %s, which cannot be read: keep the .dwo "
+				      "files beside it [man warning::debuginfo]", f->path, package));
+}
+
 struct index_sources *elf_index_sources(struct arena *a, struct elf_file *f, struct elf_debug *d)
 {
 	struct index_sources *s = arena_new(a, struct index_sources);
@@ -116,6 +130,8 @@ struct index_sources *elf_index_sources(struct arena *a, struct elf_file *f, str
 		if (skeleton.is_skeleton)
 			split_add(s, d, &skeleton);
 	}
+	if (any_skeleton && s->units.n == s->n_main + s->n_alternate)
+		package_tell(f, d);
 	arena_destroy(w.arena);
 	return s;
 }

@@ -475,5 +475,6 @@ bool process_function_resolve(struct process_query *q, const struct process_modu
 	} else {
 		by_address(&s, (uint64_t)argument->number.value);
 	}
+	warn_debug_files(q, m); /* the search may have found more to tell */
 	return true;
 }

@@ -80,7 +80,13 @@ for version in 4 5; do
 	mkdir -p "split$version"
 	(cd "split$version" && gcc -g "-gdwarf-$version" -O2 -w -gsplit-dwarf ../parts.c -o split)
 	all_there "$D/split$version/split"
-	rm "split$version"/*.dwo
+	if [ $version = 4 ] && have dwp; then
+		(cd split4 && dwp -e split -o split.dwp)
+		rm split4/*.dwo
+		by_symbols "$D/split4/split"
+		has "$W/err" "WARNING: the debug information of $D/split4/split is in the package $D/split4/split.dwp, which cannot be read"
+	fi
+	rm -f "split$version"/*.dwo
 	as_user "$SPILE" -l "process(\"$D/split$version/split\").function(\"outer\")" >"$W/got" 2>"$W/err"
 	is "without its .dwo" "$(cat "$W/got")" "process(\"$D/split$version/split\").function(\"outer\")"
 done
