@@ -202,8 +202,16 @@ struct elf_location elf_entry_location(struct elf_frame *f, Dwarf_Die *die)
  */
 static bool is_stored_later(Dwarf_Attribute *attribute)
 {
-	return attribute->form == DW_FORM_exprloc || attribute->form == DW_FORM_block1 ||
-	       attribute->form == DW_FORM_block;
+	Dwarf_Op *ops;
+	size_t n;
+
+	if (attribute->form != DW_FORM_exprloc && attribute->form != DW_FORM_block1 &&
+	    attribute->form != DW_FORM_block)
+		return false;
+	if (dwarf_getlocation(attribute, &ops, &n) != 0 || !n || ops[n - 1].atom == DW_OP_stack_value)
+		return false; /* a constant that a clone of the function was made for */
+	return ops[0].atom == DW_OP_fbreg || ops[0].atom == DW_OP_call_frame_cfa || ops[0].atom == DW_OP_bregx ||
+	       (ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31);
 }
 
 /* Callers outside the unit know the function: it is passed what it declares. Clones have names of their own. */

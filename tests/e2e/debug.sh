@@ -50,6 +50,12 @@ launch_same "$T/typed-static" -e 'probe process.function("failed") { println(@er
 is "in a static program" "$(cat "$W/out")" 2
 done_t
 
+t clones
+nm "$P" | grep -q 'spelled\.constprop' || bad "no clone was made"
+launch_same "$P" -e 'probe process.function("spelled") { println(user_string($text), $n) }'
+is out "$(tr '\n' '~' <"$W/out")" 'abc2~abc3~'
+done_t
+
 t wide-values
 launch_same "$P" -e 'probe process.function("wider").return { println("[", $$return, "]", $$return$, @defined($return), @var("extended")$) }'
 is out "$(cat "$W/out")" '[]return=?0?'

@@ -30,16 +30,28 @@ NEVER_INLINE int second(int n) { return leaf(n + 1) * 3; }
 NEVER_INLINE __int128 wider(__int128 v) { KEEP; return v * 3; }
 NEVER_INLINE void failed(int n) { KEEP; (void)n; }
 
+/* A clone is made of it that is not passed the text. */
+static NEVER_INLINE int spelled(const char *text, int n)
+{
+	int sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += text[i & 3] + counter;
+	return sum;
+}
+
 int main(int argc, char **argv)
 {
 	struct request b = { 2, "/b", 0 }, a = { 1, "/a", &b };
-	int rounds = argc > 1 ? 40 : 1;
+	int rounds = argc > 1 ? 400 : 1;
 
 	kept = &a;
 	DTRACE_PROBE1(demo, handle, kept);
 	DTRACE_PROBE1(demo, named, kept);
 	DTRACE_PROBE1(demo, plain, kept);
 	printf("%d %d %d\n", first(1), second(1), (int)wider(wide));
+	fflush(stdout);
+	printf("%d\n", spelled("abc", argc + 1) + spelled("abc", argc + 2));
 	fflush(stdout);
 	errno = ENOENT;
 	failed(1);
