@@ -44,6 +44,9 @@ clang:
 programs: all    ## 100000 random programs, interpreted and as generated code; the tests run 2000
 	SPILE_PROGRAMS=100000 $(BUILD)/tests/unit/gen/test-gen-programs
 .PHONY: syscalls programs
+storm: all       ## 10000 processes, 100 at a time, some killed; minutes
+	tests/storm.sh $(BUILD)/spile
+.PHONY: storm
 lint: all        ## what the compiler does not see; part of the continuous integration
 	tools/check-floors
 	tools/check-sizes
@@ -81,6 +84,7 @@ bench: all
 	bench/syscalls $(BUILD)/spile
 	bench/stacks $(BUILD)/spile
 	bench/profile $(BUILD)/spile
+	bench/processes $(BUILD)/spile
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 format-check:    ## advice: tells files that are not as clang-format would have them
