@@ -8,6 +8,7 @@
 
 /* One frame, and how to get to the next. */
 struct rt_unwinder {
+	struct abi_slot *slot; /* of a handler that runs in the tool for a thread; NULL: memory is read where we are */
 	const struct abi_process *process;
 	const struct abi_region *region;
 	const struct abi_modules *modules; /* NULL none */
@@ -24,6 +25,8 @@ struct rt_unwinder {
  * taken in a signal's handler. process: whose struct abi_process names the modules.
  */
 void rt_unwind_begin(struct rt_unwinder *u, const struct abi_process *process, const uint64_t *registers);
+/* A word of the stack; false on a fault. */
+bool rt_unwind_load(const struct rt_unwinder *u, uint64_t address, uint64_t *out);
 /* To the caller's frame; false: this was the last, or what is above cannot be told. */
 bool rt_unwind_step(struct rt_unwinder *u);
 
@@ -39,7 +42,7 @@ bool rt_through_trampoline(struct rt_unwinder *u, bool *through);
  */
 uint32_t rt_stack_walk(const struct abi_process *process, const uint64_t *registers, uint64_t *out, uint32_t most);
 /* The same for the hit that the slot's handler serves; *exact: the first one is no return address. 0: it has no registers. */
-uint32_t rt_stack_of_hit(const struct abi_slot *s, uint64_t *out, uint32_t most, bool *exact);
+uint32_t rt_stack_of_hit(struct abi_slot *s, uint64_t *out, uint32_t most, bool *exact);
 
 /* Which module an address is in; NULL none. */
 const struct abi_module *rt_module_at(const struct abi_modules *modules, uint64_t address);

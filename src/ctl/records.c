@@ -23,6 +23,7 @@
 #define LOAD_HIGH 20u /* per cent of a ring between two looks */
 #define LOAD_LOW 5u
 #define PATH_MOST 4096
+#define STACK_COPIED 8192u /* bytes, where handlers walk stacks */
 
 /* What is known of a thread. */
 struct task {
@@ -84,6 +85,9 @@ static bool shares_moments(const struct proc_perf_event *e)
 static struct error *event_add(struct ctl_session *s, struct ctl_records *r, uint32_t probe)
 {
 	struct proc_perf_event e = event_for(&s->bundle->probes.p[probe]);
+
+	if (e.period && ctl_tables_walk(s->bundle))
+		e.stack = STACK_COPIED;
 
 	for (r->event_of[probe] = 0; r->event_of[probe] < r->events.n; r->event_of[probe]++) {
 		struct proc_perf_event *have = &r->events.p[r->event_of[probe]];
@@ -266,6 +270,7 @@ static void run(struct ctl_session *s, uint32_t probe, const struct proc_perf_re
 	struct abi_slot *slot = s->tool.slot;
 	uint32_t pid = slot->pid, tid = slot->tid;
 
+	ctl_tables_sampled(s, p->pid, p->has_registers ? p->registers[ABI_RIP] : 0);
 	s->records->site = s->tool.sites[probe];
 	s->records->site.pc = p->has_registers ? p->registers[ABI_RIP] : 0;
 	slot->pid = p->pid;

@@ -323,6 +323,7 @@ struct ctl_process {
 	int remote_code; /* the target's descriptor of the code, -1: none at the moment */
 	uint32_t next_site; /* first free entry of the site table */
 	uint64_t modules_list; /* struct abi_modules in the region; 0 none */
+	int64_t tables_looked; /* when ctl_tables_sampled() last did */
 	bool placed; /* memory is mapped in the process */
 	bool needs_hooks; /* something may fault or trap */
 	struct ctl_patch follow; /* the hook of the dynamic loader */
@@ -373,6 +374,11 @@ bool ctl_tables_walk(const struct bundle *b);
 void ctl_tables_lay_out(struct ctl_session *s, struct abi_region *r);
 /* Describes what is mapped, by p->maps, and tells the process of it. */
 void ctl_tables_look(struct ctl_process *p);
+/*
+ * A handler is about to run for a thread of this process, which was at `pc`: sees to it that its files are described,
+ * if they are asked for.
+ */
+void ctl_tables_sampled(struct ctl_session *s, uint32_t pid, uint64_t pc);
 /* The file of tables (from the region); its symbols are made if they are not yet there. NULL: none. */
 struct elf_file *ctl_tables_file(struct ctl_session *s, uint64_t tables);
 /* Whether it is the place of a list that was made; target memory is not believed. */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "ctl/session.h"
+#include "runtime/unwind.h"
 
 #define ROOM (1ull << 30) /* sparse */
 #define LARGEST_IMAGE (512ull << 20) /* read from memory */
@@ -484,4 +485,27 @@ void ctl_tables_look(struct ctl_process *p)
 	}
 	publish(p, list.p, list.n);
 	arena_destroy(a);
+}
+
+/* ---- processes that are only sampled ------------------------------------------------------------------ */
+
+#define LOOK_AGAIN 100000000ll /* ns; an address that is in no known file: a tenth of it */
+
+void ctl_tables_sampled(struct ctl_session *s, uint32_t pid, uint64_t pc)
+{
+	const struct abi_modules *known;
+	int64_t now = ctl_now(), wait = LOOK_AGAIN;
+
+	if (!s->tables)
+		return;
+	known = ctl_tables_list(s, s->tool.process->modules);
+	if (!rt_module_at(known, pc))
+		wait /= 10;
+	vec_each(p, &s->processes) {
+		if ((uint32_t)(*p)->proc->pid != pid || ((*p)->tables_looked && now - (*p)->tables_looked < wait))
+			continue;
+		(*p)->tables_looked = now;
+		if (!ctl_maps_refresh(*p))
+			ctl_tables_look(*p);
+	}
 }

@@ -111,6 +111,20 @@ launch_same "$T/chain 1 $T/chain.so" -e "probe process(\"$T/chain.so\").function
 is "stack" "$(names "$W/out")" "call_back main "
 done_t
 
+# Samples bring registers and a piece of the stack with them; the process itself is left alone.
+t profile
+launch_same "$T/chain 30000000" -DMAXMAPENTRIES=10000 -e "global n, all, ways
+	probe timer.profile { if (pid() == target() && user_mode()) { all++; n[usymname(uaddr())]++; ways[ubacktrace()]++ } }
+	probe end { foreach (s in ways- limit 1) { println(ways[s] > 0) print_usyms(s) } println(all > 5) foreach (f in n- limit 1) println(f) }"
+if grep -q 'perf_event_paranoid\|not permitted\|ermission' "$W/err"; then
+	skip_t profile "performance events are not allowed here"
+else
+	has "$W/out" '^ 0x[0-9a-f]+ : main\+0x'
+	has "$W/out" '^(leaf|low|mid|top_a|top_b|main)$'
+	is "enough" "$(grep -c '^1$' "$W/out")" 2
+	done_t
+fi
+
 t as-gdb-has-them
 if have gdb && have python3; then
 	"$ROOT/tests/stacks/compare" "$BUILD" --short >"$W/stacks" 2>&1 || bad "$(tail -12 "$W/stacks" | tr '\n' '~')"

@@ -232,7 +232,7 @@ bool rt_through_trampoline(struct rt_unwinder *u, bool *through)
 	}
 	cfa = u->registers[ABI_RSP] + (uint64_t)(int64_t)row->cfa;
 	if (row->kind == ABI_UNWIND_STACK || row->kind == ABI_UNWIND_CALL) {
-		if (row->cfa < 8 || !rt_peek64(cfa - 8, &pc))
+		if (row->cfa < 8 || !rt_unwind_load(u, cfa - 8, &pc))
 			return false;
 	} else if (!shadowed_address(u->process, cfa - 8, &pc)) {
 		return false;

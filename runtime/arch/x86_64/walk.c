@@ -14,6 +14,7 @@
  * Registers follow the System V AMD64 psABI; rbx, rbp and r12 to r15 are the callee's to keep.  Where code
  * has no description (assembler, musl) the chain of rbp is tried, if what it leads to looks like a return address.
  */
+#include "runtime/core/sample.h"
 #include "runtime/unwind.h"
 
 /* struct ucontext of the kernel: where gregs begin, and their order. */
@@ -27,6 +28,12 @@ static const uint8_t kept[ABI_SAVED] = { ABI_RBX, ABI_RBP, ABI_R12, ABI_R13, ABI
 
 #define TRAMPOLINES_MOST 64u /* one behind the other */
 #define CHAIN_REACH (16u << 20) /* bytes that rbp may lie above rsp where nothing else is known */
+
+/* In the program a plain load, which may fault. */
+RT_INLINE bool load(const struct rt_unwinder *u, uint64_t address, uint64_t *out)
+{
+	return rt_peek(u->slot, address, 8, out);
+}
 
 const struct abi_module *rt_module_at(const struct abi_modules *modules, uint64_t address)
 {
@@ -99,6 +106,11 @@ static void enter(struct rt_unwinder *u, uint64_t cfa, uint64_t pc)
 	u->exact = u->first = false;
 }
 
+bool rt_unwind_load(const struct rt_unwinder *u, uint64_t address, uint64_t *out)
+{
+	return load(u, address, out);
+}
+
 /* ---- signals --------------------------------------------------------------------------------- */
 
 static bool step_signal(struct rt_unwinder *u)
@@ -106,9 +118,9 @@ static bool step_signal(struct rt_unwinder *u)
 	uint64_t at = u->registers[ABI_RSP] + CONTEXT_REGISTERS, pc;
 
 	for (uint32_t i = 0; i < CONTEXT_COUNT; i++)
-		if (!rt_peek64(at + 8 * i, &u->registers[context_order[i]]))
+		if (!load(u, at + 8 * i, &u->registers[context_order[i]]))
 			return false;
-	if (!rt_peek64(at + 8 * CONTEXT_COUNT, &pc))
+	if (!load(u, at + 8 * CONTEXT_COUNT, &pc))
 		return false;
 	u->pc = pc;
 	u->exact = true;
@@ -117,11 +129,11 @@ static bool step_signal(struct rt_unwinder *u)
 }
 
 /* mov $15,%eax or %rax; syscall: what a signal's handler returns to, whoever wrote it. */
-static bool is_restorer(uint64_t pc)
+static bool is_restorer(const struct rt_unwinder *u, uint64_t pc)
 {
 	uint64_t low, high;
 
-	if (!rt_peek64(pc, &low) || !rt_peek8(pc + 8, &high))
+	if (!load(u, pc, &low) || !rt_peek(u->slot, pc + 8, 1, &high))
 		return false;
 	if (low == 0x0f0000000fc0c748ull && high == 0x05)
 		return true;
@@ -131,11 +143,11 @@ static bool is_restorer(uint64_t pc)
 /* ---- code that nobody describes ---------------------------------------------------------------- */
 
 /* call rel32, or an indirect call of two to seven bytes, is in front. */
-static bool follows_call(uint64_t pc)
+static bool follows_call(const struct rt_unwinder *u, uint64_t pc)
 {
 	uint64_t word;
 
-	if (!rt_peek64(pc - 8, &word))
+	if (!load(u, pc - 8, &word))
 		return false;
 	if ((word >> 24 & 0xff) == 0xe8)
 		return true;
@@ -150,7 +162,7 @@ static bool follows_call(uint64_t pc)
 
 static bool looks_like_return(const struct rt_unwinder *u, uint64_t pc)
 {
-	return rt_module_at(u->modules, pc - 1) && follows_call(pc);
+	return rt_module_at(u->modules, pc - 1) && follows_call(u, pc);
 }
 
 static bool step_undescribed(struct rt_unwinder *u)
@@ -158,13 +170,13 @@ static bool step_undescribed(struct rt_unwinder *u)
 	uint64_t rbp = u->registers[ABI_RBP], rsp = u->registers[ABI_RSP], pc, outer;
 
 	if (u->first && u->at_entry) {
-		if (!rt_peek64(rsp, &pc))
+		if (!load(u, rsp, &pc))
 			return false;
 		enter(u, rsp + 8, pc);
 		return true;
 	}
-	if (!u->module || rbp % 8 || rbp < rsp || rbp - rsp > CHAIN_REACH || !rt_peek64(rbp, &outer) ||
-	    !rt_peek64(rbp + 8, &pc) || !looks_like_return(u, pc))
+	if (!u->module || rbp % 8 || rbp < rsp || rbp - rsp > CHAIN_REACH || !load(u, rbp, &outer) ||
+	    !load(u, rbp + 8, &pc) || !looks_like_return(u, pc))
 		return false;
 	u->registers[ABI_RBP] = outer;
 	enter(u, rbp + 16, pc);
@@ -184,7 +196,7 @@ static bool cfa_of(const struct rt_unwinder *u, const struct abi_unwind_rule *r,
 		*out = base + (uint64_t)(int64_t)r->offset;
 		return true;
 	case ABI_RULE_LOAD:
-		if (!rt_peek64(base + (uint64_t)(int64_t)r->offset, out))
+		if (!load(u, base + (uint64_t)(int64_t)r->offset, out))
 			return false;
 		*out += (uint64_t)(int64_t)r->extra;
 		return true;
@@ -203,7 +215,7 @@ static bool restore(struct rt_unwinder *u, const struct abi_unwind_rule *r, uint
 	for (uint32_t mask = r->saved_mask; mask; mask &= mask - 1) {
 		uint32_t i = (uint32_t)__builtin_ctz(mask) % ABI_SAVED;
 
-		if (!rt_peek64(base + (uint64_t)((int64_t)r->saved[i] * 8), &u->registers[kept[i]]))
+		if (!load(u, base + (uint64_t)((int64_t)r->saved[i] * 8), &u->registers[kept[i]]))
 			return false;
 	}
 	return true;
@@ -221,7 +233,7 @@ static bool step_by_rule(struct rt_unwinder *u, const struct abi_unwind_rule *r)
 		if (!u->exact)
 			return false;
 		pc = u->registers[r->address_in & 15];
-	} else if (!rt_peek64(cfa + (uint64_t)((int64_t)r->address * 8), &pc)) {
+	} else if (!load(u, cfa + (uint64_t)((int64_t)r->address * 8), &pc)) {
 		return false;
 	}
 	if (!restore(u, r, cfa))
@@ -250,7 +262,7 @@ static bool is_plausible(const struct rt_unwinder *u)
 		return true;
 	if (u->pc - u->process->text_start < u->process->text_end - u->process->text_start)
 		return false; /* the runtime's own */
-	return u->exact ? rt_peek8(u->pc, &byte) : follows_call(u->pc);
+	return u->exact ? rt_peek(u->slot, u->pc, 1, &byte) : follows_call(u, u->pc);
 }
 
 bool rt_unwind_step(struct rt_unwinder *u)
@@ -259,7 +271,7 @@ bool rt_unwind_step(struct rt_unwinder *u)
 	bool known = find_module(u, at), made;
 	const struct abi_unwind_rule *r = known ? find_rule(u, at, false) : 0;
 
-	if (!r && !u->exact && is_restorer(u->pc)) {
+	if (!r && !u->exact && is_restorer(u, u->pc)) {
 		made = step_signal(u);
 	} else {
 		if (!r && known)
@@ -275,6 +287,7 @@ void rt_unwind_begin(struct rt_unwinder *u, const struct abi_process *process, c
 {
 	uint64_t modules = __atomic_load_n(&process->modules, __ATOMIC_ACQUIRE);
 
+	u->slot = 0;
 	u->process = process;
 	u->region = (const void *)process->region;
 	u->modules = modules ? (const void *)((const char *)u->region + modules) : 0;
@@ -308,24 +321,25 @@ uint32_t rt_stack_walk(const struct abi_process *process, const uint64_t *regist
 	return walk(&u, out, most);
 }
 
-uint32_t rt_stack_of_hit(const struct abi_slot *s, uint64_t *out, uint32_t most, bool *exact)
+uint32_t rt_stack_of_hit(struct abi_slot *s, uint64_t *out, uint32_t most, bool *exact)
 {
 	const struct abi_site *site = (const void *)s->site;
 	uint64_t registers[ABI_REGISTERS];
 	struct rt_unwinder u;
 
-	if (s->in_tool || !site || !site->pc)
+	if ((s->in_tool && !s->sample) || !site || !site->pc)
 		return 0;
 	for (uint32_t i = 0; i < ABI_REGISTERS; i++)
 		registers[i] = s->registers[i];
 	registers[ABI_RSP] = s->saved_sp + (uint64_t)(int64_t)site->sp_adjust;
 	registers[ABI_RIP] = site->pc;
 	rt_unwind_begin(&u, (const void *)s->process, registers);
+	u.slot = s->in_tool ? s : 0;
 	u.at_entry = site->flags & ABI_SITE_ENTRY;
 	/* Back in the caller: what lies below the stack pointer is the address returned to. */
 	if (site->flags & ABI_SITE_RETURN) {
 		u.exact = false;
-		if (!rt_peek64(registers[ABI_RSP] - 8, &u.pc))
+		if (!load(&u, registers[ABI_RSP] - 8, &u.pc))
 			return 0;
 	}
 	*exact = u.exact;
