@@ -88,7 +88,6 @@ static struct error *event_add(struct ctl_session *s, struct ctl_records *r, uin
 
 	if (e.period && ctl_tables_walk(s->bundle))
 		e.stack = STACK_COPIED;
-
 	for (r->event_of[probe] = 0; r->event_of[probe] < r->events.n; r->event_of[probe]++) {
 		struct proc_perf_event *have = &r->events.p[r->event_of[probe]];
 		bool is_same = have->type == e.type && have->config == e.config;
