@@ -29,7 +29,7 @@ def stack():
     Program counters, without frames that gdb makes up for inlined functions and tail calls, and up to the first that
     cannot be one: above the loader's and a thread's first function gdb goes on with whatever is on the stack.
     """
-    found = []
+    found, beyond = [], 0
     ranges = list(code())
     frame = gdb.newest_frame()
     while frame is not None and len(found) < MOST:
@@ -37,11 +37,13 @@ def stack():
             break
         if frame.type() in (gdb.NORMAL_FRAME, gdb.SIGTRAMP_FRAME):
             found.append(frame.pc())
+            if frame.name() == "__libc_start_call_main":
+                beyond = frame.pc()
         try:
             frame = frame.older()
         except gdb.error:
             break
-    return found
+    return found, beyond
 
 
 gdb.execute("starti", to_string=True)
@@ -78,7 +80,8 @@ with open(Q["answer"], "w") as answer:
             set_breakpoints()
         if pc in wanted:
             wanted.discard(pc)
-            answer.write(json.dumps({"pc": pc, "stack": stack(), "name": frame.name()}) + "\n")
+            found, beyond = stack()
+            answer.write(json.dumps({"pc": pc, "stack": found, "beyond": beyond, "name": frame.name()}) + "\n")
             answer.flush()
 try:
     gdb.execute("kill")
