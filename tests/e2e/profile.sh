@@ -62,6 +62,14 @@ is "processes" "$(grep -c name= "$W/out")" 1
 is "the target's output" "$(cat "$W/target")" begin
 done_t
 
+t stacks-and-names
+spile "$ROOT/examples/profile.stp" -c "$T/hot 0.5 2"
+ok_rc
+is "functions by time" "$(grep '% burn_' "$W/out" | awk '{ print $2 }' | tr '\n' ' ')" "burn_large burn_middle burn_small "
+is "the way" "$(sed -n '/this way/,$p' "$W/out" | grep -oE '^(burn_large|timed|work)\+' | tr '\n' ' ')" "burn_large+ timed+ work+ "
+has "$W/out" '^burn_large is mostly called this way:$'
+done_t
+
 t frequency
 spile -e 'global n, m
 	probe timer.profile.freq.hz(200) { n++ }

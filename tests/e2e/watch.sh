@@ -74,6 +74,13 @@ is "status" $? 0
 is "the target's output" "$(grep -v 'heap 0x' "$W/bg" | tr '\n' '~')" "trapped 1~child 7~total 1200 wide 1200 heap 1200~"
 done_t
 
+t who-it-was
+spile "$ROOT/examples/watch.stp" "$T/watched" small -c "$T/watched 1 1"
+is "who" "$(cat "$W/out")" "small: 0 -> -2 by main"
+spile -e "probe $P.data(\"wide\").write { if (\$after == 3) print_ubacktrace() }" -c "$T/watched 5 1"
+is "stack" "$(grep -oE ': (work|main)\+' "$W/out" | tr '\n' ' ')" ": work+ : main+ "
+done_t
+
 t coming-and-going
 start "$T/watched" 1500000 4 1 3
 for i in 1 2 3 4 5 6; do

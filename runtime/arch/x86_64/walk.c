@@ -15,6 +15,7 @@
  * has no description (assembler, musl) the chain of rbp is tried, if what it leads to looks like a return address.
  */
 #include "runtime/core/sample.h"
+#include "runtime/rt_api.h"
 #include "runtime/unwind.h"
 
 /* struct ucontext of the kernel: where gregs begin, and their order. */
@@ -332,7 +333,7 @@ uint32_t rt_stack_of_hit(struct abi_slot *s, uint64_t *out, uint32_t most, bool 
 	for (uint32_t i = 0; i < ABI_REGISTERS; i++)
 		registers[i] = s->registers[i];
 	registers[ABI_RSP] = s->saved_sp + (uint64_t)(int64_t)site->sp_adjust;
-	registers[ABI_RIP] = site->pc;
+	registers[ABI_RIP] = (uint64_t)rt_addr(s);
 	rt_unwind_begin(&u, (const void *)s->process, registers);
 	u.slot = s->in_tool ? s : 0;
 	u.at_entry = site->flags & ABI_SITE_ENTRY;
