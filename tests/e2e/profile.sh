@@ -93,6 +93,7 @@ cpu_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"; }
 t of-a-running-process
 start "$T/hot" 20 200
 before=$(cpu_ms "$PID")
+RESTLESS=1 # it begins and ends threads
 attach_run -e 'global n, threads
 	probe timer.profile { n++; threads[tid()]++ }
 	probe timer.s(3) { exit() }
@@ -102,6 +103,7 @@ ok_rc
 # threads of 100 ms of processor time each, one after the other
 cpu=$(($(cpu_ms "$PID") - before))
 between "samples in $cpu ms" "$(value "$W/out" n)" $((cpu * 60 / 100)) $((cpu * 110 / 100))
+RESTLESS=
 between "threads in $cpu ms" "$(value "$W/out" threads)" $((cpu * 60 / 10000)) $((cpu / 100 + 2))
 kill -9 "$PID"
 done_t
