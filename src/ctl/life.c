@@ -129,7 +129,7 @@ static uint32_t bodies_of(struct ctl_process *p, uint64_t address, const struct 
 {
 	uint8_t *text = arena_alloc(p->session->scratch, LIFE_BODY_MAX);
 	uint64_t hook = ctl_runtime_address(p, life_hook_names[site->hook]);
-	uint32_t n = is_behind(site->hook) ? 0 : ctl_syscalls_before(p, address, out);
+	uint32_t n = is_behind(site->hook) ? 0 : ctl_syscalls_before(p, address, site->number, out);
 
 	out[n++] = (struct patch_body){ .generic = true, .bytes = text, .size = life_body(site, hook, text) };
 	if (is_behind(site->hook))
@@ -197,6 +197,8 @@ static void plan(struct ctl_process *p, const struct proc_map *m, uint64_t bias,
 	struct arena_mark mark = arena_mark(p->session->scratch);
 	struct error *e = is_planned(p, m->start + f->site.address) ? NULL : plan_site(p, m, bias, f);
 
+	if (e)
+		ctl_syscalls_unshare(p, m->start + f->site.address);
 	if (e)
 		ctl_verbose(p->session, 1, "process %d: %s is not watched at 0x%lx: %s", (int)p->proc->pid,
 			    life_hook_names[f->site.hook], (unsigned long)(m->start + f->site.address), error_text(e));

@@ -641,7 +641,7 @@ uint32_t ctl_syscalls_share(struct ctl_process *p, uint64_t address, struct patc
 	return 0;
 }
 
-uint32_t ctl_syscalls_before(struct ctl_process *p, uint64_t address, struct patch_body *out)
+uint32_t ctl_syscalls_before(struct ctl_process *p, uint64_t address, uint32_t number, struct patch_body *out)
 {
 	uint8_t move[5] = { 0xb8 }; /* mov $number,%eax */
 
@@ -649,11 +649,10 @@ uint32_t ctl_syscalls_before(struct ctl_process *p, uint64_t address, struct pat
 		return 0;
 	vec_each(t, &p->syscalls->texts)
 		vec_each(s, &(*t)->sites) {
-			if (!s->call.n_before || s->call.before[0] != address || s->call.number < 0 ||
-			    !needs_entry(p, s))
+			if (!s->call.n_before || s->call.before[0] != address || !needs_entry(p, s))
 				continue;
 			s->shared = true;
-			memcpy(move + 1, &s->call.number, 4);
+			memcpy(move + 1, &number, sizeof number);
 			out[0] = inline_body(p->session->scratch, move, sizeof move);
 			return 1 + bodies_before(p, &s->call, out + 1);
 		}
@@ -671,4 +670,17 @@ uint32_t ctl_syscalls_behind(struct ctl_process *p, uint64_t call, struct patch_
 				return bodies_behind(p, s, out);
 			}
 	return 0;
+}
+
+void ctl_syscalls_unshare(struct ctl_process *p, uint64_t address)
+{
+	if (!p->syscalls)
+		return;
+	vec_each(t, &p->syscalls->texts)
+		vec_each(s, &(*t)->sites) {
+			if (s->call.address + SYSCALL_SIZE == address)
+				s->by_hook = false;
+			if (s->call.n_before && s->call.before[0] == address)
+				s->shared = false;
+		}
 }

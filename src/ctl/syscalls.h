@@ -26,10 +26,13 @@ void ctl_syscalls_plan(struct ctl_process *p);
 uint32_t ctl_syscalls_share(struct ctl_process *p, uint64_t address, struct patch_body *out);
 
 /*
- * Bodies of a call whose number is known, for another patch at the last instruction in front of it: they find the number
- * in rax; how many, 0 none.
+ * Bodies of a call that another patch, at the last instruction in front of it, knows to have this number: they find
+ * it in rax; how many, 0 none.
  */
-uint32_t ctl_syscalls_before(struct ctl_process *p, uint64_t address, struct patch_body *out);
+uint32_t ctl_syscalls_before(struct ctl_process *p, uint64_t address, uint32_t number, struct patch_body *out);
+
+/* The other patch at the address, before or behind a call, could not be made after all. */
+void ctl_syscalls_unshare(struct ctl_process *p, uint64_t address);
 
 /* Bodies of where a call comes back to, for a hook that stands there and makes it itself; how many. */
 uint32_t ctl_syscalls_behind(struct ctl_process *p, uint64_t call, struct patch_body *out);
