@@ -229,11 +229,18 @@ static void copies(struct elf_file *f, const struct elf_function *function, elf_
 	if (!s)
 		return;
 	of.alternate = x->units[function->unit].kind == INDEX_UNIT_ALTERNATE;
+	if (scattered && x->scattered) {
+		elf_index_copies_of(x->scattered, of, copy_hook, &q);
+		return;
+	}
 	elf_index_worker_init(&w, s);
-	for (uint32_t i = 0; i < s->units.n; i++)
-		if ((scattered || i == function->unit) &&
-		    !elf_index_copies(&w, i, of, copy_hook, &q))
-			break;
+	if (scattered) {
+		x->scattered = arena_new(private_of(f)->arena, struct index_copies);
+		elf_index_copies_all(&w, private_of(f)->arena, x->scattered);
+		elf_index_copies_of(x->scattered, of, copy_hook, &q);
+	} else if (function->unit < s->units.n) {
+		elf_index_copies(&w, function->unit, of, copy_hook, &q);
+	}
 	elf_index_worker_end(&w);
 }
 

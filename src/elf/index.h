@@ -57,6 +57,7 @@ struct elf_index {
 	size_t map_size;
 	/* opened when a question needs entries that the index does not hold */
 	struct index_sources *sources;
+	struct index_copies *scattered; /* copies of functions whose copies are in other units; NULL: not asked for yet */
 };
 
 /* The index of f's debug information, built or mapped at the first call; NULL without DWARF. */
@@ -114,5 +115,17 @@ void elf_index_save(const struct elf_index *x, const struct elf_file *f);
 /* Sets the pointers from a whole image; false when it is not one. */
 bool elf_index_attach(struct elf_index *x, const void *image, size_t size);
 uint64_t elf_index_hash(const void *p, size_t n);
+/* Copies of functions in all units, by function: for programs made with link-time optimization, where they are anywhere. */
+struct index_copy {
+	struct scan_origin of;
+	uint32_t unit;
+	uint64_t entry, address;
+};
+struct index_copies {
+	VEC(struct index_copy) list; /* by `of`, then in order of units and entries */
+};
+void elf_index_copies_all(struct index_worker *w, struct arena *a, struct index_copies *out);
+/* False when the hook said stop. */
+bool elf_index_copies_of(const struct index_copies *c, struct scan_origin of, index_copy_fn *hook, void *user);
 
 #endif

@@ -8,6 +8,7 @@
  * With link-time optimization and dwz, origins are in other units.
  */
 #include <dwarf.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "elf/index.h"
@@ -412,4 +413,71 @@ bool elf_index_copies(struct index_worker *w, uint32_t number, struct scan_origi
 	}
 	arena_reset(w->unit_arena, mark);
 	return go_on;
+}
+
+/* A copy is found by what it names and by the function of its unit that this leads to. */
+static void copies_add(struct arena *a, const struct unit_facts *f, struct index_copies *out)
+{
+	vec_each(copy, &f->result.instances) {
+		const struct scan_function *s = copied_function(&f->result, copy->origin);
+		struct index_copy one = { copy->origin, f->number, copy->offset, copy->entry };
+
+		if (!copy->entry)
+			continue;
+		vec_push(a, &out->list, one);
+		one.of = (struct scan_origin){ s ? s->offset : 0, false };
+		if (s && (s->offset != copy->origin.offset || copy->origin.alternate))
+			vec_push(a, &out->list, one);
+	}
+}
+
+static int by_origin(struct scan_origin x, struct scan_origin y)
+{
+	if (x.alternate != y.alternate)
+		return x.alternate ? 1 : -1;
+	return x.offset < y.offset ? -1 : x.offset > y.offset;
+}
+
+static int compare_copies(const void *a, const void *b)
+{
+	const struct index_copy *x = a, *y = b;
+	int order = by_origin(x->of, y->of);
+
+	if (order)
+		return order;
+	if (x->unit != y->unit)
+		return x->unit < y->unit ? -1 : 1;
+	return x->entry < y->entry ? -1 : x->entry > y->entry;
+}
+
+void elf_index_copies_all(struct index_worker *w, struct arena *a, struct index_copies *out)
+{
+	for (uint32_t i = 0; i < w->sources->units.n; i++) {
+		struct arena_mark mark = arena_mark(w->unit_arena);
+		struct unit_facts f;
+
+		facts_read(w, i, w->unit_arena, &f);
+		copies_add(a, &f, out);
+		arena_reset(w->unit_arena, mark);
+	}
+	if (out->list.n)
+		qsort(out->list.p, out->list.n, sizeof *out->list.p, compare_copies);
+}
+
+bool elf_index_copies_of(const struct index_copies *c, struct scan_origin of, index_copy_fn *hook, void *user)
+{
+	uint32_t low = 0, high = c->list.n;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (by_origin(c->list.p[middle].of, of) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < c->list.n && by_origin(c->list.p[low].of, of) == 0; low++)
+		if (!hook(user, c->list.p[low].unit, c->list.p[low].entry, c->list.p[low].address))
+			return false;
+	return true;
 }
