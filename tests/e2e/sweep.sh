@@ -166,11 +166,12 @@ job() {
 	done_t
 }
 
+# not python -I, which would not take the seed: how often tables of names are searched depends on it
 PYTHON=$(realpath /usr/bin/python3 2>/dev/null)
 export PYTHONHASHSEED=0 PERL_HASH_SEED=0
 job bash /bin/bash same /bin/bash "$J/job.sh" "$(size 100 20000)"
 job bash-forks /bin/bash free /bin/bash "$J/forks.sh" "$(size 100 4000)"
-job python "$PYTHON" same "$PYTHON" -I "$J/job.py" "$(size 100 20000)"
+job python "$PYTHON" same "$PYTHON" -s "$J/job.py" "$(size 100 20000)"
 RETURNS=yes job bash-returns /bin/bash same /bin/bash "$J/job.sh" "$(size 60 4000)"
 job sort /usr/bin/sort same /usr/bin/sort --parallel=1 -k2,3 -r "$J/lines"
 job gcc "$(gcc -print-prog-name=cc1)" same "$(gcc -print-prog-name=cc1)" -quiet -imultiarch x86_64-linux-gnu -O2 -o - "$J/job.c"
@@ -193,7 +194,7 @@ else
 	skip_t sweep-callgrind "no valgrind"
 fi
 [ "$LONG" ] || exit 0
-RETURNS=yes job python-returns "$PYTHON" same "$PYTHON" -I "$J/job.py" 3000
+RETURNS=yes job python-returns "$PYTHON" same "$PYTHON" -s "$J/job.py" 3000
 RETURNS=yes job gcc-returns "$(gcc -print-prog-name=cc1)" same "$(gcc -print-prog-name=cc1)" -quiet -imultiarch x86_64-linux-gnu -O2 -o - "$J/job.c"
 RETURNS=yes job sqlite-returns /usr/bin/sqlite3 same /usr/bin/sqlite3 -batch -init "$J/job.sql" :memory: .exit
 RETURNS=yes job xz-returns /usr/bin/xz same /usr/bin/xz -T1 -c "$J/lines"
