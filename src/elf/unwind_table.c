@@ -141,7 +141,10 @@ static bool take_base(struct cursor *c, unsigned *reg, int64_t *offset)
 
 static struct cursor expression_cursor(const struct expression *x)
 {
-	return (struct cursor){ x->p, x->p + x->n, 0, false };
+	static const uint8_t nothing[1];
+	const uint8_t *p = x->n ? x->p : nothing;
+
+	return (struct cursor){ p, p + x->n, 0, false };
 }
 
 /* rsp + 8 + ((rip & 15) >= N) * 8: what linkers write for linkage tables; N, or 0. */
