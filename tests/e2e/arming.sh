@@ -13,13 +13,6 @@ background() {
 }
 # own_text: the program's own text is changed (the C library's is, where the session follows its signals)
 own_text() { "$ROOT/tests/lib/text-is-file" "$PID" 2>/dev/null | grep -q count-pie; }
-end_target() {
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
-}
-
 t disarmed-while-false
 start "$T/count-pie" 4 0
 snapshot "$PID" >"$W/before"
@@ -36,7 +29,7 @@ kill -INT $TOOL
 wait $TOOL
 is "status" $? 0
 attached_clean
-end_target
+target_unharmed
 done_t
 
 # The handler of another site decides: exactly its hits between two of its own are seen.
@@ -48,7 +41,7 @@ attach_run -e 'global n, seen, on
 	probe timer.ms(1500) { exit() } probe end { printf("%d %d\n", seen > 50, seen <= 200) }'
 ok_rc
 is "naps seen while on" "$(cat "$W/out")" "1 1"
-end_target
+target_unharmed
 done_t
 
 t toggled-fast
@@ -62,7 +55,7 @@ ok_rc
 is "hits" "$(cat "$W/out")" "1 1"
 between "changes" "$(grep -c 'patches armed or disarmed in [0-9.]* us$' "$W/err")" 100 100000
 hasnot "$W/err" 'us .window'
-end_target
+target_unharmed
 done_t
 
 t killed-while-toggling
@@ -78,6 +71,6 @@ for r in 1 2 3 4 5; do
 	wait $TOOL 2>/dev/null
 	as_user timeout 60 "$SPILE" --cleanup "$PID" >"$W/clean" 2>&1 || bad "cleanup: $(cat "$W/clean")"
 	attached_clean
-	end_target
+	target_unharmed
 done
 done_t

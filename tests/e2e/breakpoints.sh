@@ -25,10 +25,7 @@ quit() {
 	wait $TOOL
 	is "status" $? 0
 	attached_clean
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
+	target_unharmed
 }
 
 if have gdb; then
@@ -63,10 +60,7 @@ if have gdb; then
 	text_is_file "$PID"
 	kill -CONT "$PID"
 	sleep 0.2
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
+	target_unharmed
 	done_t
 else
 	skip_t gdb "gdb is not installed"
@@ -133,10 +127,7 @@ kill -INT $TOOL
 wait $TOOL
 is "status" $? 0
 text_is_file "$PID"
-kill -TERM "$PID"
-wait "$PID"
-is "the program's status" $? 0
-has "$W/bg" 'wrong=0'
+target_unharmed
 done_t
 
 t uprobe-after
@@ -151,8 +142,5 @@ kill -INT $TOOL
 wait $TOOL
 is "status" $? 0
 text_is_file "$PID"
-kill -TERM "$PID"
-wait "$PID"
-is "the program's status" $? 0
-has "$W/bg" 'wrong=0'
+target_unharmed
 done_t

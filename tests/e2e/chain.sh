@@ -1,32 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Several sessions on one process, at the same sites, ended in any order, by Ctrl-C or killed.
 . "$ROOT/tests/lib/e2e.sh"
+ENDED='^end [1-9]'
+. "$ROOT/tests/lib/sessions.sh"
 
 target count-pie count.c gcc -O2 -pthread -fPIE -pie || exit 1
 LIBC=$(ldd "$T/count-pie" | awk '/libc\.so/ {print $3}')
 
-# session NAME SCRIPT: in the background; its output in $W/out-NAME, its tool in $TOOL_NAME
-session() {
-	local i
-	: >"$W/out-$1"; chmod 666 "$W/out-$1"
-	"${RUN_AS[@]}" env --default-signal=INT "$SPILE" -o "$W/out-$1" -x "$PID" -e "$2" >/dev/null 2>"$W/err-$1" </dev/null &
-	eval "TOOL_$1=\$!"
-	PIDS="$PIDS $!"
-	for i in $(seq 100); do grep -q . "$W/out-$1" && break; sleep 0.1; done
-	grep -q . "$W/out-$1" || bad "session $1 did not begin: $(cat "$W/err-$1")"
-}
-# quit NAME...: orderly ends; each must have counted and said nothing
-quit() {
-	local name tool
-	for name in "$@"; do
-		tool=TOOL_$name
-		kill -INT "${!tool}"
-		wait "${!tool}"
-		is "status of $name" $? 0
-		[ -s "$W/err-$name" ] && bad "$name says: $(cat "$W/err-$name")"
-		has "$W/out-$name" '^end [1-9]'
-	done
-}
 # counts NAME...: their counters go on
 counts() {
 	local name before
@@ -35,13 +15,6 @@ counts() {
 		sleep 0.3
 		[ "$(tail -1 "$W/out-$name")" = "$before" ] && bad "$name does not count any more"
 	done
-}
-end_target() {
-	attached_clean
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
 }
 COUNT='global n probe process.function("work") { n++ } probe timer.ms(50) { if (n) println(n) } probe end { printf("end %d\n", n) }'
 READS='global n, b probe process.function("work") { n++; try { b += user_int8(int_arg(1)) } catch { b++ } } probe timer.ms(50) { if (n) println(n) } probe end { printf("end %d %d\n", n, b) }'

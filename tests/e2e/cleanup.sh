@@ -19,12 +19,6 @@ killed_session() {
 	grep -q memfd:spile "/proc/$PID/maps" || bad "nothing of the session is left"
 	kill -0 "$PID" || bad "the target is dead"
 }
-end_target() {
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
-}
 COUNT='global n probe process.function("work") { n++ } probe timer.ms(10) { if (n) println(n) }'
 # reads memory, so that the signals are taken as well
 READS='global n, b probe process.function("work") { n++; try { b += user_int8(int_arg(1)) } catch { b++ } } probe timer.ms(10) { if (n) println(n + b) }'
@@ -44,7 +38,7 @@ for kind in COUNT READS RETURNS; do
 	has "$W/clean" 'nothing of a session is in process'
 	attach_run -e "$COUNT probe timer.ms(200) { exit() }"
 	ok_rc
-	end_target
+	target_unharmed
 	done_t
 done
 
@@ -57,7 +51,7 @@ spile -x "$PID" -e "$READS probe timer.ms(200) { exit() }"
 ok_rc
 has "$W/out" '^[1-9]'
 attached_clean
-end_target
+target_unharmed
 done_t
 
 t alive
@@ -75,7 +69,7 @@ kill -INT $TOOL
 wait $TOOL
 is "the session's status" $? 0
 attached_clean
-end_target
+target_unharmed
 done_t
 
 t semaphores

@@ -114,10 +114,7 @@ os.execve(fd, sys.argv[1:], os.environ)' "$W/nameless" 2 0 >"$W/bg" 2>&1 </dev/n
 	done
 	snapshot "$PID" >"$W/after"
 	cmp -s "$W/before" "$W/after" || bad "left behind: $(diff "$W/before" "$W/after" | head -6 | tr '\n' '~')"
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
+	target_unharmed
 	done_t
 done
 

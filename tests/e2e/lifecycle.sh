@@ -46,10 +46,7 @@ while [ $r -lt "$rounds" ] && [ -z "$BAD" ]; do
 	r=$((r + 1))
 done
 attached_clean
-kill -TERM "$PID"
-wait "$PID"
-is "the program's status" $? 0
-has "$W/bg" 'wrong=0'
+target_unharmed
 done_t
 
 t malloc-and-write

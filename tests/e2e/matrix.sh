@@ -47,10 +47,7 @@ attach() { # KIND THREADS
 	ok_rc
 	has "$W/out" '^1 [1-9]'
 	[ "$kind" = go ] || between "threads seen" "$(cut -d' ' -f2 "$W/out")" 1 "$threads"
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
+	target_unharmed
 	done_t
 }
 

@@ -1,41 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Several sessions whose patches touch each other: longer and shorter ones, behind an endbr64, in libraries that come late.
 . "$ROOT/tests/lib/e2e.sh"
+. "$ROOT/tests/lib/sessions.sh"
 
 target torture torture.c gcc -O2 -pthread -Wa,--no-warn || exit 1
 target late late.c gcc -O2 -ldl || exit 1
 for n in 1 2 3; do target "late$n.so" late.c gcc -O2 -shared -fPIC -DLIBRARY=$n || exit 1; done
 
-# session NAME SCRIPT: in the background; its output in $W/out-NAME, its tool in $TOOL_NAME
-session() {
-	local i
-	: >"$W/out-$1"; chmod 666 "$W/out-$1"
-	"${RUN_AS[@]}" env --default-signal=INT "$SPILE" -o "$W/out-$1" -x "$PID" -e "$2 $EVERY" >/dev/null 2>"$W/err-$1" </dev/null &
-	eval "TOOL_$1=\$!"
-	PIDS="$PIDS $!"
-	for i in $(seq 100); do grep -q . "$W/out-$1" && break; sleep 0.1; done
-	grep -q . "$W/out-$1" || bad "session $1 did not begin: $(cat "$W/err-$1")"
-}
 EVERY='probe begin { println("begun") } probe end { foreach (f in n) printf("%s %d\n", f, @count(n[f]) > 0); println("end") }'
-quit() {
-	local name tool
-	for name in "$@"; do
-		tool=TOOL_$name
-		kill -INT "${!tool}"
-		wait "${!tool}"
-		is "status of $name" $? 0
-		[ -s "$W/err-$name" ] && bad "$name says: $(cat "$W/err-$name")"
-		has "$W/out-$name" '^end'
-	done
-}
 alive() { kill -0 "$PID" 2>/dev/null || bad "the target has died: $1"; }
-end_target() {
-	attached_clean
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
-}
 
 FORMS='endbr several pair back tiny padding loop'
 ENTRIES='global n probe process.function("t_*_16") { n[ppfunc()] <<< 1 }'
@@ -96,10 +69,7 @@ for order in "A B" "B A"; do
 	quit $order
 	grep -q memfd:spile "/proc/$PID/maps" && bad "a mapping of ours is left"
 	text_is_file "$PID"
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
+	target_unharmed
 	done_t
 done
 

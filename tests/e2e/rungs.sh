@@ -33,10 +33,7 @@ for kind in pie nopie; do
 		turns=$((turns + 1))
 	done
 	[ $turns -gt 0 ] || bad "not one turn"
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
+	target_unharmed
 	done_t
 
 	t "switched-$kind"
@@ -46,10 +43,7 @@ for kind in pie nopie; do
 		probe timer.s(40) { exit() } probe end { println(n > 0) }'
 	ok_rc
 	is out "$(cat "$W/out")" 1
-	kill -TERM "$PID"
-	wait "$PID"
-	is "the program's status" $? 0
-	has "$W/bg" 'wrong=0'
+	target_unharmed
 	done_t
 done
 

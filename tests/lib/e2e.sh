@@ -99,6 +99,13 @@ attached_clean() {
 	grep -q memfd:spile "/proc/$PID/maps" && bad "a mapping of ours is left"
 	text_is_file "$PID"
 }
+# target_unharmed: ends $PID, a program of tests/e2e/targets that checks itself
+target_unharmed() {
+	kill -TERM "$PID"
+	wait "$PID"
+	is "the program's status" $? 0
+	has "$W/bg" 'wrong=0'
+}
 # attach_run SPILE-ARGS...: attaches to $PID with checks
 attach_run() {
 	snapshot "$PID" >"$W/before"
