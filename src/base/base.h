@@ -87,6 +87,23 @@ void *vec_grow(struct arena *a, void *p, uint32_t n, uint32_t *cap, size_t item)
 	} while (0)
 #define vec_each(it, v) for (__typeof__((v)->p + 0) it = (v)->p; it && it < (v)->p + (v)->n; it++)
 
+/*
+ * The first index in [from, to) for which the test, an expression of `i`, is false, when it is true for all before; else `to`.
+ * A binary search:	n = base_bound(i, 0, v.n, v.p[i].address < address);
+ */
+#define base_bound(i, from, to, ...)                                           \
+	({                                                                     \
+		uint64_t low_ = (from), high_ = (to);                          \
+		while (low_ < high_) {                                         \
+			uint64_t i = low_ + (high_ - low_) / 2;                \
+			if (__VA_ARGS__)                                       \
+				low_ = i + 1;                                  \
+			else                                                   \
+				high_ = i;                                     \
+		}                                                              \
+		low_;                                                          \
+	})
+
 /* ---- buf: a growing text or byte string, always NUL-terminated ---------- */
 
 struct buf {

@@ -40,33 +40,35 @@ static inline uint64_t take(struct cursor *c, unsigned size)
 	return v;
 }
 
-static inline uint64_t take_leb128(struct cursor *c)
+/* *bits gets how many the bytes have. */
+static inline uint64_t take_leb128_bits(struct cursor *c, unsigned *bits)
 {
 	uint64_t v = 0, byte;
-	unsigned shift = 0;
 
+	*bits = 0;
 	do {
 		byte = take(c, 1);
-		if (shift < 64)
-			v |= (byte & 0x7f) << shift;
-		shift += 7;
+		if (*bits < 64)
+			v |= (byte & 0x7f) << *bits;
+		*bits += 7;
 	} while (byte & 0x80);
 	return v;
 }
 
+static inline uint64_t take_leb128(struct cursor *c)
+{
+	unsigned bits;
+
+	return take_leb128_bits(c, &bits);
+}
+
 static inline int64_t take_signed_leb128(struct cursor *c)
 {
-	uint64_t v = 0, byte;
-	unsigned shift = 0;
+	unsigned bits;
+	uint64_t v = take_leb128_bits(c, &bits);
 
-	do {
-		byte = take(c, 1);
-		if (shift < 64)
-			v |= (byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	if (byte & 0x40 && shift < 64)
-		v |= ~(uint64_t)0 << shift;
+	if (bits < 64 && v >> (bits - 1) & 1)
+		v |= ~(uint64_t)0 << bits;
 	return (int64_t)v;
 }
 

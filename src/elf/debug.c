@@ -182,21 +182,13 @@ bool elf_debug_unit(struct elf_debug *d, Dwarf_Off offset, Dwarf_Die *unit)
 
 bool elf_debug_unit_at(struct elf_debug *d, uint64_t address, Dwarf_Die *unit)
 {
-	uint32_t low = 0, high;
+	uint32_t behind;
 
 	if (!d->units_loaded)
 		units_load(d);
-	high = d->ranges.n;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (d->ranges.p[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low && address < d->ranges.p[low - 1].end)
-		return elf_debug_unit(d, d->ranges.p[low - 1].unit, unit);
+	behind = base_bound(i, 0, d->ranges.n, d->ranges.p[i].start <= address);
+	if (behind && address < d->ranges.p[behind - 1].end)
+		return elf_debug_unit(d, d->ranges.p[behind - 1].unit, unit);
 	return dwarf_addrdie(d->dwarf, address, unit) && unit_whole(unit);
 }
 

@@ -42,17 +42,7 @@ static void by_address_build(struct elf_file *f)
 /* How many entries begin at or before the address. */
 static uint32_t count_until(const struct symbol_index *x, uint64_t address)
 {
-	uint32_t low = 0, high = x->by_address.n;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (x->by_address.p[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return base_bound(i, 0, x->by_address.n, x->by_address.p[i].address <= address);
 }
 
 /* The innermost sized symbol over the address; of aliases the first in its table. */

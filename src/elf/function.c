@@ -52,17 +52,9 @@ static const char *key_of(const struct function_query *q, uint32_t i, uint32_t *
 /* The first whose key is not below the text. */
 static uint32_t lower_bound(const struct function_query *q, const char *text)
 {
-	uint32_t low = 0, high = q->index->header->n_functions, number;
+	uint32_t number;
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (strcmp(key_of(q, middle, &number), text) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return base_bound(i, 0, q->index->header->n_functions, strcmp(key_of(q, i, &number), text) < 0);
 }
 
 static void by_exact_name(struct function_query *q)
@@ -88,17 +80,7 @@ static void by_glob(struct function_query *q)
 
 static uint32_t address_bound(const struct elf_index *x, uint64_t address)
 {
-	uint32_t low = 0, high = x->header->n_functions;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (x->functions[x->by_address[middle]].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return base_bound(i, 0, x->header->n_functions, x->functions[x->by_address[i]].address < address);
 }
 
 bool elf_debug_function_starts(struct elf_file *f, uint64_t address)
@@ -216,6 +198,27 @@ static struct index_sources *sources_of(struct elf_file *f, struct elf_index *x)
 	return x->sources && x->sources->units.n == x->header->n_units ? x->sources : NULL;
 }
 
+/* In one unit, or in all: read once, since whoever asks for one function mostly asks for more. */
+static const struct index_copies *copies_in(struct elf_file *f, struct elf_index *x, struct index_sources *s,
+					    uint32_t unit, bool in_all)
+{
+	struct arena *a = private_of(f)->arena;
+	uint32_t key = in_all ? s->units.n : unit;
+	struct index_copies *c;
+	struct index_worker w;
+
+	x->copies = x->copies ? x->copies : map_create(a);
+	c = map_find_u64(x->copies, key);
+	if (c)
+		return c;
+	c = arena_new(a, struct index_copies);
+	elf_index_worker_init(&w, s);
+	elf_index_copies_read(&w, in_all ? 0 : unit, in_all ? s->units.n : unit + 1, a, c);
+	elf_index_worker_end(&w);
+	map_put_u64(x->copies, key, c);
+	return c;
+}
+
 static void copies(struct elf_file *f, const struct elf_function *function, elf_code_fn *hook,
 		   void *user)
 {
@@ -224,24 +227,11 @@ static void copies(struct elf_file *f, const struct elf_function *function, elf_
 	struct copy_query q = { function, hook, user };
 	struct scan_origin of = { function->entry, false };
 	bool scattered = x->functions[function->number].flags & INDEX_SCATTERED;
-	struct index_worker w;
 
-	if (!s)
+	if (!s || function->unit >= s->units.n)
 		return;
 	of.alternate = x->units[function->unit].kind == INDEX_UNIT_ALTERNATE;
-	if (scattered && x->scattered) {
-		elf_index_copies_of(x->scattered, of, copy_hook, &q);
-		return;
-	}
-	elf_index_worker_init(&w, s);
-	if (scattered) {
-		x->scattered = arena_new(private_of(f)->arena, struct index_copies);
-		elf_index_copies_all(&w, private_of(f)->arena, x->scattered);
-		elf_index_copies_of(x->scattered, of, copy_hook, &q);
-	} else if (function->unit < s->units.n) {
-		elf_index_copies(&w, function->unit, of, copy_hook, &q);
-	}
-	elf_index_worker_end(&w);
+	elf_index_copies_of(copies_in(f, x, s, function->unit, scattered), of, copy_hook, &q);
 }
 
 void elf_each_code(struct elf_file *f, const struct elf_function *function, elf_code_fn *hook,

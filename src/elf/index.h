@@ -57,7 +57,7 @@ struct elf_index {
 	size_t map_size;
 	/* opened when a question needs entries that the index does not hold */
 	struct index_sources *sources;
-	struct index_copies *scattered; /* copies of functions whose copies are in other units; NULL: not asked for yet */
+	struct map *copies; /* struct index_copies by unit, those of all units behind the last; made when asked for */
 };
 
 /* The index of f's debug information, built or mapped at the first call; NULL without DWARF. */
@@ -100,11 +100,21 @@ void elf_index_worker_init(struct index_worker *w, struct index_sources *s);
 void elf_index_worker_end(struct index_worker *w);
 void elf_index_unit(struct index_worker *w, uint32_t number);
 
-/* Copies of one function in a unit. */
+/* Copies of functions, by function. */
+struct index_copy {
+	struct scan_origin of;
+	uint32_t unit;
+	uint64_t entry, address;
+};
+struct index_copies {
+	VEC(struct index_copy) list; /* by `of`, then in order of units and entries */
+};
+/* Those in the units [first, end). */
+void elf_index_copies_read(struct index_worker *w, uint32_t first, uint32_t end, struct arena *a,
+			   struct index_copies *out);
 typedef bool index_copy_fn(void *user, uint32_t unit, uint64_t entry, uint64_t address);
-/* False when the hook said stop. */
-bool elf_index_copies(struct index_worker *w, uint32_t number, struct scan_origin of,
-		      index_copy_fn *hook, void *user);
+/* Those of one function, until the hook says stop. */
+void elf_index_copies_of(const struct index_copies *c, struct scan_origin of, index_copy_fn *hook, void *user);
 
 /* index_file.c ------------------------------------------------------------------------------- */
 
@@ -115,17 +125,5 @@ void elf_index_save(const struct elf_index *x, const struct elf_file *f);
 /* Sets the pointers from a whole image; false when it is not one. */
 bool elf_index_attach(struct elf_index *x, const void *image, size_t size);
 uint64_t elf_index_hash(const void *p, size_t n);
-/* Copies of functions in all units, by function: for programs made with link-time optimization, where they are anywhere. */
-struct index_copy {
-	struct scan_origin of;
-	uint32_t unit;
-	uint64_t entry, address;
-};
-struct index_copies {
-	VEC(struct index_copy) list; /* by `of`, then in order of units and entries */
-};
-void elf_index_copies_all(struct index_worker *w, struct arena *a, struct index_copies *out);
-/* False when the hook said stop. */
-bool elf_index_copies_of(const struct index_copies *c, struct scan_origin of, index_copy_fn *hook, void *user);
 
 #endif

@@ -140,19 +140,11 @@ struct index_sources *elf_index_sources(struct arena *a, struct elf_file *f, str
 /* The unit that holds an offset of the main or of the alternate file; its number or -1. */
 static int64_t unit_holding(const struct index_sources *s, struct scan_origin of)
 {
-	uint32_t low = of.alternate ? s->n_main : 0;
-	uint32_t high = of.alternate ? s->n_main + s->n_alternate : s->n_main;
-	uint32_t first = low;
+	uint32_t first = of.alternate ? s->n_main : 0;
+	uint32_t end = of.alternate ? s->n_main + s->n_alternate : s->n_main;
+	uint32_t behind = base_bound(i, first, end, s->units.p[i].offset <= of.offset);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (s->units.p[middle].offset <= of.offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low > first && of.offset < s->units.p[low - 1].end ? (int64_t)low - 1 : -1;
+	return behind > first && of.offset < s->units.p[behind - 1].end ? (int64_t)behind - 1 : -1;
 }
 
 /* ---- a unit's functions, in memory ---------------------------------------------------------- */
@@ -394,27 +386,6 @@ void elf_index_worker_end(struct index_worker *w)
 	arena_destroy(w->arena);
 }
 
-bool elf_index_copies(struct index_worker *w, uint32_t number, struct scan_origin of,
-		      index_copy_fn *hook, void *user)
-{
-	struct arena_mark mark = arena_mark(w->unit_arena);
-	struct unit_facts f;
-	bool go_on = true;
-
-	facts_read(w, number, w->unit_arena, &f);
-	vec_each(copy, &f.result.instances) {
-		const struct scan_function *s = copied_function(&f.result, copy->origin);
-		bool here = s && s->offset == of.offset && !of.alternate;
-
-		if (go_on && copy->entry &&
-		    (here || (copy->origin.offset == of.offset &&
-			      copy->origin.alternate == of.alternate)))
-			go_on = hook(user, number, copy->offset, copy->entry);
-	}
-	arena_reset(w->unit_arena, mark);
-	return go_on;
-}
-
 /* A copy is found by what it names and by the function of its unit that this leads to. */
 static void copies_add(struct arena *a, const struct unit_facts *f, struct index_copies *out)
 {
@@ -450,9 +421,10 @@ static int compare_copies(const void *a, const void *b)
 	return x->entry < y->entry ? -1 : x->entry > y->entry;
 }
 
-void elf_index_copies_all(struct index_worker *w, struct arena *a, struct index_copies *out)
+void elf_index_copies_read(struct index_worker *w, uint32_t first, uint32_t end, struct arena *a,
+			   struct index_copies *out)
 {
-	for (uint32_t i = 0; i < w->sources->units.n; i++) {
+	for (uint32_t i = first; i < end; i++) {
 		struct arena_mark mark = arena_mark(w->unit_arena);
 		struct unit_facts f;
 
@@ -464,20 +436,11 @@ void elf_index_copies_all(struct index_worker *w, struct arena *a, struct index_
 		qsort(out->list.p, out->list.n, sizeof *out->list.p, compare_copies);
 }
 
-bool elf_index_copies_of(const struct index_copies *c, struct scan_origin of, index_copy_fn *hook, void *user)
+void elf_index_copies_of(const struct index_copies *c, struct scan_origin of, index_copy_fn *hook, void *user)
 {
-	uint32_t low = 0, high = c->list.n;
+	uint32_t i = base_bound(at, 0, c->list.n, by_origin(c->list.p[at].of, of) < 0);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (by_origin(c->list.p[middle].of, of) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < c->list.n && by_origin(c->list.p[low].of, of) == 0; low++)
-		if (!hook(user, c->list.p[low].unit, c->list.p[low].entry, c->list.p[low].address))
-			return false;
-	return true;
+	for (; i < c->list.n && by_origin(c->list.p[i].of, of) == 0; i++)
+		if (!hook(user, c->list.p[i].unit, c->list.p[i].entry, c->list.p[i].address))
+			return;
 }

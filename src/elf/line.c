@@ -51,17 +51,7 @@ static int compare_records(const void *a, const void *b)
 
 static uint32_t record_bound(const struct line_query *q, uint32_t line)
 {
-	uint32_t low = 0, high = q->records.n;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (q->records.p[middle].line < line)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return base_bound(i, 0, q->records.n, q->records.p[i].line < line);
 }
 
 static bool has_address(const struct line_query *q, uint32_t code, uint64_t address)

@@ -843,16 +843,8 @@ bool scan_unit_read(struct scan_worker *w, struct scan_unit *u, struct arena *a,
 
 const struct scan_function *scan_function_at(const struct scan_result *r, uint64_t offset)
 {
-	uint32_t low = 0, high = r->functions.n;
+	uint32_t at = base_bound(i, 0, r->functions.n, r->functions.p[i].offset < offset);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (r->functions.p[middle].offset < offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < r->functions.n && r->functions.p[low].offset == offset ?
-		       &r->functions.p[low] : NULL;
+	return at < r->functions.n && r->functions.p[at].offset == offset ?
+		       &r->functions.p[at] : NULL;
 }

@@ -869,15 +869,7 @@ uint8_t elf_unwind_kind_at(const struct abi_unwind_table *t, uint64_t address)
 	const struct abi_unwind_rule *rules = (const void *)((const uint8_t *)t + (t ? t->rules : 0));
 	const struct abi_unwind_row *rows = (const void *)((const uint8_t *)t + (t ? t->rows : 0));
 	uint64_t offset = t ? address - t->text : 0;
-	uint32_t low = 0, high = t ? t->n_rows : 0;
+	uint32_t behind = base_bound(i, 0, t ? t->n_rows : 0, rows[i].at <= offset);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (rows[middle].at <= offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? rules[rows[low - 1].rule].kind : ABI_RULE_NONE;
+	return behind ? rules[rows[behind - 1].rule].kind : ABI_RULE_NONE;
 }

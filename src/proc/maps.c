@@ -113,17 +113,9 @@ struct error *proc_maps_read(struct arena *a, pid_t pid, struct proc_maps *out)
 
 const struct proc_map *proc_maps_find(const struct proc_maps *m, uint64_t address)
 {
-	uint32_t low = 0, high = m->n;
+	uint32_t at = base_bound(i, 0, m->n, m->p[i].end <= address);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (m->p[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < m->n && m->p[low].start <= address ? &m->p[low] : NULL;
+	return at < m->n && m->p[at].start <= address ? &m->p[at] : NULL;
 }
 
 uint64_t proc_auxiliary(pid_t pid, uint64_t type)

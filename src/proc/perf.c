@@ -269,17 +269,9 @@ static void take_record(void *user, const uint8_t *bytes, uint32_t size)
 static uint32_t event_of(const void *user, uint64_t id)
 {
 	const struct proc_perf *p = user;
-	uint32_t low = 0, high = p->ids.n;
+	uint32_t at = base_bound(i, 0, p->ids.n, p->ids.p[i].id < id);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (p->ids.p[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < p->ids.n && p->ids.p[low].id == id ? p->ids.p[low].event : UINT32_MAX;
+	return at < p->ids.n && p->ids.p[at].id == id ? p->ids.p[at].event : UINT32_MAX;
 }
 
 static bool decode(const struct proc_perf *p, const struct perf_raw *raw, struct proc_perf_record *out)
