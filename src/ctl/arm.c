@@ -355,13 +355,7 @@ static void plan_request(struct group *g, struct patch_request *r, struct ctl_pa
 	struct ctl_process *p = g->p;
 	struct error *e;
 
-	if (g->hook)
-		patch_space_reopen(p->space, g->hook->plan.address, g->hook->plan.span);
-	e = patch_plan_make(p->session->scratch, p->space, r, &patch->plan);
-	if (!e && g->hook)
-		ctl_chain_own(patch, g->hook);
-	else if (!e)
-		e = ctl_chain_finish(p, g->below, patch);
+	e = ctl_chain_plan(p, p->session->scratch, g->hook, g->below, r, patch);
 	if (e && wait_for_breakpoint(g))
 		return;
 	if (e) {
@@ -379,6 +373,7 @@ static void plan_rets(const struct group *whole, const struct patch_request *fun
 	struct group g = *whole;
 	struct patch_request r = *function;
 
+	g.hook = NULL; /* that is at the entry */
 	r.n_bodies = returns->keeps ? 0 : ctl_returns_bodies(g.p, g.m, g.sites, g.n, &g.bodies);
 	r.bodies = g.bodies;
 	r.n_returns = returns->keeps ? r.n_returns : 0;
@@ -388,18 +383,11 @@ static void plan_rets(const struct group *whole, const struct patch_request *fun
 		patch_space_expect(g.p->space, *at);
 	for (uint32_t i = returns->frame.rets.n; i-- > 0 && (r.n_bodies || r.n_returns);) {
 		struct ctl_patch patch = { .first_site = g.sites[0], .wanted = true };
-		struct patch_body chain;
 
 		g.address = r.address = patch.address = returns->frame.rets.p[i];
 		if (map_find_u64(g.p->by_address, g.address))
 			continue;
 		g.below = ctl_chain_at(g.p, g.address);
-		r.tail = NULL;
-		r.upon = g.below != NULL;
-		if (g.below) {
-			chain = ctl_chain_body(g.p->session->scratch, g.below->trampoline);
-			r.tail = &chain;
-		}
 		remember_code(&g, &patch);
 		plan_request(&g, &r, &patch);
 	}
@@ -420,19 +408,12 @@ static void plan_patch(struct group *g)
 				   .returns = g->returns,
 				   .n_returns = g->n_returns };
 	struct ctl_returns returns;
-	struct patch_body chain;
 	struct error *e;
 
 	r.check_start = !(p->session->bundle->sites.p[g->sites[0]].flags &
 			  (CTL_SITE_ENTRY | ABI_SITE_RETURN));
 	ctl_code_read(p, g->m, &p->session->bundle->sites.p[g->sites[0]], &r);
 	remember_code(g, &patch);
-	if (g->below || g->hook) {
-		chain = ctl_chain_body(p->session->scratch, g->hook ? g->hook->plan.trampoline :
-								      g->below->trampoline);
-		r.tail = &chain;
-		r.upon = true;
-	}
 	e = ctl_returns_choose(p, g->m, g->sites[0], &r, &returns);
 	if (e)
 		note_unplaced(p, r.n_returns, error_text(e));

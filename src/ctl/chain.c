@@ -181,17 +181,7 @@ bool ctl_chain_is_alone(struct ctl_process *p)
 /* The first of the address or behind it. */
 static uint32_t position(const struct ctl_process *p, uint64_t address)
 {
-	uint32_t low = 0, high = p->foreign.n;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (p->foreign.p[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return base_bound(i, 0, p->foreign.n, p->foreign.p[i].address < address);
 }
 
 static const struct ctl_foreign *foreign_at(const struct ctl_process *p, uint64_t address)
@@ -352,7 +342,7 @@ static uint32_t longest(const struct ctl_process *p, const struct ctl_foreign *f
 }
 
 /* The same for a patch upon another of our own, which is there whenever it is. */
-void ctl_chain_own(struct ctl_patch *patch, const struct ctl_patch *own)
+static void stand_upon_own(struct ctl_patch *patch, const struct ctl_patch *own)
 {
 	struct patch_plan *plan = &patch->plan;
 
@@ -387,6 +377,29 @@ struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *
 		cover(patch, longest(p, f));
 	patch->link = f ? plan->resume - WORD : 0;
 	patch->below = f ? f->trampoline : 0;
+	return NULL;
+}
+
+struct error *ctl_chain_plan(struct ctl_process *p, struct arena *a, const struct ctl_patch *hook,
+			     const struct ctl_foreign *below, struct patch_request *r,
+			     struct ctl_patch *patch)
+{
+	struct patch_body chain;
+	struct error *e;
+
+	r->tail = NULL;
+	r->upon = hook || below;
+	if (r->upon) {
+		chain = ctl_chain_body(a, hook ? hook->plan.trampoline : below->trampoline);
+		r->tail = &chain;
+	}
+	if (hook)
+		patch_space_reopen(p->space, hook->plan.address, hook->plan.span);
+	e = patch_plan_make(a, p->space, r, &patch->plan);
+	r->tail = NULL;
+	if (e || !hook)
+		return e ? e : ctl_chain_finish(p, below, patch);
+	stand_upon_own(patch, hook);
 	return NULL;
 }
 

@@ -89,33 +89,37 @@ static void read_records(struct ctl_process *p, const struct abi_ledger *l)
 	}
 }
 
-/* Where its handlers would send a trap that a thread has just taken. */
-static void read_traps(struct ctl_process *p)
+/* A table that the process page tells of; *n gets the entries that could be read. */
+static void *read_table(struct ctl_process *p, uint64_t address, uint64_t want, size_t size, size_t *n)
 {
-	struct abi_process page;
-	struct abi_trap *traps;
-	size_t n;
+	void *table;
 
-	if (!ctl_process_read(p, 0, &page, sizeof page) || page.n_traps > MOST_TRAPS)
-		return;
-	traps = arena_array(p->arena, struct abi_trap, page.n_traps + 1);
-	n = proc_read(p->proc, page.traps, traps, page.n_traps * sizeof *traps) / sizeof *traps;
-	for (size_t i = 0; i < n; i++)
-		ctl_trap_add(p, traps[i].address, traps[i].resume);
+	*n = 0;
+	if (want > MOST_TRAPS)
+		return NULL;
+	table = arena_alloc(p->arena, (want + 1) * size);
+	*n = proc_read(p->proc, address, table, want * size) / size;
+	return table;
 }
 
-/* How frames of functions that its trampolines called are known: nobody may be in one. */
-static void read_unwinds(struct ctl_process *p)
+/*
+ * Where its handlers would send a trap that a thread has just taken, and how frames of functions that its trampolines
+ * called are known: nobody may be in one.
+ */
+static void read_tables(struct ctl_process *p)
 {
 	struct abi_process page;
 	struct abi_unwind *unwinds;
+	struct abi_trap *traps;
 	size_t n;
 
-	if (!ctl_process_read(p, 0, &page, sizeof page) || page.n_unwinds > MOST_TRAPS)
+	if (!ctl_process_read(p, 0, &page, sizeof page))
 		return;
-	unwinds = arena_array(p->arena, struct abi_unwind, page.n_unwinds + 1);
-	n = proc_read(p->proc, page.unwinds, unwinds, page.n_unwinds * sizeof *unwinds);
-	for (size_t i = 0; i < n / sizeof *unwinds; i++)
+	traps = read_table(p, page.traps, page.n_traps, sizeof *traps, &n);
+	for (size_t i = 0; i < n; i++)
+		ctl_trap_add(p, traps[i].address, traps[i].resume);
+	unwinds = read_table(p, page.unwinds, page.n_unwinds, sizeof *unwinds, &n);
+	for (size_t i = 0; i < n; i++)
 		vec_push(p->arena, &p->unwinds, unwinds[i]);
 }
 
@@ -165,8 +169,7 @@ static struct error *remake(struct ctl_process *p, const struct ctl_trace *t)
 	p->was_toggling = l->toggling != 0;
 	find_pages(p);
 	read_records(p, l);
-	read_traps(p);
-	read_unwinds(p);
+	read_tables(p);
 	if (l->signals_taken)
 		ctl_hooks_found(p);
 	return NULL;

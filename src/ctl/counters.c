@@ -17,15 +17,22 @@ static uint64_t armed_twin(const struct ctl_patch *patch, uint64_t pc)
 	return pc;
 }
 
-uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc)
+/* What the first patch that knows the counter makes of it. */
+static uint64_t by_patches(const struct ctl_process *p, uint64_t pc,
+			   uint64_t (*move)(const struct ctl_patch *patch, uint64_t pc))
 {
 	vec_each(patch, &p->patches) {
-		uint64_t to = armed_twin(patch, pc);
+		uint64_t to = move(patch, pc);
 
 		if (to != pc)
 			return to;
 	}
-	return armed_twin(&p->follow, pc);
+	return move(&p->follow, pc);
+}
+
+uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc)
+{
+	return by_patches(p, pc, armed_twin);
 }
 
 /* The jump that a short jump leads to: its bytes are a helper's, or filler. */
@@ -56,13 +63,7 @@ static uint64_t original_of(const struct ctl_patch *patch, uint64_t pc)
 
 uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc)
 {
-	vec_each(patch, &p->patches) {
-		uint64_t to = original_of(patch, pc);
-
-		if (to != pc)
-			return to;
-	}
-	return original_of(&p->follow, pc);
+	return by_patches(p, pc, original_of);
 }
 
 struct error *ctl_pcs_move(struct ctl_process *p,

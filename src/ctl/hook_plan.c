@@ -137,7 +137,6 @@ static void add_patch(const struct scan *s, struct ctl_patch *patch)
 static struct error *plan_bodies(const struct scan *s, uint64_t address, const struct patch_body *bodies, uint32_t n)
 {
 	struct ctl_process *p = s->p;
-	struct patch_body chain;
 	struct patch_request r = { .address = address,
 				   .code = s->bytes,
 				   .code_address = s->m->start,
@@ -156,14 +155,7 @@ static struct error *plan_bodies(const struct scan *s, uint64_t address, const s
 		r.function_start = start + bias;
 		r.function_end = end + bias;
 	}
-	if (below) {
-		chain = ctl_chain_body(p->arena, below->trampoline);
-		r.tail = &chain;
-		r.upon = true;
-	}
-	e = patch_plan_make(p->arena, p->space, &r, &patch.plan);
-	if (!e)
-		e = ctl_chain_finish(p, below, &patch);
+	e = ctl_chain_plan(p, p->arena, NULL, below, &r, &patch);
 	if (!e)
 		add_patch(s, &patch);
 	return e;

@@ -146,7 +146,7 @@ static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, 
 	struct bundle_site site = { .address = address - bias,
 				    .function_start = found->function_start,
 				    .function_end = found->function_end };
-	struct patch_body *bodies = arena_array(s->scratch, struct patch_body, 1 + ctl_syscalls_most(p)), chain;
+	struct patch_body *bodies = arena_array(s->scratch, struct patch_body, 1 + ctl_syscalls_most(p));
 	struct patch_request r = { .address = address, .bodies = bodies };
 	struct ctl_patch patch = { .address = address, .first_site = UINT32_MAX, .wanted = true };
 	const struct ctl_foreign *below = ctl_chain_at(p, address);
@@ -154,14 +154,7 @@ static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, 
 
 	r.n_bodies = bodies_of(p, address, &found->site, bodies);
 	ctl_code_read(p, &module, &site, &r);
-	if (below) {
-		chain = ctl_chain_body(s->scratch, below->trampoline);
-		r.tail = &chain;
-		r.upon = true;
-	}
-	e = patch_plan_make(s->scratch, p->space, &r, &patch.plan);
-	if (!e)
-		e = ctl_chain_finish(p, below, &patch);
+	e = ctl_chain_plan(p, s->scratch, NULL, below, &r, &patch);
 	if (e)
 		return e;
 	patch.n_helpers = patch.plan.n_before;

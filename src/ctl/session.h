@@ -677,8 +677,13 @@ const struct ctl_foreign *ctl_chain_at(const struct ctl_process *p, uint64_t add
 struct patch_body ctl_chain_body(struct arena *a, uint64_t trampoline);
 /* Another session's patch is at just that address. */
 bool ctl_chain_has(const struct ctl_process *p, uint64_t address);
-/* Makes a plan stand on another of ours, a hook: its bytes have been given free for it. */
-void ctl_chain_own(struct ctl_patch *patch, const struct ctl_patch *own);
+/*
+ * Plans the request where another patch may be: a hook of ours, else another session's as ctl_chain_at() says, else none;
+ * then the new one stands upon that. An error: it cannot, or patches would overlap. The plan lives in `a`.
+ */
+struct error *ctl_chain_plan(struct ctl_process *p, struct arena *a, const struct ctl_patch *hook,
+			     const struct ctl_foreign *below, struct patch_request *r,
+			     struct ctl_patch *patch) BASE_MUST_CHECK;
 /* Makes a plan stand on what is there; f may be NULL. An error: patches would overlap. */
 struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *f,
 			       struct ctl_patch *patch) BASE_MUST_CHECK;

@@ -26,6 +26,7 @@
 
 #define SYSCALL_SIZE 2u
 #define JUMP 5u
+#define MOVE_SIZE 5u
 #define FALLBACK_MOST 1024 /* numbers believed where no function is known */
 #define PADDED_MOST 4096u
 #define INT3 0xcc
@@ -429,7 +430,6 @@ static struct error *plan(struct ctl_process *p, const struct site *s, struct pa
 	struct ctl_patch patch = { .address = r->address, .first_site = UINT32_MAX, .wanted = true };
 	const struct ctl_patch *hook = ctl_hooks_at(p, r->address);
 	const struct ctl_foreign *below = hook ? NULL : ctl_chain_at(p, r->address);
-	struct patch_body chain;
 	struct error *e;
 
 	if ((below || hook) && r->until)
@@ -440,19 +440,8 @@ static struct error *plan(struct ctl_process *p, const struct site *s, struct pa
 	r->allow_trap = ctl_hooks_can_trap(p);
 	r->check_start = s->function.function_end != 0;
 	ctl_code_read(p, &s->module, &s->function, r);
-	if (below || hook) {
-		chain = ctl_chain_body(p->session->scratch, hook ? hook->plan.trampoline : below->trampoline);
-		r->tail = &chain;
-		r->upon = true;
-	}
-	if (hook)
-		patch_space_reopen(p->space, hook->plan.address, hook->plan.span);
 	patch.code_size = (uint32_t)proc_read(p->proc, r->address, patch.code, sizeof patch.code);
-	e = patch_plan_make(p->session->scratch, p->space, r, &patch.plan);
-	if (!e && hook)
-		ctl_chain_own(&patch, hook);
-	else if (!e)
-		e = ctl_chain_finish(p, below, &patch);
+	e = ctl_chain_plan(p, p->session->scratch, hook, below, r, &patch);
 	if (e)
 		return e;
 	ctl_arm_add(p, &patch);
@@ -623,40 +612,39 @@ void ctl_syscalls_prepare(struct ctl_process *p)
 
 /* ---- patches of others that run the bodies --------------------------------------------------------- */
 
-uint32_t ctl_syscalls_share(struct ctl_process *p, uint64_t address, struct patch_body *out)
+/* The call that is not patched yet and whose last instruction in front is at the address; NULL none. */
+static struct site *in_front_of_call(struct ctl_process *p, uint64_t address)
 {
 	if (!p->syscalls)
-		return 0;
-	vec_each(t, &p->syscalls->texts) {
-		if (address < (*t)->start || address >= (*t)->end || (*t)->present)
-			continue;
-		vec_each(s, &(*t)->sites) {
-			if (s->entry != address || !s->call.move[0] || !needs_entry(p, s))
-				continue;
-			s->shared = true;
-			out[0] = inline_body(p->session->scratch, s->call.move, sizeof s->call.move);
-			return 1 + bodies_before(p, &s->call, out + 1);
+		return NULL;
+	vec_each(t, &p->syscalls->texts)
+		for (uint32_t i = 0; !(*t)->present && i < (*t)->sites.n; i++) {
+			struct site *s = &(*t)->sites.p[i];
+
+			if (s->call.n_before && s->call.before[0] == address && needs_entry(p, s))
+				return s;
 		}
-	}
-	return 0;
+	return NULL;
 }
 
 uint32_t ctl_syscalls_before(struct ctl_process *p, uint64_t address, uint32_t number, struct patch_body *out)
 {
-	uint8_t move[5] = { 0xb8 }; /* mov $number,%eax */
+	struct site *s = in_front_of_call(p, address);
+	uint8_t move[MOVE_SIZE] = { 0xb8 }; /* mov $number,%eax */
 
-	if (!p->syscalls)
+	if (!s)
 		return 0;
-	vec_each(t, &p->syscalls->texts)
-		vec_each(s, &(*t)->sites) {
-			if (!s->call.n_before || s->call.before[0] != address || !needs_entry(p, s))
-				continue;
-			s->shared = true;
-			memcpy(move + 1, &number, sizeof number);
-			out[0] = inline_body(p->session->scratch, move, sizeof move);
-			return 1 + bodies_before(p, &s->call, out + 1);
-		}
-	return 0;
+	s->shared = true;
+	memcpy(move + 1, &number, sizeof number);
+	out[0] = inline_body(p->session->scratch, move, sizeof move);
+	return 1 + bodies_before(p, &s->call, out + 1);
+}
+
+uint32_t ctl_syscalls_share(struct ctl_process *p, uint64_t address, struct patch_body *out)
+{
+	const struct site *s = in_front_of_call(p, address);
+
+	return s && s->call.move[0] ? ctl_syscalls_before(p, address, (uint32_t)s->call.number, out) : 0;
 }
 
 uint32_t ctl_syscalls_behind(struct ctl_process *p, uint64_t call, struct patch_body *out)

@@ -394,17 +394,7 @@ static bool is_code(const struct proc_map *m)
 /* Number of those that end at or below the address. */
 static uint32_t count_below(const struct ctl_tables *t, uint64_t address)
 {
-	uint32_t low = 0, high = t->all.n;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (t->all.p[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return base_bound(i, 0, t->all.n, t->all.p[i].end <= address);
 }
 
 /* Adds a module to what handlers in the tool know; true: it is new. */

@@ -172,7 +172,6 @@ static struct error *plan_hook(struct ctl_process *p, enum hook_kind kind, uint6
 				   .wanted = true,
 				   .for_unwinders = true };
 	const struct ctl_foreign *below = ctl_chain_at(p, address);
-	struct patch_body chain;
 	uint64_t start, end;
 	const char *name;
 	struct elf_file *f;
@@ -190,15 +189,8 @@ static struct error *plan_hook(struct ctl_process *p, enum hook_kind kind, uint6
 	r.code = code;
 	r.code_size = (uint32_t)proc_read(p->proc, r.code_address, code, end - start + CODE_BEHIND);
 	ctl_chain_original(p, r.code_address, code, r.code_size);
-	if (below) {
-		chain = ctl_chain_body(p->arena, below->trampoline);
-		r.tail = &chain;
-		r.upon = true;
-	}
 	r.allow_trap = true;
-	e = patch_plan_make(p->arena, p->space, &r, &patch.plan);
-	if (!e)
-		e = ctl_chain_finish(p, below, &patch);
+	e = ctl_chain_plan(p, p->arena, NULL, below, &r, &patch);
 	if (e)
 		return e;
 	p->needs_hooks |= patch.plan.rung == RUNG_TRAP || patch.plan.n_moved;
