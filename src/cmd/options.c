@@ -256,7 +256,7 @@ static bool set_follow(struct cmd_options *o, const char *when)
 	       complain("Invalid argument '%s' for --follow (should be yes or no).", when);
 }
 
-/* Options that only say what is to be done. */
+/* Options that say what is to be done. */
 static const struct {
 	enum option_id id;
 	enum cmd_action action;
@@ -266,18 +266,41 @@ static const struct {
 	{ OPTION_DUMP_FUNCTIONS, ACTION_DUMP_FUNCTIONS },
 	{ OPTION_DUMP_TYPES, ACTION_DUMP_TYPES },
 	{ OPTION_DUMP_ALIASES, ACTION_DUMP_ALIASES },
+	{ OPTION_PLOT, ACTION_PLOT },
 };
 
-/* An exhaustive switch: one case per option that takes more than a flag; the rest means nothing here. */
+/* Where the value of an option goes that is taken as it is, or NULL. */
+static const char **text_of(struct cmd_options *o, enum option_id id)
+{
+	const struct {
+		enum option_id id;
+		const char **text;
+	} texts[] = {
+		{ OPTION_COMMAND, &o->command },
+		{ OPTION_OUTPUT, &o->output },
+		{ OPTION_FLAME, &o->flame },
+		{ OPTION_PLOT, &o->plot },
+	};
+
+	for (size_t i = 0; i < base_count(texts); i++)
+		if (texts[i].id == id)
+			return texts[i].text;
+	return NULL;
+}
+
+/* An exhaustive switch: one case per option that is more than a flag, an action or a text; the rest means nothing here. */
 static bool take(struct parse *p, enum option_id id, const char *value)
 {
 	struct cmd_options *o = p->o;
+	const char **text = text_of(o, id);
 	bool *flag = flag_of(o, id);
 
 	if (flag) {
 		*flag = true;
 		return true;
 	}
+	if (text)
+		*text = value;
 	for (size_t i = 0; i < base_count(plain_actions); i++)
 		if (plain_actions[i].id == id)
 			return set_action(p, plain_actions[i].action);
@@ -286,9 +309,6 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 		return set_script(p, value);
 	case OPTION_EXTRA:
 		vec_push(p->arena, &o->extra, value);
-		return true;
-	case OPTION_COMMAND:
-		o->command = value;
 		return true;
 	case OPTION_PROCESS:
 		return add_process(p, value);
@@ -301,15 +321,6 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 		return set_list(p, value, id == OPTION_LIST_VARIABLES);
 	case OPTION_PASS:
 		return parse_pass(value, &o->last_pass);
-	case OPTION_OUTPUT:
-		o->output = value;
-		return true;
-	case OPTION_FLAME:
-		o->flame = value;
-		return true;
-	case OPTION_PLOT:
-		o->plot = value;
-		return set_action(p, ACTION_PLOT);
 	case OPTION_TIMEOUT:
 		return parse_timeout(value, &o->timeout_ns);
 	case OPTION_BUFFER:

@@ -31,13 +31,6 @@ static const char *const types[] = {
 	NULL,
 };
 
-static bool fail(struct sema_resolver *r, const struct probe_point *p, uint32_t i, const char *text)
-{
-	if (!r->quiet)
-		diag_add(r->diags, DIAG_PROBE_POINT, p->components.p[i].span, "%s", text);
-	return false;
-}
-
 /* The component of the name, or 0: type is the first that could be. */
 static uint32_t component(const struct probe_point *p, const char *name)
 {
@@ -69,7 +62,8 @@ static bool counter(struct sema_resolver *r, const struct probe_point *p, uint32
 		return false;
 	have = counter_find(user, c.name);
 	if (have && (have->type != c.type || have->config != c.config))
-		return fail(r, p, i, "another event has a counter of this name");
+		return probe_point_fail(r, p, i, DIAG_PROBE_POINT,
+					"another event has a counter of this name");
 	if (!have)
 		vec_push(r->arena, &user->counters, c);
 	point = sema_point_add(r, EVENT_NEVER, CONTEXT_TOOL, lang_point_text(r->arena, p, false));
@@ -86,7 +80,7 @@ static bool process(struct sema_resolver *r, const struct probe_point *p, uint32
 	struct error *e;
 
 	if (!p->components.p[i].has_argument && (!r->options->has_target || !name))
-		return fail(r, p, i,
+		return probe_point_fail(r, p, i, DIAG_PROBE_POINT,
 			    "unspecified process probe is invalid without a -c COMMAND or -x PID "
 			    "[man stapprobes]");
 	if (!p->components.p[i].has_argument) {
@@ -96,7 +90,7 @@ static bool process(struct sema_resolver *r, const struct probe_point *p, uint32
 	if (!sema_string_argument(r, p, i, &name))
 		return false;
 	e = elf_find_program(r->arena, name, &out->process);
-	return e ? fail(r, p, i, error_text(e)) : true;
+	return e ? probe_point_fail(r, p, i, DIAG_PROBE_POINT, error_text(e)) : true;
 }
 
 /* What a sample of it is made of. */
@@ -107,7 +101,8 @@ static bool choose(struct sema_resolver *r, const struct probe_point *p, struct 
 
 	record->kind = switches ? RECORD_CPU_OFF : migrations ? RECORD_MIGRATE : RECORD_SAMPLE;
 	if (record->kind != RECORD_SAMPLE && record->is_frequency)
-		return fail(r, p, component(p, "hz"), "this event has no frequency: use .sample(1)");
+		return probe_point_fail(r, p, component(p,
+					"hz"), DIAG_PROBE_POINT, "this event has no frequency: use .sample(1)");
 	return true;
 }
 
@@ -119,9 +114,10 @@ static bool rate(struct sema_resolver *r, const struct probe_point *p, struct se
 	if ((sample || hz) && !sema_number_argument(r, p, sample ? sample : hz, &n))
 		return false;
 	if (n <= 0)
-		return fail(r, p, sample ? sample : hz, "must be greater than 0");
+		return probe_point_fail(r, p, sample ? sample : hz, DIAG_PROBE_POINT,
+					"must be greater than 0");
 	if (hz && n > HERTZ_MOST)
-		return fail(r, p, hz, "at most 100000");
+		return probe_point_fail(r, p, hz, DIAG_PROBE_POINT, "at most 100000");
 	record->period = (uint64_t)n;
 	record->is_frequency = hz != 0;
 	return true;
@@ -137,7 +133,7 @@ static bool perf_resolve(struct sema_resolver *r, const struct probe_point *p)
 	    !sema_number_argument(r, p, 2, &config))
 		return false;
 	if (type < 0 || type > UINT32_MAX)
-		return fail(r, p, 1, "no such type of events");
+		return probe_point_fail(r, p, 1, DIAG_PROBE_POINT, "no such type of events");
 	record.type = (uint32_t)type;
 	record.config = (uint64_t)config;
 	if (component(p, "process") && !process(r, p, component(p, "process"), &record))

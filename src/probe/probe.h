@@ -49,4 +49,8 @@ const struct sema_provider *const *probe_providers(void);
  */
 uint32_t probe_list_print(FILE *to, struct arena *a, const struct sema_program *p, bool with_variables);
 
+/* For providers: says what is wrong with component i of a point, unless that may be missing. Always false. */
+bool probe_point_fail(struct sema_resolver *r, const struct probe_point *p, uint32_t i, enum diag_tag tag,
+		      const char *text);
+
 #endif

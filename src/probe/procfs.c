@@ -25,13 +25,6 @@ static const char *const types[] = {
 	NULL,
 };
 
-static bool fail(struct sema_resolver *r, const struct probe_point *p, uint32_t i, const char *text)
-{
-	if (!r->quiet)
-		diag_add(r->diags, DIAG_PROCFS, p->components.p[i].span, "%s", text);
-	return false;
-}
-
 static bool is_dots(const char *s, size_t n)
 {
 	return (n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.');
@@ -64,7 +57,7 @@ static bool path_of(struct sema_resolver *r, const struct probe_point *p, const 
 	if (!sema_string_argument(r, p, 0, path))
 		return false;
 	why = refusal(*path);
-	return why ? fail(r, p, 0, why) : true;
+	return why ? probe_point_fail(r, p, 0, DIAG_PROCFS, why) : true;
 }
 
 /* The number of the component of that name, `otherwise` when there is none. */
@@ -98,9 +91,11 @@ static bool procfs_resolve(struct sema_resolver *r, const struct probe_point *p)
 	    !number_of(r, p, "maxsize", INT64_C(0), &most))
 		return false;
 	if (most < 0 || (!most && strcmp(p->components.p[p->components.n - 1].name, "maxsize") == 0))
-		return fail(r, p, p->components.n - 1, "maxsize must be greater than 0");
+		return probe_point_fail(r, p, p->components.n - 1, DIAG_PROCFS,
+					"maxsize must be greater than 0");
 	if (most > INT32_MAX)
-		return fail(r, p, p->components.n - 1, "maxsize must be less than 2 GiB");
+		return probe_point_fail(r, p, p->components.n - 1, DIAG_PROCFS,
+					"maxsize must be less than 2 GiB");
 	point = sema_point_add(r, reads ? EVENT_READ : EVENT_WRITE, CONTEXT_TOOL,
 			       lang_point_text(r->arena, p, false));
 	point->path = path;

@@ -17,3 +17,11 @@ const struct sema_provider *const *probe_providers(void)
 
 	return list;
 }
+
+bool probe_point_fail(struct sema_resolver *r, const struct probe_point *p, uint32_t i, enum diag_tag tag,
+		      const char *text)
+{
+	if (!r->quiet)
+		diag_add(r->diags, tag, p->components.p[i].span, "%s", text);
+	return false;
+}

@@ -41,13 +41,6 @@ static const char *const types[] = {
 	"timer.profile.tick", "timer.profile.freq.hz(number)", NULL,
 };
 
-static bool fail(struct sema_resolver *r, const struct probe_point *p, uint32_t i, const char *text)
-{
-	if (!r->quiet)
-		diag_add(r->diags, DIAG_PROBE_POINT, p->components.p[i].span, "%s", text);
-	return false;
-}
-
 /* NULL for hz. */
 static const struct unit *unit_find(const char *name)
 {
@@ -63,13 +56,14 @@ static bool interval(struct sema_resolver *r, const struct probe_point *p, const
 	int64_t least = base_max(SHORTEST / u->ns, INT64_C(1)), most = LONGEST / u->ns, random = 0;
 
 	if (n < least || n > most)
-		return fail(r, p, 1,
+		return probe_point_fail(r, p, 1, DIAG_PROBE_POINT,
 			    arena_printf(r->arena, "interval value out of range (%lld, %lld)",
 					 (long long)least, (long long)most));
 	if (p->components.n > 2 && !sema_number_argument(r, p, 2, &random))
 		return false;
 	if (random < 0 || random > n)
-		return fail(r, p, 2, "randomization value out of range");
+		return probe_point_fail(r, p, 2, DIAG_PROBE_POINT,
+					"randomization value out of range");
 	out->interval_ns = n * u->ns;
 	out->randomize_ns = random * u->ns;
 	return true;
@@ -79,10 +73,12 @@ static bool frequency(struct sema_resolver *r, const struct probe_point *p, int6
 		      struct sema_point *out)
 {
 	if (n <= 0)
-		return fail(r, p, 1, "frequency must be greater than 0");
+		return probe_point_fail(r, p, 1, DIAG_PROBE_POINT,
+					"frequency must be greater than 0");
 	out->interval_ns = SECOND / n + (SECOND % n != 0);
 	if (out->interval_ns < SHORTEST)
-		return fail(r, p, 1, "interval value out of range (100000, 86400000000000)");
+		return probe_point_fail(r, p, 1, DIAG_PROBE_POINT,
+					"interval value out of range (100000, 86400000000000)");
 	return true;
 }
 
@@ -95,7 +91,8 @@ static bool profile(struct sema_resolver *r, const struct probe_point *p)
 		if (!sema_number_argument(r, p, 3, &n))
 			return false;
 		if (n <= 0 || n > SECOND / SHORTEST)
-			return fail(r, p, 3, "frequency must be greater than 0 and at most 10000");
+			return probe_point_fail(r, p, 3, DIAG_PROBE_POINT,
+						"frequency must be greater than 0 and at most 10000");
 		interval_ns = SECOND / n;
 	}
 	point = sema_point_add(r, EVENT_RECORD, CONTEXT_TOOL, lang_point_text(r->arena, p, false));

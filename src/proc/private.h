@@ -41,6 +41,8 @@ struct error *proc_attach_files(struct proc *p) BASE_MUST_CHECK;
 
 /* ---- way_back.c ---- */
 
+/* Code that stays: of files and the kernel's own, not what a session has mapped. */
+bool proc_map_is_lasting(const struct proc_map *m);
 /* Looks for code that leads back; p->way_back.gadget is 0 if there is none. */
 void proc_way_back_look(struct proc *p, const struct proc_maps *m);
 bool proc_way_back_is_there(const struct proc *p);

@@ -43,11 +43,6 @@
 
 /* ---- where to call from ---------------------------------------------------------- */
 
-static bool is_lasting(const struct proc_map *m)
-{
-	return m->executable && !m->writable && m->inode && strncmp(m->path, "/memfd:", 7) != 0;
-}
-
 static uint64_t find_in_range(const struct proc *p, uint64_t start, uint64_t end)
 {
 	uint8_t part[PAGE + PROC_SYSCALL_SIZE];
@@ -68,7 +63,7 @@ static uint64_t find_gadget(struct proc *p, const struct proc_maps *m)
 	uint64_t found = vdso && vdso->executable ? find_in_range(p, vdso->start, vdso->end) : 0;
 
 	for (uint32_t i = 0; !found && i < m->n; i++)
-		if (is_lasting(&m->p[i]))
+		if (proc_map_is_lasting(&m->p[i]))
 			found = find_in_range(p, m->p[i].start, m->p[i].end);
 	return found;
 }

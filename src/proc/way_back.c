@@ -70,8 +70,7 @@ static uint64_t find_bytes(const struct proc *p, const struct proc_map *m, const
 	return 0;
 }
 
-/* Code that stays: of files and the kernel's own, not what a session has mapped. */
-static bool is_lasting(const struct proc_map *m)
+bool proc_map_is_lasting(const struct proc_map *m)
 {
 	if (!m->executable || m->writable || strncmp(m->path, "/memfd:", 7) == 0)
 		return false;
@@ -83,7 +82,7 @@ static uint64_t find_anywhere(const struct proc *p, const struct proc_maps *m, c
 	uint64_t found = 0;
 
 	for (uint32_t i = m->n; !found && i-- > 0;)
-		if (is_lasting(&m->p[i]))
+		if (proc_map_is_lasting(&m->p[i]))
 			found = find_bytes(p, &m->p[i], bytes, n);
 	return found;
 }
