@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced after e2e.sh: several sessions on $PID at once. $EVERY, if set, is script that each of them has; a session's output begins
 # when it runs, and $ENDED is what it says in the end.
+# shellcheck disable=SC2153 # $PID is of e2e.sh
 ENDED=${ENDED:-^end}
 
 # session NAME SCRIPT: in the background; its output in $W/out-NAME, its tool in $TOOL_NAME
