@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 9
+#define ABI_VERSION 10
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -321,6 +321,17 @@ struct abi_watch {
 #define ABI_WATCH_BEFORE 16u
 #define ABI_RED_ZONE 128u
 
+/* Bits that tell quickly what is in no page of trampolines, as most addresses are. */
+#define ABI_UNWIND_PAGES 2048u
+#define ABI_PAGE_HASH(address) ((uint32_t)((uint64_t)(address) >> 12) * 0x9e3779b1u >> 21)
+/*
+ * Where a trampoline's call returns to is looked up at each step of an unwinder: 1 + the number of the row of
+ * abi_process.unwinds that ends there is in one of ABI_CALL_PROBES entries from here on (0: in none behind). A hint:
+ * the row has to be looked at, and searched for if it is another.
+ */
+#define ABI_CALL_HASH(address) ((uint32_t)(address) * 0x9e3779b1u >> 8)
+#define ABI_CALL_PROBES 8u
+
 struct abi_process {
 	uint64_t magic;
 	uint64_t region; /* address here */
@@ -364,8 +375,10 @@ struct abi_process {
 	uint64_t syscalls;
 	uint32_t syscalls_kept, pad2; /* returns want to know the number: calls are noted in the slot */
 	uint64_t modules; /* struct abi_modules, from the region; 0 none */
-	uint64_t reserved[1];
+	uint64_t calls; /* address of u32[calls_mask + 1]: see ABI_CALL_HASH; 0 none */
 	struct abi_watch watches[ABI_WATCHES];
+	uint32_t calls_mask, pad3;
+	uint64_t unwind_pages[ABI_UNWIND_PAGES / 64]; /* bit set: the table of unwinds may have the address, by ABI_PAGE_HASH */
 };
 
 /* ---- modules: how to unwind from code, and what it is called ------------------------------------ */

@@ -176,6 +176,15 @@ static uint32_t savers(const struct bundle *b)
 	return n;
 }
 
+static uint32_t power_of_two(uint32_t least)
+{
+	uint32_t n = 1;
+
+	while (n < least)
+		n *= 2;
+	return n;
+}
+
 void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint64_t image,
 		       struct ctl_place *out)
 {
@@ -198,6 +207,9 @@ void ctl_place_lay_out(const struct ctl_runtime *r, const struct bundle *b, uint
 	out->max_unwinds = out->hooks_unwinders || ctl_tables_walk(b) ? UNWINDS_PER_SITE * out->max_sites : 0;
 	out->unwinds = at;
 	at += 2 * (uint64_t)out->max_unwinds * sizeof(struct abi_unwind);
+	out->calls = at;
+	out->max_calls = out->max_unwinds ? power_of_two(2 * out->max_sites) : 0;
+	at += (uint64_t)out->max_calls * sizeof(uint32_t);
 	out->syscalls = base_align(at, (uint64_t)CODE_ALIGN);
 	at = out->syscalls + ctl_syscall_stubs_size(b);
 	out->fixed_size = base_align(at, (uint64_t)ABI_PAGE) - image;

@@ -240,6 +240,48 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+/* No larger than needed: its entries are all over it, and memory is used when touched. */
+static void fill_calls(const struct ctl_process *p, uint32_t *calls, uint32_t mask)
+{
+	memset(calls, 0, (mask + 1ul) * sizeof *calls);
+	for (uint32_t i = 0; i < p->unwinds.n; i++) {
+		const struct abi_unwind *row = &p->unwinds.p[i];
+		uint32_t at = ABI_CALL_HASH(row->end), n = 0;
+
+		if (row->kind != ABI_UNWIND_CALL && row->kind != ABI_UNWIND_SHADOW_CALL)
+			continue;
+		while (n < ABI_CALL_PROBES && calls[(at + n) & mask])
+			n++;
+		if (n < ABI_CALL_PROBES)
+			calls[(at + n) & mask] = i + 1;
+	}
+}
+
+/* Written over while threads may read it: they look at what they find there. */
+static struct error *publish_calls(struct ctl_process *p)
+{
+	uint64_t pages[ABI_UNWIND_PAGES / 64] = { 0 };
+	uint32_t size = base_min(p->place.max_calls, 64u), calls = 0;
+	struct error *e;
+
+	vec_each(row, &p->unwinds) {
+		calls += row->kind == ABI_UNWIND_CALL || row->kind == ABI_UNWIND_SHADOW_CALL;
+		for (uint64_t at = row->start & ~(uint64_t)(ABI_PAGE - 1); at < row->end; at += ABI_PAGE)
+			pages[ABI_PAGE_HASH(at) / 64] |= 1ull << ABI_PAGE_HASH(at) % 64;
+	}
+	while (size < p->place.max_calls && size < 2 * calls)
+		size *= 2;
+	fill_calls(p, (void *)(p->view + (p->place.calls - p->place.image)), size - 1);
+	e = ctl_process_write(p, offsetof(struct abi_process, unwind_pages), pages, sizeof pages);
+	if (!e)
+		e = ctl_process_write(p, offsetof(struct abi_process, calls_mask), &(uint32_t){ size - 1 },
+				      sizeof(uint32_t));
+	if (!e)
+		e = ctl_process_write(p, offsetof(struct abi_process, calls), &p->place.calls,
+				      sizeof p->place.calls);
+	return e;
+}
+
 /* As with traps: a thread may have been stopped while it searches. */
 struct error *ctl_unwinds_publish(struct ctl_process *p)
 {
@@ -257,7 +299,9 @@ struct error *ctl_unwinds_publish(struct ctl_process *p)
 	to = (void *)(p->view + (at - p->place.image));
 	qsort(p->unwinds.p, n, sizeof *to, by_start);
 	memcpy(to, p->unwinds.p, n * sizeof *to);
-	e = ctl_process_write(p, offsetof(struct abi_process, unwinds), &at, sizeof at);
+	e = publish_calls(p);
+	if (!e)
+		e = ctl_process_write(p, offsetof(struct abi_process, unwinds), &at, sizeof at);
 	if (!e)
 		e = ctl_process_write(p, offsetof(struct abi_process, n_unwinds), &n, sizeof n);
 	return e;

@@ -80,6 +80,8 @@ struct ctl_place {
 	uint32_t max_sites, max_traps; /* the trap table has two halves of max_traps */
 	uint64_t unwinds; /* table, of two halves as well; max_unwinds 0: nobody needs it */
 	uint32_t max_unwinds;
+	uint64_t calls; /* abi_process.calls, max_calls entries: a power of two; 0 none */
+	uint32_t max_calls;
 	bool hooks_unwinders; /* those of the program are patched to know of them */
 	uint64_t lives; /* behind the ledger: struct abi_life for each probe of beginnings and ends */
 	uint64_t shadow; /* behind that; shadow_entry 0: none */

@@ -314,21 +314,21 @@ SYSCALL_SITE rt_syscall_leave_slowly, rt_syscall_left
  * goes on (src/ctl/unwind.c): je over a ret and a jump over two addresses, this function's and the
  * finder's own. Equal afterwards: not ours; else rax is the result.
  */
-	.set	UNWINDS, 336	/* of struct abi_process; held by unwind.c */
-	.set	N_UNWINDS, 344
+	.set	UNWIND_PAGES, 648	/* of struct abi_process; held by unwind.c */
 ENTRY rt_hook_find_fde
-	mov	rt_self(%rip), %rax	/* most addresses are not between ours: rax and r11 are free here */
-	mov	UNWINDS(%rax), %r11
-	mov	N_UNWINDS(%rax), %rax
-	shl	$5, %rax
-	jz	1f
-	cmp	%rdi, (%r11)
-	ja	1f
-	cmp	%rdi, -24(%r11, %rax)	/* the last row's end */
-	ja	2f
-1:	xor	%eax, %eax
+	mov	rt_self(%rip), %rax	/* a C function begins: but for its arguments, what a call may change is dead */
+	mov	%rdi, %rcx		/* most addresses are in no page of ours: ABI_PAGE_HASH */
+	shr	$12, %rcx
+	imul	$0x9e3779b1, %ecx, %ecx
+	mov	%ecx, %r11d
+	shr	$27, %r11d
+	mov	UNWIND_PAGES(%rax, %r11, 8), %rax
+	shr	$21, %ecx
+	bt	%rcx, %rax
+	jc	1f
+	xor	%eax, %eax
 	ret
-2:	push	%rbp		/* a C function begins: but for its arguments, what a call may change is dead */
+1:	push	%rbp
 	mov	%rsp, %rbp
 	push	%rsi
 	push	%rdi

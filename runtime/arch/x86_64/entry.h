@@ -123,8 +123,40 @@ struct iterated rt_unwind_iterate(object_callback *callback, void *data,
 int64_t rt_chain_is_long(const uint64_t *sp);
 /* returns.c: the row that holds the address, or NULL */
 const struct abi_unwind *rt_unwind_find(const struct abi_process *p, uint64_t pc);
-/* The row of the call that put this return address on the stack, if it is one of ours. */
-const struct abi_unwind *rt_unwind_call(const struct abi_process *p, uint64_t address);
+/* The row of the call that put this return address on the stack, if it is one of ours: by a search. */
+const struct abi_unwind *rt_unwind_search_call(const struct abi_process *p, uint64_t address);
+
+/* False: no row holds the address. */
+static inline bool rt_unwind_may_have(const struct abi_process *p, uint64_t address)
+{
+	uint32_t hash = ABI_PAGE_HASH(address);
+
+	return p->unwind_pages[hash / 64] >> (hash % 64) & 1;
+}
+
+static inline bool rt_unwind_is_call(const struct abi_unwind *row, uint64_t address)
+{
+	return row->end == address && (row->kind == ABI_UNWIND_CALL || row->kind == ABI_UNWIND_SHADOW_CALL);
+}
+
+/* The same as rt_unwind_search_call: each step of an exception through a probed frame asks this twice. */
+static inline const struct abi_unwind *rt_unwind_call(const struct abi_process *p, uint64_t address)
+{
+	const struct abi_unwind *rows = (const struct abi_unwind *)p->unwinds;
+	const uint32_t *calls = (const uint32_t *)p->calls;
+	uint32_t at = ABI_CALL_HASH(address), number;
+
+	if (!rt_unwind_may_have(p, address - 1))
+		return 0;
+	for (uint32_t n = 0; calls && n < ABI_CALL_PROBES; n++) {
+		number = calls[(at + n) & p->calls_mask];
+		if (!number)
+			break;
+		if (number <= p->n_unwinds && rt_unwind_is_call(&rows[number - 1], address))
+			return &rows[number - 1];
+	}
+	return rt_unwind_search_call(p, address);
+}
 /* The return address that is kept aside for this place; 0 none. */
 uint64_t rt_shadow_address(const struct abi_process *p, uint64_t key);
 uint64_t rt_signal_decide(int64_t sig, const void *info, void *context);

@@ -19,7 +19,7 @@ const struct abi_unwind *rt_unwind_find(const struct abi_process *p, uint64_t pc
 	const struct abi_unwind *rows = (const void *)p->unwinds;
 	uint64_t low = 0, high = p->n_unwinds;
 
-	if (!high || pc < rows[0].start || pc >= rows[high - 1].end)
+	if (!rt_unwind_may_have(p, pc))
 		return 0; /* most that is asked for */
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
@@ -32,12 +32,11 @@ const struct abi_unwind *rt_unwind_find(const struct abi_process *p, uint64_t pc
 	return low < p->n_unwinds && pc >= rows[low].start ? &rows[low] : 0;
 }
 
-const struct abi_unwind *rt_unwind_call(const struct abi_process *p, uint64_t address)
+const struct abi_unwind *rt_unwind_search_call(const struct abi_process *p, uint64_t address)
 {
 	const struct abi_unwind *row = rt_unwind_find(p, address - 1);
-	bool call = row && (row->kind == ABI_UNWIND_CALL || row->kind == ABI_UNWIND_SHADOW_CALL);
 
-	return call && row->end == address ? row : 0;
+	return row && rt_unwind_is_call(row, address) ? row : 0;
 }
 
 static struct abi_shadow *place(const struct abi_process *p, uint64_t key, uint32_t n)

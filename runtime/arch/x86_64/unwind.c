@@ -135,17 +135,8 @@ static bool is_context(const struct unwind_context *c, uint64_t address)
 }
 
 /* In entry.S. */
-_Static_assert(__builtin_offsetof(struct abi_process, unwinds) == 336 &&
-		       __builtin_offsetof(struct abi_process, n_unwinds) == 344 &&
-		       sizeof(struct abi_unwind) == 32 && __builtin_offsetof(struct abi_unwind, end) == 8,
+_Static_assert(__builtin_offsetof(struct abi_process, unwind_pages) == 648 && ABI_UNWIND_PAGES == 32 * 64,
 	       "rt_hook_find_fde");
-
-/* Does a function that the row calls return to the address? */
-static bool is_call_to(const struct abi_unwind *row, uint64_t address)
-{
-	return row->end == address &&
-	       (row->kind == ABI_UNWIND_CALL || row->kind == ABI_UNWIND_SHADOW_CALL);
-}
 
 /*
  * The unwinder's step to a frame of ours becomes one to the frame above, as if we were not there.
@@ -155,13 +146,13 @@ static bool is_call_to(const struct abi_unwind *row, uint64_t address)
  * The caller of the finder reads its context again after the call, since that had the address of
  * a part of it. Frames on shadow stacks are counted, so there each has to be seen.
  */
-static uint64_t pass_by(const struct abi_process *p, const struct abi_unwind *row, uint64_t pc,
-			struct dwarf_eh_bases *bases)
+static uint64_t pass_by(const struct abi_process *p, uint64_t pc, struct dwarf_eh_bases *bases)
 {
+	const struct abi_unwind *row;
 	struct unwind_context *c =
 		(void *)((uint8_t *)bases - __builtin_offsetof(struct unwind_context, bases));
 
-	for (; row && is_call_to(row, pc + 1) && is_context(c, pc + 1); row = rt_unwind_find(p, pc)) {
+	while ((row = rt_unwind_call(p, pc + 1)) && is_context(c, pc + 1)) {
 		uint64_t cfa = c->cfa + (uint64_t)row->cfa, above = caller_of(p, row, cfa);
 
 		if (!above)
@@ -181,17 +172,17 @@ static uint64_t pass_by(const struct abi_process *p, const struct abi_unwind *ro
 uint64_t rt_unwind_fde(uint64_t pc, struct dwarf_eh_bases *bases, const struct unwind_finder *finder)
 {
 	const struct abi_process *p = rt_process();
-	const struct abi_unwind *row = rt_unwind_find(p, pc);
-	uint64_t moved, found;
+	const struct abi_unwind *row;
+	uint64_t moved = pass_by(p, pc, bases), found;
 
-	if (!row)
-		return 0;
-	moved = pass_by(p, row, pc, bases);
 	if (moved != pc) {
 		found = finder->original(moved, bases);
 		/* It may be a frame of another session, whose hook is in front of ours. */
 		return found ? found : finder->whole(moved, bases);
 	}
+	row = rt_unwind_find(p, pc);
+	if (!row)
+		return 0;
 	if (row->kind != ABI_UNWIND_DISPLACED)
 		return described(row, pc, bases);
 	moved = row->other;
