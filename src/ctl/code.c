@@ -117,9 +117,14 @@ void ctl_code_read(struct ctl_process *p, const struct ctl_module *m, const stru
 		   struct patch_request *r)
 {
 	struct place g = { p, m, site, r->address };
+	struct elf_file *f;
 
 	r->read = read_data;
 	r->read_user = p;
+	if (!elf_open(p->session->elf, m->file->path, &f)) {
+		r->file = (uintptr_t)f;
+		r->bias = m->bias;
+	}
 	r->own_int3 = is_own_int3(&g);
 	find_pads(&g, r);
 	read_code(&g, r);

@@ -18,6 +18,7 @@
 #include "ctl/syscalls.h"
 
 #define SYSCALL_SIZE 2u
+#define AROUND 8192u /* bytes of code read on both sides of a site */
 
 static const struct {
 	uint32_t number;
@@ -55,22 +56,76 @@ static bool is_wait(const struct hook_site *s)
 	return calls[row_of(s->number)].begin != NULL;
 }
 
-/* The system calls in a mapping, by its code as it is without anybody's patches. */
-static void find_sites(const struct ctl_process *p, struct arena *a, const struct proc_map *m,
-		       uint8_t *bytes, struct hook_sites *out)
+/* The sites of one file, from the beginning of the mapping; kept for the session: its processes run the same few. */
+struct hook_file {
+	uint64_t device, inode, offset, size;
+	int64_t changed; /* the file: one may be written over in its place */
+	struct hook_sites sites;
+};
+struct ctl_hook_files {
+	VEC(struct hook_file) list;
+};
+
+static const struct hook_sites *known_sites(struct ctl_session *s, const struct proc_map *m, int64_t changed)
 {
-	uint32_t numbers[base_count(calls)], size = (uint32_t)(m->end - m->start);
+	if (!s->hook_files)
+		s->hook_files = arena_new(s->arena, struct ctl_hook_files);
+	vec_each(f, &s->hook_files->list)
+		if (f->inode == m->inode && f->device == m->device && f->offset == m->offset &&
+		    f->size == m->end - m->start && f->changed == changed)
+			return &f->sites;
+	return NULL;
+}
+
+/* Code as it is without anybody's patches. */
+static uint32_t read_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint64_t size)
+{
+	uint32_t n = (uint32_t)proc_read(p->proc, address, bytes, size);
+
+	patch_space_original(p->space, address, bytes, n);
+	ctl_chain_original(p, address, bytes, n);
+	return n;
+}
+
+static const struct hook_sites *look_through(struct ctl_process *p, const struct proc_map *m, int64_t changed)
+{
+	struct ctl_session *session = p->session;
+	struct arena_mark mark = arena_mark(session->scratch);
+	struct hook_file file = { .device = m->device, .inode = m->inode, .offset = m->offset,
+				  .size = m->end - m->start, .changed = changed };
+	uint8_t *bytes = arena_alloc(session->scratch, file.size);
+	uint32_t numbers[base_count(calls)], size;
 	struct hook_sites found = { 0 };
 
 	for (size_t i = 0; i < base_count(calls); i++)
 		numbers[i] = calls[i].number;
-	size = (uint32_t)proc_read(p->proc, m->start, bytes, size);
-	patch_space_original(p->space, m->start, bytes, size);
-	ctl_chain_original(p, m->start, bytes, size);
-	hook_sites_find(a, bytes, size, m->start, numbers, base_count(numbers), &found);
+	size = read_original(p, m->start, bytes, file.size);
+	hook_sites_find(session->scratch, bytes, size, 0, numbers, base_count(numbers), &found);
 	vec_each(s, &found.list)
 		if (is_wanted(s))
-			vec_push(a, &out->list, *s);
+			vec_push(session->arena, &file.sites.list, *s);
+	arena_reset(session->scratch, mark);
+	vec_push(session->arena, &session->hook_files->list, file);
+	return &session->hook_files->list.p[session->hook_files->list.n - 1].sites;
+}
+
+/* The system calls in a mapping. */
+static void find_sites(struct ctl_process *p, struct arena *a, const struct proc_map *m, const struct elf_file *file,
+		       struct hook_sites *out)
+{
+	int64_t changed = file ? file->changed : 0;
+	const struct hook_sites *known = known_sites(p->session, m, changed);
+
+	if (!known)
+		known = look_through(p, m, changed);
+	vec_each(s, &known->list) {
+		struct hook_site site = *s;
+
+		site.address += m->start;
+		site.move += m->start;
+		site.after += m->start;
+		vec_push(a, &out->list, site);
+	}
 }
 
 /* Files that ask the kernel about signals: the C library, the loader, and programs without either. */
@@ -95,7 +150,6 @@ struct scan {
 	struct ctl_process *p;
 	const struct proc_map *m;
 	struct elf_file *file;
-	const uint8_t *bytes; /* of the mapping */
 };
 
 static uint64_t bias_of(const struct elf_file *f, const struct proc_map *m)
@@ -128,36 +182,52 @@ static void add_patch(const struct scan *s, struct ctl_patch *patch)
 					     .address = patch->plan.before[i].address,
 					     .is_helper = true,
 					     .wanted = true });
-	patch->code_size =
-		base_min((uint32_t)sizeof patch->code, (uint32_t)(s->m->end - patch->address));
-	memcpy(patch->code, s->bytes + (patch->address - s->m->start), patch->code_size);
+	patch->code_size = read_original(p, patch->address, patch->code,
+					 base_min(sizeof patch->code, s->m->end - patch->address));
 	vec_push(p->arena, &p->hooks->patches, *patch);
+}
+
+/* Extents of its function, where they are known, and the code around. */
+static void look_around(const struct scan *s, struct patch_request *r)
+{
+	uint64_t bias = bias_of(s->file, s->m), start = 0, end = 0;
+	uint64_t low = r->address - base_min(r->address - s->m->start, (uint64_t)AROUND);
+	uint64_t high = base_min(r->address + AROUND, s->m->end);
+	uint8_t *code;
+	const char *name;
+
+	if (s->file && elf_function_at(s->file, r->address - bias, &name, &start, &end)) {
+		r->function_start = start + bias;
+		r->function_end = end + bias;
+		r->file = (uintptr_t)s->file;
+		r->bias = bias;
+		low = base_max(base_min(low, r->function_start), s->m->start);
+		high = base_min(base_max(high, r->function_end), s->m->end);
+	}
+	code = arena_alloc(s->p->session->scratch, high - low);
+	r->code = code;
+	r->code_address = low;
+	r->code_size = read_original(s->p, low, code, high - low);
 }
 
 static struct error *plan_bodies(const struct scan *s, uint64_t address, const struct patch_body *bodies, uint32_t n)
 {
 	struct ctl_process *p = s->p;
+	struct arena_mark mark = arena_mark(p->session->scratch);
 	struct patch_request r = { .address = address,
-				   .code = s->bytes,
-				   .code_address = s->m->start,
-				   .code_size = (uint32_t)(s->m->end - s->m->start),
 				   .allow_trap = true,
 				   .alone = true,
 				   .bodies = bodies,
 				   .n_bodies = n };
 	struct ctl_patch patch = { .address = address, .wanted = true };
 	const struct ctl_foreign *below = ctl_chain_at(p, address);
-	uint64_t bias = bias_of(s->file, s->m), start = 0, end = 0;
-	const char *name;
 	struct error *e;
 
-	if (s->file && elf_function_at(s->file, address - bias, &name, &start, &end)) {
-		r.function_start = start + bias;
-		r.function_end = end + bias;
-	}
+	look_around(s, &r);
 	e = ctl_chain_plan(p, p->arena, NULL, below, &r, &patch);
 	if (!e)
 		add_patch(s, &patch);
+	arena_reset(p->session->scratch, mark);
 	return e;
 }
 
@@ -225,12 +295,11 @@ static struct error *plan_wait(const struct scan *s, const struct hook_site *sit
 
 static struct error *scan(struct ctl_process *p, const struct proc_map *m, struct elf_file *f)
 {
-	uint8_t *bytes = arena_alloc(p->arena, m->end - m->start);
-	struct scan s = { p, m, f, bytes };
+	struct scan s = { p, m, f };
 	struct hook_sites found = { 0 };
 	struct error *e = NULL;
 
-	find_sites(p, p->arena, m, bytes, &found);
+	find_sites(p, p->arena, m, f, &found);
 	vec_each(site, &found.list)
 		if (!e)
 			e = is_wait(site) ? plan_wait(&s, site) : plan_call(&s, site);
@@ -276,13 +345,12 @@ static void expect_at(struct ctl_process *p, uint64_t address)
 	patch_space_expect(p->space, address);
 }
 
-static void expect_in(struct ctl_process *p, const struct proc_map *m)
+static void expect_in(struct ctl_process *p, const struct proc_map *m, const struct elf_file *file)
 {
 	struct arena *scratch = p->session->scratch;
-	uint8_t *bytes = arena_alloc(scratch, m->end - m->start);
 	struct hook_sites found = { 0 };
 
-	find_sites(p, scratch, m, bytes, &found);
+	find_sites(p, scratch, m, file, &found);
 	vec_each(site, &found.list) {
 		expect_at(p, is_wait(site) ? site->move : site->address);
 		if (is_wait(site))
@@ -300,7 +368,7 @@ void ctl_hooks_expect(struct ctl_process *p, const struct ctl_module *module)
 
 		if (m->start < module->start || m->start >= module->end || !ctl_hooks_may_ask(p, m, &f))
 			continue;
-		expect_in(p, m);
+		expect_in(p, m, f);
 		arena_reset(p->session->scratch, mark);
 	}
 }

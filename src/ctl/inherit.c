@@ -202,6 +202,7 @@ struct error *ctl_process_inherit(struct ctl_process *p, const struct ctl_proces
 	if (e)
 		return e;
 	p->space = patch_space_create(p->arena);
+	patch_space_use_cache(p->space, p->session->flows);
 	ctl_target_refresh_space(p);
 	ctl_window_open();
 	e = ctl_process_lock(p) ? window(p, &code) :

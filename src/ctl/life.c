@@ -21,6 +21,7 @@
 /* The sites of one file, at its link-time addresses; kept for the session. */
 struct life_file {
 	uint64_t device, inode, offset;
+	int64_t changed; /* the file: one may be written over in its place */
 	VEC(struct found) list;
 };
 struct found {
@@ -62,10 +63,11 @@ static struct ctl_life *life_of(struct ctl_session *s)
 	return s->life;
 }
 
-static struct life_file *find_file(struct ctl_session *s, const struct proc_map *m)
+static struct life_file *find_file(struct ctl_session *s, const struct proc_map *m, const struct elf_file *elf)
 {
 	vec_each(f, &life_of(s)->files)
-		if (f->inode == m->inode && f->device == m->device && f->offset == m->offset)
+		if (f->inode == m->inode && f->device == m->device && f->offset == m->offset &&
+		    f->changed == (elf ? elf->changed : 0))
 			return f;
 	return NULL;
 }
@@ -76,7 +78,8 @@ static struct life_file *scan_file(struct ctl_process *p, const struct proc_map 
 	struct arena_mark mark = arena_mark(s->scratch);
 	size_t size = (size_t)(m->end - m->start);
 	uint8_t *bytes = arena_alloc(s->scratch, size);
-	struct life_file f = { .device = m->device, .inode = m->inode, .offset = m->offset };
+	struct life_file f = { .device = m->device, .inode = m->inode, .offset = m->offset,
+			       .changed = elf ? elf->changed : 0 };
 	struct life_sites sites = { 0 };
 	const char *name;
 
@@ -105,7 +108,7 @@ static struct life_file *file_of(struct ctl_process *p, const struct proc_map *m
 	if (m->deleted || !ctl_hooks_may_ask(p, m, &elf))
 		return NULL;
 	*bias = elf ? ctl_bias_of(p, m) : m->start;
-	f = find_file(p->session, m);
+	f = find_file(p->session, m, elf);
 	return f ? f : scan_file(p, m, elf, *bias);
 }
 

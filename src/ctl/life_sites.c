@@ -85,12 +85,17 @@ static void follow_register(struct arena *a, struct life_sites *to, const uint8_
 	}
 }
 
-static bool is_end(const uint8_t *p)
+/* Uses of one number wherever it is moved to another register. */
+static void find_ends(struct arena *a, struct life_sites *to, const uint8_t *bytes, size_t size, uint32_t number,
+		      uint64_t address)
 {
-	uint32_t number;
+	const uint8_t *p = bytes, *end = bytes + size;
 
-	memcpy(&number, p, sizeof number);
-	return number == SYS_exit || number == SYS_exit_group;
+	while ((p = memmem(p, (size_t)(end - p), &number, sizeof number))) {
+		if (p > bytes && p[-1] > 0xb8 && p[-1] <= 0xbf)
+			follow_register(a, to, bytes, size, (size_t)(p - bytes) - 1, address);
+		p++;
+	}
 }
 
 static int from_highest(const void *a, const void *b)
@@ -109,9 +114,8 @@ void life_sites_find(struct arena *a, const uint8_t *bytes, size_t size, uint64_
 	hook_sites_find(a, bytes, size, address, numbers, base_count(numbers), &found);
 	vec_each(s, &found.list)
 		add_found(a, out, s);
-	for (size_t at = 0; at + MOVE_SIZE + 4 <= size; at++)
-		if (bytes[at] > 0xb8 && bytes[at] <= 0xbf && !bytes[at + 2] && is_end(bytes + at + 1))
-			follow_register(a, out, bytes, size, at, address);
+	find_ends(a, out, bytes, size, SYS_exit, address);
+	find_ends(a, out, bytes, size, SYS_exit_group, address);
 	if (out->list.n)
 		qsort(out->list.p, out->list.n, sizeof *out->list.p, from_highest);
 }

@@ -304,6 +304,7 @@ static void session_init(struct ctl_session *s, const struct ctl_options *o)
 	s->tool.fd = -1;
 	s->scratch = arena_create();
 	s->elf = elf_cache_create(s->arena);
+	s->flows = patch_flow_cache_create(s->arena);
 	elf_cache_enter(s->elf, o->n_pids ? o->pids[0] : 0);
 	s->warned = map_create(s->arena);
 	s->finders = map_create(s->arena);

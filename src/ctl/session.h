@@ -176,7 +176,10 @@ struct ctl_session {
 	bool conditions_again;
 	struct ctl_family *family; /* its processes; NULL: there was none yet */
 	struct ctl_everybody *everybody; /* of --user: who has been looked at */
+	struct patch_flow_cache *flows; /* of functions of files that were looked at */
 	struct ctl_life *life; /* what files have of system calls that matter to it */
+	struct ctl_hook_files *hook_files; /* and of those about signals */
+	struct ctl_known_texts *known_texts; /* and of any */
 	int64_t slots_looked, slots_wait; /* for those of dead threads: when, and how long until again */
 	/* leaving */
 	int signals_forwarded;

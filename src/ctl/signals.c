@@ -158,6 +158,7 @@ void ctl_window_open(void)
 {
 	sigset_t set = window_set();
 
+	sigaddset(&set, SIGCHLD); /* one comes with each stop */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	set_slice(SLICE);
 }
@@ -166,6 +167,7 @@ void ctl_window_close(void)
 {
 	sigset_t set = window_set();
 
+	sigaddset(&set, SIGCHLD);
 	set_slice(0);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }

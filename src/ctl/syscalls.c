@@ -216,9 +216,24 @@ static bool is_wanted(struct ctl_process *p, const struct site *s)
 
 /* ---- finding them --------------------------------------------------------------------------- */
 
+/* Any call of a file's mapping, wanted or not; kept for the session. Addresses: from the beginning of the mapping. */
+struct known_call {
+	struct patch_call call;
+	struct bundle_site function; /* extents: link-time */
+};
+struct known_text {
+	uint64_t device, inode, offset, size;
+	int64_t changed; /* the file: one may be written over in its place */
+	VEC(struct known_call) calls; /* by address */
+};
+struct ctl_known_texts {
+	VEC(struct known_text *) list;
+};
+
 struct scan {
 	struct ctl_process *p;
 	struct text *text;
+	struct known_text *known;
 	struct elf_file *file;
 	struct site like; /* module and file of all of them */
 	const uint8_t *bytes;
@@ -241,15 +256,33 @@ static void choose_entry(const struct text *t, struct site *s)
 	s->entry = c->n_before ? c->before[s->nth] : c->address;
 }
 
+static void move_call(struct patch_call *c, uint64_t by)
+{
+	c->address += by;
+	for (uint32_t i = 0; i < c->n_before; i++)
+		c->before[i] += by;
+}
+
 static void add(struct scan *s, const struct patch_call *c, const struct bundle_site *function)
 {
-	struct site site = s->like;
+	struct known_call known = { *c, *function };
 
-	site.call = *c;
-	site.function = *function;
-	choose_entry(s->text, &site);
-	if (is_wanted(s->p, &site))
-		vec_push(s->p->arena, &s->text->sites, site);
+	move_call(&known.call, -s->text->start);
+	vec_push(s->p->session->arena, &s->known->calls, known);
+}
+
+static void add_wanted(struct scan *s)
+{
+	vec_each(k, &s->known->calls) {
+		struct site site = s->like;
+
+		site.call = k->call;
+		site.function = k->function;
+		move_call(&site.call, s->text->start);
+		choose_entry(s->text, &site);
+		if (is_wanted(s->p, &site))
+			vec_push(s->p->arena, &s->text->sites, site);
+	}
 }
 
 /* Not in a function that is known: believed where the usual two instructions stand. */
@@ -351,11 +384,36 @@ static uint8_t *read_text(struct ctl_process *p, const struct proc_map *m, uint6
 	return bytes;
 }
 
+/* Looked through before, in this process or another; NULL: not yet. */
+static struct known_text *find_known(struct ctl_session *s, const struct proc_map *m, int64_t changed)
+{
+	if (!s->known_texts)
+		s->known_texts = arena_new(s->arena, struct ctl_known_texts);
+	vec_each(t, &s->known_texts->list)
+		if ((*t)->inode == m->inode && (*t)->device == m->device && (*t)->offset == m->offset &&
+		    (*t)->size == m->end - m->start && (*t)->changed == changed)
+			return *t;
+	return NULL;
+}
+
+static struct known_text *make_known(struct ctl_session *s, const struct proc_map *m, int64_t changed)
+{
+	struct known_text *t = arena_new(s->arena, struct known_text);
+
+	t->device = m->device;
+	t->inode = m->inode;
+	t->offset = m->offset;
+	t->size = m->end - m->start;
+	t->changed = changed;
+	vec_push(s->arena, &s->known_texts->list, t);
+	return t;
+}
+
 static void scan_map(struct ctl_process *p, const struct proc_map *m, struct text *t)
 {
 	struct scan s = { .p = p, .text = t };
+	int64_t changed;
 
-	s.like.file.path = m->path;
 	s.like.module = (struct ctl_module){ .start = m->start,
 					     .end = m->end,
 					     .inode = m->inode,
@@ -364,8 +422,14 @@ static void scan_map(struct ctl_process *p, const struct proc_map *m, struct tex
 	s.like.file.path = arena_strdup(p->arena, m->path);
 	if (elf_open(p->session->elf, m->path, &s.file))
 		s.file = NULL;
-	s.bytes = read_text(p, m, &s.size);
-	scan_text(&s);
+	changed = s.file ? s.file->changed : 0;
+	s.known = find_known(p->session, m, changed);
+	if (!s.known) {
+		s.known = make_known(p->session, m, changed);
+		s.bytes = read_text(p, m, &s.size);
+		scan_text(&s);
+	}
+	add_wanted(&s);
 	vec_each(site, &t->sites)
 		site->module.file = &site->file;
 }

@@ -304,6 +304,7 @@ struct error *ctl_target_prepare(struct ctl_process *p)
 	if (e)
 		return e;
 	p->space = patch_space_create(p->arena);
+	patch_space_use_cache(p->space, p->session->flows);
 	ctl_target_refresh_space(p);
 	return NULL;
 }

@@ -107,6 +107,7 @@ struct branch {
 
 struct patch_flow {
 	struct arena *arena;
+	struct patch_flow_cache *cache; /* or NULL */
 	uint64_t start, end;
 	uint32_t asked; /* questions about this function so far */
 	bool decoded, whole;
@@ -118,6 +119,102 @@ struct patch_flow {
 
 #define ASKED_MANY 3u
 #define TABLE_MOST 4096u
+#define TABLE_PART 256u /* bytes */
+
+/* ---- functions that were decoded before ---------------------------------------------------- */
+
+/* Addresses from the function's start. The same code at the same place of the same file has the same flow. */
+struct known {
+	struct known *next;
+	uint64_t file, address, size; /* address: the file's */
+	const uint8_t *code;
+	uint32_t n_entries; /* all that the file tells of, or none were asked for */
+	bool whole, hidden;
+	VEC(struct branch) branches;
+	VEC(uint64_t) boundaries;
+};
+
+#define CACHE_SLOTS 256u
+#define CACHE_MOST (4u << 20) /* bytes of code; scripts with very many places are for one process mostly */
+
+struct patch_flow_cache {
+	struct arena *arena;
+	uint64_t bytes;
+	struct known *slots[CACHE_SLOTS];
+};
+
+struct patch_flow_cache *patch_flow_cache_create(struct arena *a)
+{
+	struct patch_flow_cache *c = arena_new(a, struct patch_flow_cache);
+
+	c->arena = a;
+	return c;
+}
+
+void patch_flow_use_cache(struct patch_flow *f, struct patch_flow_cache *c)
+{
+	f->cache = c;
+}
+
+static struct known **slot_of(struct patch_flow_cache *c, const struct view *v, const struct patch_request *r)
+{
+	return &c->slots[(r->file ^ (v->start - r->bias)) * 0x9e3779b97f4a7c15ull >> 56];
+}
+
+static bool is_same(const struct known *k, const struct view *v, const struct patch_request *r)
+{
+	uint64_t size = v->end - v->start;
+
+	return k->file == r->file && k->address == v->start - r->bias && k->size == size &&
+	       k->n_entries == r->n_entries && memcmp(k->code, v->code, size) == 0;
+}
+
+static bool recall(struct patch_flow *f, const struct view *v, const struct patch_request *r)
+{
+	const struct known *k = f->cache && r->file ? *slot_of(f->cache, v, r) : NULL;
+
+	while (k && !is_same(k, v, r))
+		k = k->next;
+	if (!k)
+		return false;
+	f->branches.n = f->boundaries.n = 0;
+	vec_each(b, &k->branches)
+		vec_push(f->arena, &f->branches,
+			 (struct branch){ b->to + v->start, b->from ? b->from + v->start : 0 });
+	vec_each(word, &k->boundaries)
+		vec_push(f->arena, &f->boundaries, *word);
+	f->whole = k->whole;
+	f->hidden = k->hidden;
+	f->decoded = true;
+	return true;
+}
+
+static void remember(const struct patch_flow *f, const struct view *v, const struct patch_request *r)
+{
+	struct patch_flow_cache *c = f->cache;
+	struct known *k;
+
+	if (!c || !r->file || c->bytes > CACHE_MOST)
+		return;
+	k = arena_new(c->arena, struct known);
+	k->file = r->file;
+	k->address = v->start - r->bias;
+	k->n_entries = r->n_entries;
+	k->size = v->end - v->start;
+	k->code = arena_dup(c->arena, v->code, k->size);
+	k->whole = f->whole;
+	k->hidden = f->hidden;
+	vec_each(b, &f->branches)
+		vec_push(c->arena, &k->branches,
+			 (struct branch){ b->to - v->start, b->from ? b->from - v->start : 0 });
+	vec_each(word, &f->boundaries)
+		vec_push(c->arena, &k->boundaries, *word);
+	k->next = *slot_of(c, v, r);
+	*slot_of(c, v, r) = k;
+	c->bytes += k->size;
+}
+
+/* ---- decoding ---------------------------------------------------------------------------- */
 
 struct patch_flow *patch_flow_create(struct arena *a)
 {
@@ -171,19 +268,47 @@ static bool note(struct patch_flow *f, const struct x86_ins *ins)
 	return true;
 }
 
+/* A table's entries are read some at a time: each read is a system call. */
+struct entries {
+	const struct patch_request *r;
+	uint64_t table;
+	uint32_t size; /* of each: 4, 8 */
+	uint32_t first, n; /* which are in `bytes` */
+	uint8_t bytes[TABLE_PART];
+};
+
+static bool entry_read(struct entries *e, uint32_t i, uint64_t *to)
+{
+	const struct patch_request *r = e->r;
+
+	if (i - e->first >= e->n) {
+		e->first = i;
+		e->n = TABLE_PART / e->size;
+		if (!r->read(r->read_user, e->table + (uint64_t)i * e->size, e->bytes, TABLE_PART)) {
+			e->n = 1;
+			if (!r->read(r->read_user, e->table + (uint64_t)i * e->size, e->bytes, e->size))
+				return false;
+		}
+	}
+	*to = 0;
+	memcpy(to, e->bytes + (size_t)(i - e->first) * e->size, e->size);
+	if (e->size == 4)
+		*to = e->table + (uint64_t)(int64_t)(int32_t)*to;
+	return true;
+}
+
 /* Entries of a table that lead to instructions of the function; how many. */
 static uint32_t table_read(struct patch_flow *f, const struct patch_request *r, uint64_t table,
 			   uint32_t size)
 {
+	struct entries e = { .r = r, .table = table, .size = size };
 	uint32_t n;
 
 	for (n = 0; n < TABLE_MOST; n++) {
-		uint64_t to = 0;
+		uint64_t to;
 
-		if (!r->read(r->read_user, table + (uint64_t)n * size, &to, size))
+		if (!entry_read(&e, n, &to))
 			return n;
-		if (size == 4)
-			to = table + (uint64_t)(int64_t)(int32_t)to;
 		if (to - f->start >= f->end - f->start || !bit_is(f->boundaries.p, to - f->start))
 			return n;
 		branch_add(f, to, 0);
@@ -226,6 +351,8 @@ static void decode(struct patch_flow *f, const struct view *v, const struct patc
 	uint32_t indirect = 0;
 	uint64_t at;
 
+	if (recall(f, v, r))
+		return;
 	clear(f);
 	f->decoded = true;
 	f->hidden = false;
@@ -242,6 +369,7 @@ static void decode(struct patch_flow *f, const struct view *v, const struct patc
 		branch_add(f, r->entries[i], 0);
 	if (f->branches.n)
 		qsort(f->branches.p, f->branches.n, sizeof *f->branches.p, by_target);
+	remember(f, v, r);
 }
 
 /* ---- questions ------------------------------------------------------------------------------ */

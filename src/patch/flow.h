@@ -20,6 +20,8 @@ enum flow {
 /* The code of one function as far as it was looked at; kept from site to site. */
 struct patch_flow;
 struct patch_flow *patch_flow_create(struct arena *a);
+/* Looks there for what was decoded before; see patch_flow_cache_create() in patch.h. */
+void patch_flow_use_cache(struct patch_flow *f, struct patch_flow_cache *c);
 /* Forgets the function it knows: its code has changed. */
 void patch_flow_reset(struct patch_flow *f);
 

@@ -56,6 +56,13 @@ struct patch_page {
 };
 struct patch_space *patch_space_create(struct arena *a);
 /*
+ * What is known of the control flow of functions, for all processes that run the same files. Believed of a
+ * function at the same address of the same file with the same code: then its tables of jumps are the same, too.
+ */
+struct patch_flow_cache;
+struct patch_flow_cache *patch_flow_cache_create(struct arena *a);
+void patch_space_use_cache(struct patch_space *s, struct patch_flow_cache *c);
+/*
  * Replaces the list of free ranges (page-aligned, ascending). Pages already taken
  * need not be missing from it. Room that must stay free (below a stack, above the
  * heap) is left out by the caller.
@@ -204,6 +211,8 @@ struct patch_request {
 	/* Places that control comes to in ways that code does not show: landing pads, say. In no order. */
 	const uint64_t *entries;
 	uint32_t n_entries;
+	/* A number for the file that the code is from, 0: unknown; and what its addresses are moved by. For the cache. */
+	uint64_t file, bias;
 	/* Reads the process's data, for tables of jumps; NULL: none are read. */
 	bool (*read)(void *user, uint64_t address, void *to, uint32_t n);
 	void *read_user;

@@ -50,6 +50,12 @@ struct patch_space *patch_space_create(struct arena *a)
 	return s;
 }
 
+void patch_space_use_cache(struct patch_space *s, struct patch_flow_cache *c)
+{
+	patch_flow_use_cache(s->flow, c);
+	patch_flow_use_cache(s->near_flow, c);
+}
+
 struct patch_text *patch_space_text(struct patch_space *s)
 {
 	return s->text;

@@ -120,9 +120,12 @@ static struct proc_stop wait_stop(struct proc *p, struct proc_thread *t, int pat
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, &before);
 	while (!proc_look(p, t, &out) && seconds_now() < end) {
-		sigtimedwait(&child, NULL, &nap);
+		bool came = sigtimedwait(&child, NULL, &nap) == SIGCHLD;
+
 		if (p->idle)
 			p->idle(p->idle_user);
+		if (came)
+			continue;
 		if (unless_deaf && end - seconds_now() < patience - DEAF_PATIENCE && is_deaf(p, t))
 			break;
 		if (!is_unreported_end(p, t))

@@ -126,10 +126,16 @@ bool proc_way_back_is_there(const struct proc *p)
 
 /* ---- the frame ------------------------------------------------------------------------- */
 
-/* Of the features that any program has, in the standard format. */
+/* Of the features that any program has, in the standard format. The same for all of them; cpuid is slow in a virtual machine. */
 static uint32_t state_size(uint64_t features)
 {
-	uint32_t most = LEGACY_SIZE;
+	static uint64_t last;
+	static uint32_t most;
+
+	if (most && features == last)
+		return most;
+	last = features;
+	most = LEGACY_SIZE;
 
 	for (uint32_t i = 2; i < 63; i++) {
 		uint32_t size, offset, c, d;
