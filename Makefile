@@ -46,7 +46,9 @@ programs: all    ## 100000 random programs, interpreted and as generated code; t
 .PHONY: syscalls programs
 storm: all       ## 10000 processes, 100 at a time, some killed; minutes
 	tests/storm.sh $(BUILD)/spile
-.PHONY: storm
+builds: all      ## real C projects built under probes: same files, counts as strace has them; minutes, fetches sources
+	tests/builds $(BUILD)/spile
+.PHONY: storm builds
 lint: all        ## what the compiler does not see; part of the continuous integration
 	tools/check-floors
 	tools/check-sizes

@@ -58,6 +58,8 @@ bool process_syscall_resolve(struct process_query *q, const struct process_modul
 		process_site_add(q, m, 0, at_return ? ".syscall.return" : ".syscall");
 
 	site_fill(q->resolver->arena, s, -1, at_return);
+	if (!q->point->components.p[0].has_argument)
+		s->module = ""; /* whatever the target's tree runs */
 	q->type = "utrace_syscall";
 	return true;
 }

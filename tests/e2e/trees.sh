@@ -32,6 +32,17 @@ is "programs with unequal begins and ends" "$(cat "$W/out")" "done"
 for f in lib.a prog f1.o; do cmp -s "$W/plain.d/$f" "$W/probed.d/$f" || bad "$f differs from the plain build's"; done
 done_t
 
+# All system calls of all its processes, but those that hang on how they meet, are as many as strace counts.
+t build-counts
+as_user "$ROOT/tests/builds" "$SPILE" generated >"$W/counts" 2>&1 || bad "$(cat "$W/counts")"
+done_t
+
+t syscalls-of-children
+launch_same "$T/family spawn /bin/true 3" -e 'global n, all probe process.syscall { n[execname()] <<< 1 } probe syscall_any { all[execname()] <<< 1 }
+	probe end { foreach (e+ in n) println(e, " ", @count(n[e]) == @count(all[e])) }'
+is "counted of each program" "$(tr '\n' ' ' <"$W/out")" "family 1 true 1 "
+done_t
+
 t generations
 spile -e "$BEATS"' probe end { foreach (p in beats) n += @count(beats[p]); println(n, " ", begun) }' -c "$T/family grand 30"
 ok_rc
