@@ -6,6 +6,7 @@
  * The patches are ordinary ones, on the list of the process.  They stand in the C library, the loader and in
  * programs without either, and are found once per file.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "ctl/syscalls.h"
 
 #define SYSCALL_SIZE 2u
+#define JUMP_SIZE 5u
 
 /* The sites of one file, at its link-time addresses; kept for the session. */
 struct life_file {
@@ -72,6 +74,40 @@ static struct life_file *find_file(struct ctl_session *s, const struct proc_map 
 	return NULL;
 }
 
+/* A call whose number is known at run time only may be an exec: Go makes them so. */
+struct opens {
+	struct ctl_session *session;
+	struct life_file *file;
+};
+
+static void add_open(void *user, const struct patch_call *c, const struct bundle_site *function)
+{
+	const struct opens *o = user;
+	struct found found = { .site = { .hook = LIFE_BEFORE_ANY, .until = c->address },
+			       .function_start = function->function_start,
+			       .function_end = function->function_end };
+	uint32_t nth = 0;
+
+	while (nth + 1 < c->n_before && c->address - c->before[nth] < JUMP_SIZE)
+		nth++;
+	found.site.address = c->before[nth];
+	vec_push(o->session->arena, &o->file->list, found);
+}
+
+static int from_highest(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	return x->site.address < y->site.address ? 1 : x->site.address > y->site.address ? -1 : 0;
+}
+
+static void add_opens(struct ctl_process *p, const struct proc_map *m, struct life_file *f)
+{
+	ctl_syscalls_each_open(p, m, add_open, &(struct opens){ p->session, f });
+	if (f->list.n)
+		qsort(f->list.p, f->list.n, sizeof *f->list.p, from_highest);
+}
+
 static struct life_file *scan_file(struct ctl_process *p, const struct proc_map *m, struct elf_file *elf, uint64_t bias)
 {
 	struct ctl_session *s = p->session;
@@ -95,6 +131,8 @@ static struct life_file *scan_file(struct ctl_process *p, const struct proc_map 
 		vec_push(s->arena, &f.list, found);
 	}
 	arena_reset(s->scratch, mark);
+	if (elf && elf->is_go)
+		add_opens(p, m, &f);
 	vec_push(s->arena, &life_of(s)->files, f);
 	return &life_of(s)->files.p[life_of(s)->files.n - 1];
 }
@@ -132,7 +170,12 @@ static uint32_t bodies_of(struct ctl_process *p, uint64_t address, const struct 
 {
 	uint8_t *text = arena_alloc(p->session->scratch, LIFE_BODY_MAX);
 	uint64_t hook = ctl_runtime_address(p, life_hook_names[site->hook]);
-	uint32_t n = is_behind(site->hook) ? 0 : ctl_syscalls_before(p, address, site->number, out);
+	uint32_t n = 0;
+
+	if (site->hook == LIFE_BEFORE_ANY)
+		n = ctl_syscalls_before_call(p, address + (site->until - site->address), out);
+	else if (!is_behind(site->hook))
+		n = ctl_syscalls_before(p, address, site->number, out);
 
 	out[n++] = (struct patch_body){ .generic = true, .bytes = text, .size = life_body(site, hook, text) };
 	if (is_behind(site->hook))
@@ -155,6 +198,12 @@ static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, 
 	const struct ctl_foreign *below = ctl_chain_at(p, address);
 	struct error *e;
 
+	if (found->site.until) {
+		r.until = m->start + found->site.until;
+		r.check_start = true;
+	}
+	if (below && r.until)
+		return error_new(ERROR_OTHER, "another session probes the system call at 0x%lx", (unsigned long)r.until);
 	r.n_bodies = bodies_of(p, address, &found->site, bodies);
 	ctl_code_read(p, &module, &site, &r);
 	e = ctl_chain_plan(p, s->scratch, NULL, below, &r, &patch);

@@ -12,6 +12,10 @@
  *	31 ff            xor %edi,%edi
  *	89 d0            mov %edx,%eax    here
  *	0f 05            syscall
+ *
+ *	41 5c            pop %r12         Go's vfork, whatever it is called and with which number
+ *	0f 05            syscall
+ *	41 54            push %r12        behind it
  */
 #include "ctl/life_sites.h"
 
@@ -32,6 +36,7 @@ const char *const life_hook_names[] = {
 	[LIFE_AFTER_EXEC] = "rt_life_after_exec",
 	[LIFE_BEFORE_EXIT] = "rt_life_before_exit",
 	[LIFE_BEFORE_EXIT_GROUP] = "rt_life_before_exit_group",
+	[LIFE_BEFORE_ANY] = "rt_life_before_exec",
 };
 
 static void add(struct arena *a, struct life_sites *to, uint64_t address, enum life_hook hook, uint32_t number)
@@ -39,7 +44,7 @@ static void add(struct arena *a, struct life_sites *to, uint64_t address, enum l
 	vec_each(have, &to->list)
 		if (have->address == address)
 			return;
-	vec_push(a, &to->list, (struct life_site){ address, hook, number });
+	vec_push(a, &to->list, (struct life_site){ .address = address, .hook = hook, .number = number });
 }
 
 static void add_found(struct arena *a, struct life_sites *to, const struct hook_site *s)
@@ -98,6 +103,20 @@ static void find_ends(struct arena *a, struct life_sites *to, const uint8_t *byt
 	}
 }
 
+/* rawVforkSyscall: the child writes over the return address, so that waits in a register. */
+static void find_go_vfork(struct arena *a, struct life_sites *to, const uint8_t *bytes, size_t size, uint64_t address)
+{
+	static const uint8_t forms[][6] = { { 0x41, 0x5c, 0x0f, 0x05, 0x41, 0x54 },
+					    { 0x41, 0x59, 0x0f, 0x05, 0x41, 0x51 } };
+
+	for (size_t i = 0; i < base_count(forms); i++) {
+		const uint8_t *p = memmem(bytes, size, forms[i], sizeof forms[i]);
+
+		if (p)
+			add(a, to, address + (uint64_t)(p - bytes) + 4, LIFE_AFTER_CLONE, SYS_vfork);
+	}
+}
+
 static int from_highest(const void *a, const void *b)
 {
 	const struct life_site *x = a, *y = b;
@@ -116,8 +135,26 @@ void life_sites_find(struct arena *a, const uint8_t *bytes, size_t size, uint64_
 		add_found(a, out, s);
 	find_ends(a, out, bytes, size, SYS_exit, address);
 	find_ends(a, out, bytes, size, SYS_exit_group, address);
+	find_go_vfork(a, out, bytes, size, address);
 	if (out->list.n)
 		qsort(out->list.p, out->list.n, sizeof *out->list.p, from_highest);
+}
+
+/*
+ * rcx is free in front of a system call. Go has no red zone, and not much room on its stacks: what a chain of functions
+ * that do not ask for more has left, some 600 bytes, of which the hook takes 400.
+ */
+static uint32_t body_before_any(uint64_t hook, uint8_t out[LIFE_BODY_MAX])
+{
+	static const uint8_t code[] = { 0x8d, 0x48, (uint8_t)-SYS_execve, /* lea -59(%rax),%ecx */
+					0x67, 0xe3, 2, /* jecxz over the next */
+					0xeb, 16, /* jmp over all that follows */
+					0xff, 0x15, 2, 0, 0, 0, /* call *literal */
+					0xeb, 8 }; /* jmp over the literal */
+
+	memcpy(out, code, sizeof code);
+	memcpy(out + sizeof code, &hook, sizeof hook);
+	return sizeof code + sizeof hook;
 }
 
 uint32_t life_body(const struct life_site *s, uint64_t hook, uint8_t out[LIFE_BODY_MAX])
@@ -128,6 +165,8 @@ uint32_t life_body(const struct life_site *s, uint64_t hook, uint8_t out[LIFE_BO
 					 0xeb, 8 }; /* jmp over the literal */
 	uint32_t n = sizeof enter;
 
+	if (s->hook == LIFE_BEFORE_ANY)
+		return body_before_any(hook, out);
 	memcpy(out, enter, sizeof enter);
 	if (s->hook == LIFE_AFTER_CLONE) {
 		out[n++] = 0xb9; /* mov $number,%ecx */

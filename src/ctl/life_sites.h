@@ -13,6 +13,7 @@ enum life_hook {
 	LIFE_AFTER_EXEC,
 	LIFE_BEFORE_EXIT,
 	LIFE_BEFORE_EXIT_GROUP,
+	LIFE_BEFORE_ANY, /* the number is known there only: exec */
 };
 extern const char *const life_hook_names[];
 
@@ -20,6 +21,7 @@ struct life_site {
 	uint64_t address;
 	enum life_hook hook;
 	uint32_t number; /* of the system call */
+	uint64_t until; /* LIFE_BEFORE_ANY: the call itself; what stands between is run first */
 };
 struct life_sites {
 	VEC(struct life_site) list; /* by address, the highest first */

@@ -409,29 +409,52 @@ static struct known_text *make_known(struct ctl_session *s, const struct proc_ma
 	return t;
 }
 
+/* What is known of a mapping, looked through if it was not. */
+static void look_through(struct scan *s, const struct proc_map *m)
+{
+	struct ctl_process *p = s->p;
+	int64_t changed;
+
+	s->like.module = (struct ctl_module){ .start = m->start,
+					      .end = m->end,
+					      .inode = m->inode,
+					      .device = m->device,
+					      .bias = ctl_bias_of(p, m) };
+	s->like.file.path = arena_strdup(p->arena, m->path);
+	if (elf_open(p->session->elf, m->path, &s->file))
+		s->file = NULL;
+	changed = s->file ? s->file->changed : 0;
+	s->known = find_known(p->session, m, changed);
+	if (s->known)
+		return;
+	s->known = make_known(p->session, m, changed);
+	s->bytes = read_text(p, m, &s->size);
+	scan_text(s);
+}
+
 static void scan_map(struct ctl_process *p, const struct proc_map *m, struct text *t)
 {
 	struct scan s = { .p = p, .text = t };
-	int64_t changed;
 
-	s.like.module = (struct ctl_module){ .start = m->start,
-					     .end = m->end,
-					     .inode = m->inode,
-					     .device = m->device,
-					     .bias = ctl_bias_of(p, m) };
-	s.like.file.path = arena_strdup(p->arena, m->path);
-	if (elf_open(p->session->elf, m->path, &s.file))
-		s.file = NULL;
-	changed = s.file ? s.file->changed : 0;
-	s.known = find_known(p->session, m, changed);
-	if (!s.known) {
-		s.known = make_known(p->session, m, changed);
-		s.bytes = read_text(p, m, &s.size);
-		scan_text(&s);
-	}
+	look_through(&s, m);
 	add_wanted(&s);
 	vec_each(site, &t->sites)
 		site->module.file = &site->file;
+}
+
+void ctl_syscalls_each_open(struct ctl_process *p, const struct proc_map *m,
+			    void (*visit)(void *user, const struct patch_call *c, const struct bundle_site *function),
+			    void *user)
+{
+	struct arena_mark mark = arena_mark(p->session->scratch);
+	struct text t = { .start = m->start, .end = m->end };
+	struct scan s = { .p = p, .text = &t };
+
+	look_through(&s, m);
+	vec_each(k, &s.known->calls)
+		if (k->call.number < 0 && k->call.n_before)
+			visit(user, &k->call, &k->function);
+	arena_reset(p->session->scratch, mark);
 }
 
 static bool is_text(const struct proc_map *m)
@@ -691,6 +714,16 @@ static struct site *in_front_of_call(struct ctl_process *p, uint64_t address)
 	return NULL;
 }
 
+/* The call that is not patched yet. */
+static struct site *at_call(struct ctl_process *p, uint64_t call)
+{
+	vec_each(t, &p->syscalls->texts)
+		for (uint32_t i = 0; !(*t)->present && i < (*t)->sites.n; i++)
+			if ((*t)->sites.p[i].call.address == call)
+				return &(*t)->sites.p[i];
+	return NULL;
+}
+
 uint32_t ctl_syscalls_before(struct ctl_process *p, uint64_t address, uint32_t number, struct patch_body *out)
 {
 	struct site *s = in_front_of_call(p, address);
@@ -702,6 +735,16 @@ uint32_t ctl_syscalls_before(struct ctl_process *p, uint64_t address, uint32_t n
 	memcpy(move + 1, &number, sizeof number);
 	out[0] = inline_body(p->session->scratch, move, sizeof move);
 	return 1 + bodies_before(p, &s->call, out + 1);
+}
+
+uint32_t ctl_syscalls_before_call(struct ctl_process *p, uint64_t call, struct patch_body *out)
+{
+	struct site *s = p->syscalls ? at_call(p, call) : NULL;
+
+	if (!s || !needs_entry(p, s))
+		return 0;
+	s->shared = true;
+	return bodies_before(p, &s->call, out);
 }
 
 uint32_t ctl_syscalls_share(struct ctl_process *p, uint64_t address, struct patch_body *out)
@@ -732,7 +775,7 @@ void ctl_syscalls_unshare(struct ctl_process *p, uint64_t address)
 		vec_each(s, &(*t)->sites) {
 			if (s->call.address + SYSCALL_SIZE == address)
 				s->by_hook = false;
-			if (s->call.n_before && s->call.before[0] == address)
+			if (s->call.n_before && (s->call.before[0] == address || s->entry == address))
 				s->shared = false;
 		}
 }

@@ -31,6 +31,16 @@ uint32_t ctl_syscalls_share(struct ctl_process *p, uint64_t address, struct patc
  */
 uint32_t ctl_syscalls_before(struct ctl_process *p, uint64_t address, uint32_t number, struct patch_body *out);
 
+/* The same by the place of the call, for a patch that goes to where its own would go. */
+uint32_t ctl_syscalls_before_call(struct ctl_process *p, uint64_t call, struct patch_body *out);
+/*
+ * Visits the calls of a mapping whose number is known only when they are made and that instructions lead to. Addresses of
+ * the call: from the beginning of the mapping; of the function: link-time.
+ */
+void ctl_syscalls_each_open(struct ctl_process *p, const struct proc_map *m,
+			    void (*visit)(void *user, const struct patch_call *c, const struct bundle_site *function),
+			    void *user);
+
 /* The other patch at the address, before or behind a call, could not be made after all. */
 void ctl_syscalls_unshare(struct ctl_process *p, uint64_t address);
 

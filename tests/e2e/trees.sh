@@ -43,6 +43,20 @@ launch_same "$T/family spawn /bin/true 3" -e 'global n, all probe process.syscal
 is "counted of each program" "$(tr '\n' ' ' <"$W/out")" "family 1 true 1 "
 done_t
 
+# Go makes its system calls by one instruction, whatever their numbers.
+if have go; then
+	(cd "$W" && HOME=$W GO111MODULE=off go build -o "$T/spawn-go" "$ROOT/tests/e2e/targets/spawn.go" &&
+		HOME=$W GO111MODULE=off go build -ldflags '-s -w' -o "$T/spawn-go-bare" "$ROOT/tests/e2e/targets/spawn.go") 2>"$W/go.log" || { cat "$W/go.log"; exit 1; }
+	for kind in spawn-go spawn-go-bare; do
+		t "$kind"
+		launch_same "$T/$kind 4 5" -e 'global b, e, echo, n probe process.begin { b++ } probe process.end { e++ } probe process("/bin/echo").begin { echo++ }
+			probe process.syscall { n[execname()] <<< 1 }
+			probe end { println(b, " ", e, " ", echo, " ", @count(n["echo"]) > 20 * 20, " ", @count(n["'"$kind"'"]) > 200) }'
+		is "begins, ends, programs, calls of both" "$(cat "$W/out")" "42 42 20 1 1"
+		done_t
+	done
+fi
+
 t generations
 spile -e "$BEATS"' probe end { foreach (p in beats) n += @count(beats[p]); println(n, " ", begun) }' -c "$T/family grand 30"
 ok_rc
