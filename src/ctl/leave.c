@@ -305,6 +305,7 @@ void ctl_leave_child(const struct ctl_process *parent, pid_t pid)
 	e = ctl_leave(&child);
 	if (e)
 		ctl_warn(s, "%s", error_text(e));
+	s->left_behind |= e != NULL;
 	if (child.maps_arena)
 		arena_destroy(child.maps_arena);
 	if (child.lock_fd > 0)

@@ -195,6 +195,7 @@ static void leave_all(struct ctl_session *s)
 		if (e)
 			ctl_warn(s, "%s%s%s", error_text(e), e->hint ? ": " : "",
 				 e->hint ? e->hint : "");
+		s->left_behind |= e != NULL;
 	}
 	ctl_family_leave(s);
 	if (placed)
@@ -261,7 +262,7 @@ static int finish(struct ctl_session *s)
 	ctl_timing_report(s);
 	tell_counts(s);
 	ctl_commands_finish(s);
-	return tell_child(s) || failed;
+	return tell_child(s) || failed || s->left_behind;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

@@ -185,6 +185,7 @@ struct ctl_session {
 	int signals_forwarded;
 	int64_t leave_by; /* a launched target told to end has until then */
 	bool interrupted;
+	bool left_behind; /* something of ours stays in a process: a failure, though all results are there */
 };
 
 /* A file of the bundle's sites. */

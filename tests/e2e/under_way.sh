@@ -25,7 +25,7 @@ done
 t waits-long
 start "$T/under-way" waits 60 stay
 spile -x "$PID" -e "$left $counts"
-ok_rc
+is "exit status" "$RC" 1
 has "$W/err" 'calls under way in process [0-9]+ will return into probes'
 has "$W/err" 'spile --cleanup'
 grep -q memfd:spile "/proc/$PID/maps" || bad "our memory is gone"
