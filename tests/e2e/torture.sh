@@ -51,8 +51,10 @@ is "hit" "$(cat "$W/out")" 1
 wait $OTHER
 is "the other's status" $? 0
 is "the other hit" "$(cat "$W/other")" 1
-[ -s "$W/err" ] && bad "it says: $(cat "$W/err")"
-[ -s "$W/other.err" ] && bad "the other says: $(cat "$W/other.err")"
+# those that were given up are told, and bounded by MAXSKIPPED
+for said in err other.err; do
+	grep -v '^WARNING: Number of errors: 0, skipped probes: [0-9]*$' "$W/$said" >"$W/else" && bad "it says: $(cat "$W/else")"
+done
 attached_clean
 done_t
 
