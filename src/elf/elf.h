@@ -219,6 +219,13 @@ void elf_each_code(struct elf_file *f, const struct elf_function *function, elf_
 enum elf_prologue { ELF_PROLOGUE_AUTO, ELF_PROLOGUE_ALWAYS, ELF_PROLOGUE_NEVER };
 uint64_t elf_code_body(struct elf_file *f, const struct elf_code *c, enum elf_prologue how);
 
+/*
+ * Where a call of a function made by the Go compiler begins once, whatever its stack: behind the check that may
+ * have it begin anew on a larger one. Everything but flags, r12 and (before Go 1.17) rax and rcx is
+ * as at the first instruction. `start` where there is no such check. Link-time addresses.
+ */
+uint64_t elf_go_body(const struct elf_file *f, uint64_t start, uint64_t end);
+
 /* ---- lines ------------------------------------------------------------------------------------- */
 
 struct elf_line_spec {

@@ -65,15 +65,17 @@ static struct sema_site *entry_site(struct function_search *s, const struct elf_
 				    const char *name, const char *tail)
 {
 	const struct probe_user *user = s->query->resolver->user;
-	uint64_t address = c->address;
+	uint64_t address = c->address, entry = address;
 	struct sema_site *site;
 
 	if (!s->at_return && !s->at_entry && !process_is_short_listing(s->query))
 		address = elf_code_body(s->module->file, c, user->prologue);
+	if (!s->at_return && !c->function->is_inlined && address == c->address)
+		address = entry = elf_go_body(s->module->file, c->address, c->end);
 	site = process_code_site(s, c, address, name, tail);
 	if (s->at_return)
 		site->flags = SITE_RETURN;
-	else if (!c->function->is_inlined && address == c->address)
+	else if (!c->function->is_inlined && address == entry)
 		site->flags = SITE_ENTRY;
 	return site;
 }
@@ -258,8 +260,9 @@ static void symbol_site(struct function_search *s, uint64_t start, uint64_t end,
 			const char *argument)
 {
 	struct arena *a = s->query->resolver->arena;
+	uint64_t address = s->at_return ? start : elf_go_body(s->module->file, start, end);
 	struct sema_site *site = process_site_add(
-		s->query, s->module, start,
+		s->query, s->module, address,
 		arena_printf(a, ".%s(%s)%s", s->component, argument, s->suffix));
 
 	site->function_start = end > start ? start : 0;

@@ -131,6 +131,17 @@ if have go; then
 		probe end { println(n, " ", wrong) }'
 	is counts "$(cat "$W/out")" "2436 0"
 	done_t
+	# A call whose stack is too small begins anew on a larger one: it is counted once, whatever the frame's size.
+	(cd "$W/go" && HOME=$W GOCACHE=$W/cache GO111MODULE=off go build -ldflags=-w -o "$T/deep-go-w" deep.go) >"$W/cc.log" 2>&1
+	for program in deep-go deep-go-w; do
+		t "$program-counted-once"
+		launch_same "$T/$program" -e 'global entered, left
+			probe process.function("main.narrow"), process.function("main.deep"), process.function("main.wide") { entered[ppfunc()]++ }
+			probe process.function("main.narrow").return, process.function("main.deep").return, process.function("main.wide").return { left[ppfunc()]++ }
+			probe end { foreach (f+ in entered) printf("%s %d %d\n", f, entered[f], left[f]) }'
+		is counts "$(tr '\n' ' ' <"$W/out")" "main.deep 2436 2436 main.narrow 8008 8008 main.wide 808 808 "
+		done_t
+	done
 else
 	skip_t go "there is no Go compiler"
 fi
