@@ -318,8 +318,25 @@ void ctl_helpers_add(struct ctl_process *p, struct ctl_patch *patch)
 	plan->n_before = 0;
 }
 
-/* Another tool's breakpoint is in the way: the sites are planned when it has gone. */
-static bool wait_for_breakpoint(const struct group *g)
+/*
+ * A site inside another session's jump: the instruction is executed in that one's trampoline, which is not
+ * ours to write (ADR 23). The sites are planned when the other session has left.
+ */
+static bool wait_for_session(struct ctl_process *p, struct ctl_waiting *w, uint64_t address)
+{
+	const struct ctl_foreign *f = ctl_chain_near(p, address);
+
+	if (!f)
+		return false;
+	w->address = f->address;
+	w->size = f->size;
+	memcpy(w->jump, f->patched, sizeof w->jump);
+	vec_push(p->arena, &p->waiting, *w);
+	return true;
+}
+
+/* Another tool's breakpoint is in the way, or a session's jump: the sites are planned when it has gone. */
+static bool wait_for_others(const struct group *g)
 {
 	struct ctl_process *p = g->p;
 	struct ctl_waiting w = { .file = g->m->file,
@@ -331,10 +348,13 @@ static bool wait_for_breakpoint(const struct group *g)
 	/* Not for one of several returns: planned again is the whole group. */
 	if (g->address != g->m->bias + p->session->bundle->sites.p[g->sites[0]].address)
 		return false;
+	/* A jump's pinned byte looks like a breakpoint. */
+	if (ctl_chain_near(p, g->address) && !ctl_chain_at(p, g->address))
+		return wait_for_session(p, &w, g->address);
 	if (!ctl_breakpoint_at(p, w.address))
 		w.address += ENDBR_SIZE;
 	if (!ctl_breakpoint_at(p, w.address))
-		return false;
+		return wait_for_session(p, &w, g->address);
 	vec_push(p->arena, &p->waiting, w);
 	return true;
 }
@@ -356,7 +376,7 @@ static void plan_request(struct group *g, struct patch_request *r, struct ctl_pa
 	struct error *e;
 
 	e = ctl_chain_plan(p, p->session->scratch, g->hook, g->below, r, patch);
-	if (e && wait_for_breakpoint(g))
+	if (e && wait_for_others(g))
 		return;
 	if (e) {
 		note_unplaced(p, g->n, error_text(e));
@@ -548,7 +568,7 @@ static void plan_waiting(struct ctl_process *p)
 
 		if (!m)
 			continue;
-		if (ctl_breakpoint_at(p, w.address)) {
+		if (ctl_still_waits(p, &w)) {
 			p->waiting.p[kept++] = w;
 			continue;
 		}

@@ -109,7 +109,7 @@ static struct error *window(struct ctl_process *p)
 	if (!e)
 		e = ctl_arm_apply(p);
 	if (!e)
-		e = ctl_pcs_move(p, ctl_pc_armed);
+		e = ctl_pcs_enter(p);
 	if (!e)
 		ctl_watches_arm(p);
 	if (e)
@@ -195,6 +195,22 @@ void ctl_take_out(struct ctl_process *p)
 		ctl_warn(p->session, "process %d: %s", (int)p->proc->pid, error_text(e));
 }
 
+static void tell_waiting(struct ctl_process *p)
+{
+	struct ctl_session *s = p->session;
+	uint32_t jumps = 0;
+
+	vec_each(w, &p->waiting)
+		jumps += w->size != 0;
+	if (jumps < p->waiting.n && !p->waiting_told)
+		ctl_warn(s, "process %d: %u probed places wait until another tool's breakpoints have gone",
+			 (int)p->proc->pid, p->waiting.n - jumps);
+	if (jumps && !p->waiting_told)
+		ctl_warn(s, "process %d: %u probed places are inside jumps of another session and wait until it has ended",
+			 (int)p->proc->pid, jumps);
+	p->waiting_told = p->waiting.n != 0;
+}
+
 static void tell(struct ctl_process *p)
 {
 	struct ctl_session *s = p->session;
@@ -211,10 +227,7 @@ static void tell(struct ctl_process *p)
 	if (p->n_unplaced)
 		ctl_warn(s, "%u probe sites in process %d could not be placed: %s", p->n_unplaced,
 			 (int)p->proc->pid, p->unplaced);
-	if (p->waiting.n && !p->waiting_told)
-		ctl_warn(s, "process %d: %u probed places wait until another tool's breakpoints have gone",
-			 (int)p->proc->pid, p->waiting.n);
-	p->waiting_told = p->waiting.n != 0;
+	tell_waiting(p);
 	p->n_unplaced = 0;
 	memset(p->rungs, 0, sizeof p->rungs);
 }

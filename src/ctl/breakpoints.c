@@ -2,7 +2,7 @@
 /*
  * Breakpoints of others on our sites.
  *
- * There before us: the site waits until the breakpoint has gone.
+ * There before us: the site waits until the breakpoint has gone. So it does for another session's jump over it.
  *
  * Set over our jump, by the kernel for a uprobe: it keeps the instruction from the file, runs that out
  * of line, and writes the file's first byte back in the end, in front of what is
@@ -130,10 +130,19 @@ bool ctl_breakpoint_at(const struct ctl_process *p, uint64_t address)
 	return proc_read(p->proc, address, &byte, 1) == 1 && byte == INT3;
 }
 
+bool ctl_still_waits(const struct ctl_process *p, const struct ctl_waiting *w)
+{
+	uint8_t now[PATCH_MAX];
+
+	if (!w->size)
+		return ctl_breakpoint_at(p, w->address);
+	return proc_read(p->proc, w->address, now, w->size) == w->size && memcmp(now, w->jump, w->size) == 0;
+}
+
 static bool any_left(const struct ctl_process *p)
 {
 	vec_each(w, &p->waiting)
-		if (!ctl_breakpoint_at(p, w->address))
+		if (!ctl_still_waits(p, w))
 			return true;
 	return false;
 }

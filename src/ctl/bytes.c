@@ -192,7 +192,7 @@ struct error *ctl_patch_write(struct ctl_process *p, struct ctl_patch *patch)
 	e = text_write(p, plan, plan->patched);
 	if (e)
 		return e;
-	patch->armed = true;
+	patch->armed = patch->just_armed = true;
 	return NULL;
 }
 

@@ -265,6 +265,16 @@ bool ctl_chain_has(const struct ctl_process *p, uint64_t address)
 	return foreign_at(p, address) != NULL;
 }
 
+const struct ctl_foreign *ctl_chain_near(const struct ctl_process *p, uint64_t address)
+{
+	uint32_t i = position(p, address > PATCH_MAX ? address - PATCH_MAX : 0);
+
+	for (; i < p->foreign.n && p->foreign.p[i].address < address + PATCH_MAX; i++)
+		if (p->foreign.p[i].address + p->foreign.p[i].span > address)
+			return &p->foreign.p[i];
+	return NULL;
+}
+
 struct patch_body ctl_chain_body(struct arena *a, uint64_t trampoline)
 {
 	uint8_t *bytes = arena_alloc(a, LINK_SIZE);

@@ -5,11 +5,15 @@
 #define SHORT_JUMP 0xeb
 #define SHORT_SIZE 2u
 
+/*
+ * Of those that come in this window. A thread in a patch that was there before has trapped on the byte behind
+ * which it stands: its signal is on the way, and tells where it goes on; or it is about to.
+ */
 static uint64_t armed_twin(const struct ctl_patch *patch, uint64_t pc)
 {
 	const struct patch_plan *plan = &patch->plan;
 
-	if (!patch->armed || pc <= plan->address || pc >= plan->address + plan->size)
+	if (!patch->armed || !patch->just_armed || pc <= plan->address || pc >= plan->address + plan->size)
 		return pc;
 	for (uint32_t i = 0; i < plan->n_moved; i++)
 		if (plan->moved[i].from == pc)
@@ -30,7 +34,7 @@ static uint64_t by_patches(const struct ctl_process *p, uint64_t pc,
 	return move(&p->follow, pc);
 }
 
-uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc)
+static uint64_t pc_armed(const struct ctl_process *p, uint64_t pc)
 {
 	return by_patches(p, pc, armed_twin);
 }
@@ -64,6 +68,16 @@ static uint64_t original_of(const struct ctl_patch *patch, uint64_t pc)
 uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc)
 {
 	return by_patches(p, pc, original_of);
+}
+
+struct error *ctl_pcs_enter(struct ctl_process *p)
+{
+	struct error *e = ctl_pcs_move(p, pc_armed);
+
+	vec_each(patch, &p->patches)
+		patch->just_armed = false;
+	p->follow.just_armed = false;
+	return e;
 }
 
 struct error *ctl_pcs_move(struct ctl_process *p,

@@ -236,10 +236,10 @@ static struct error *toggle_stopped(struct ctl_process *p, struct changes *c)
 			break;
 		e = proc_write(p->proc, plan->address, change->arm ? plan->patched : plan->original,
 			       plan->size);
-		change->patch->armed = change->arm;
+		change->patch->armed = change->patch->just_armed = change->arm;
 	}
 	if (!e)
-		e = ctl_pcs_move(p, ctl_pc_armed);
+		e = ctl_pcs_enter(p);
 	last = proc_release(p->proc);
 	return e ? e : last;
 }

@@ -218,6 +218,7 @@ struct ctl_patch {
 	uint8_t code[32]; /* at address, when planned; code_size of them */
 	uint32_t code_size;
 	bool wanted, armed;
+	bool just_armed; /* in this window: threads may stand on what is displaced */
 	bool noted; /* in the ledger */
 	bool held_off; /* the conditions of all its probes are false */
 	bool gave_way; /* to a breakpoint of the kernel; armed again when that has gone */
@@ -264,11 +265,13 @@ struct ctl_semaphore {
 	bool noted; /* in the ledger */
 };
 
-/* Sites of one address where another tool's breakpoint was when they were to be planned. */
+/* Sites of one address where another tool's breakpoint, or another session's jump, was when they were to be planned. */
 struct ctl_waiting {
 	const struct ctl_file *file;
-	uint64_t bias, address; /* of the breakpoint */
+	uint64_t bias, address; /* of the breakpoint, or of the jump */
 	uint32_t first, end; /* in the file's sites */
+	uint32_t size; /* of the jump; 0: it is a breakpoint */
+	uint8_t jump[PATCH_MAX];
 };
 
 struct ctl_hooks; /* hooks.c */
@@ -618,11 +621,12 @@ struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch) 
  * hooks of unwinders stay, if asked.
  */
 void ctl_disarm_bytes(struct ctl_process *p, bool keep_unwinders);
-/* Where a thread must go on when the patches at hand are armed (or, leaving, taken out). */
-uint64_t ctl_pc_armed(const struct ctl_process *p, uint64_t pc);
-/* Moves the program counters of all held threads by one of the two. Outside of remote begin/end. */
+/* Threads that stand on instructions over which patches have just been written go on at their copies. */
+struct error *ctl_pcs_enter(struct ctl_process *p) BASE_MUST_CHECK;
+/* Moves the program counters of all held threads. Outside of remote begin/end. */
 struct error *ctl_pcs_move(struct ctl_process *p, uint64_t (*to)(const struct ctl_process *p,
 								 uint64_t pc)) BASE_MUST_CHECK;
+/* Where a thread must go on when the patches at hand are taken out. */
 uint64_t ctl_pc_disarmed(const struct ctl_process *p, uint64_t pc);
 
 /* ---- watch.c --------------------------------------------------------------- */
@@ -683,6 +687,8 @@ const struct ctl_foreign *ctl_chain_at(const struct ctl_process *p, uint64_t add
 struct patch_body ctl_chain_body(struct arena *a, uint64_t trampoline);
 /* Another session's patch is at just that address. */
 bool ctl_chain_has(const struct ctl_process *p, uint64_t address);
+/* Another session's patch that touches the code of a site there; NULL none. */
+const struct ctl_foreign *ctl_chain_near(const struct ctl_process *p, uint64_t address);
 /*
  * Plans the request where another patch may be: a hook of ours, else another session's as ctl_chain_at() says, else none;
  * then the new one stands upon that. An error: it cannot, or patches would overlap. The plan lives in `a`.
@@ -714,6 +720,8 @@ bool ctl_chain_has_above(struct ctl_process *p, const struct ctl_patch *patch);
 /* ---- breakpoints.c --------------------------------------------------------- */
 
 bool ctl_breakpoint_at(const struct ctl_process *p, uint64_t address);
+/* What the sites wait for is still there. */
+bool ctl_still_waits(const struct ctl_process *p, const struct ctl_waiting *w);
 /* Now and then: gives way to breakpoints of the kernel, arms where they have gone. */
 void ctl_breakpoints_watch(struct ctl_process *p);
 

@@ -49,6 +49,41 @@ for order in "A B" "B A"; do
 	done_t
 done
 
+# A site inside the other's jump waits until that session has ended, however it does.
+at=$(nm "$T/torture" | awk '$3 == "t_several_16" {print $1}')
+at=$(printf '0x%x' $((0x$at + 4)))
+INSIDE='global n, hits probe process.statement('"$at"') { hits++; n["inside"] <<< 1 } probe timer.ms(50) { println(hits) }'
+inside_counts() {
+	local before
+	for _ in $(seq 60); do before=$(grep -cE '^[1-9]' "$W/out-B"); [ "$before" -gt 3 ] && return; sleep 0.1; done
+	bad "the site inside is not counted: $(cat "$W/err-B")"
+}
+for way in ends dies first; do
+	t "a site inside another's jump, which $way"
+	start "$T/torture" 4
+	snapshot "$PID" >"$W/before"
+	session A 'global n probe process.function("t_several_16"), process.function("t_pair_16") { n[ppfunc()] <<< 1 }'
+	session B "$INSIDE"
+	sleep 0.3
+	has "$W/err-B" 'WARNING: process [0-9]*: 1 probed places are inside jumps of another session and wait until it has ended'
+	hasnot "$W/out-B" '^[1-9]'
+	: >"$W/err-B"
+	case $way in
+	ends) quit A; inside_counts; quit B; has "$W/out-B" "^inside 1" ;;
+	dies)
+		kill -KILL "$TOOL_A"
+		wait "$TOOL_A" 2>/dev/null
+		as_user timeout 60 "$SPILE" --cleanup "$PID" >"$W/clean" 2>&1 || bad "cleanup: $(cat "$W/clean")"
+		inside_counts
+		quit B
+		has "$W/out-B" "^inside 1"
+		;;
+	first) quit B A; has "$W/out-A" "^t_several_16 1" ;;
+	esac
+	end_target
+	done_t
+done
+
 for order in "A B" "B A"; do
 	t "libraries that come late, ended as $order"
 	start "$T/late" "$T/late1.so" "$T/late2.so" "$T/late3.so"
