@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 10
+#define ABI_VERSION 11
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -379,6 +379,8 @@ struct abi_process {
 	struct abi_watch watches[ABI_WATCHES];
 	uint32_t calls_mask, pad3;
 	uint64_t unwind_pages[ABI_UNWIND_PAGES / 64]; /* bit set: the table of unwinds may have the address, by ABI_PAGE_HASH */
+	uint64_t module_begun; /* of module_sequence: the tool is at work on it */
+	uint64_t modules_late; /* events that the program went on from before they were served */
 };
 
 /* ---- modules: how to unwind from code, and what it is called ------------------------------------ */

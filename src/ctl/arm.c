@@ -241,6 +241,15 @@ static bool is_as_before(const struct ctl_process *p, const struct ctl_patch *pa
 	       memcmp(code, patch->code, patch->code_size) == 0;
 }
 
+/* Libraries made alike have the same code at the same place, one after the other, and sites of their own. */
+static bool is_of_file(const struct ctl_process *p, const struct ctl_patch *patch, const struct ctl_file *f)
+{
+	const struct bundle *b = p->session->bundle;
+
+	return patch->is_helper || patch->first_site >= b->sites.n ||
+	       strcmp(b->sites.p[patch->first_site].module, f->path) == 0;
+}
+
 /*
  * Plans from before a dlclose stand for new ones as long as the code is the same. Else nothing
  * of them counts any more.
@@ -251,7 +260,7 @@ static void review_dormant(struct ctl_process *p, const struct ctl_module *m)
 
 	vec_each(patch, &p->patches)
 		if (patch->address >= m->start && patch->address < m->end && !patch->wanted)
-			same &= is_as_before(p, patch);
+			same &= is_of_file(p, patch, m->file) && is_as_before(p, patch);
 	if (same)
 		return;
 	patch_space_forget(p->space, m->start, m->end);

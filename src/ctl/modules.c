@@ -459,6 +459,18 @@ static void note_text(struct ctl_process *p, uint64_t posted)
 	p->events_served = posted;
 }
 
+/* The program waits for us, but not for ever. */
+static void tell_late(struct ctl_process *p)
+{
+	uint64_t late = 0;
+
+	ctl_process_read(p, offsetof(struct abi_process, modules_late), &late, sizeof late);
+	if (late > p->modules_late)
+		ctl_warn(p->session, "process %d did not wait until libraries that it loaded were probed: hits are missing",
+			 (int)p->proc->pid);
+	p->modules_late = late;
+}
+
 struct error *ctl_modules_serve(struct ctl_process *p)
 {
 	uint64_t state[2]; /* posted, served */
@@ -469,10 +481,13 @@ struct error *ctl_modules_serve(struct ctl_process *p)
 			      sizeof state) ||
 	    state[0] == state[1])
 		return NULL;
-	e = ctl_maps_refresh(p);
+	e = ctl_process_write(p, offsetof(struct abi_process, module_begun), &state[0], sizeof state[0]);
+	if (!e)
+		e = ctl_maps_refresh(p);
 	note_text(p, state[0]);
 	if (!e)
 		e = ctl_rearm(p);
+	tell_late(p);
 	p->only_text = false;
 	if (e && (e->code == ERROR_NO_PROCESS || ctl_is_between(p)))
 		return NULL;

@@ -315,6 +315,7 @@ struct ctl_process {
 	struct arena *foreign_arena;
 	VEC(struct ctl_waiting) waiting;
 	bool waiting_told;
+	uint64_t modules_late; /* abi_process.modules_late that have been told */
 	int64_t breakpoints_looked; /* when ctl_breakpoints_watch() last did */
 	uint32_t breakpoints_next; /* the patch it goes on with */
 	struct patch_space *space;

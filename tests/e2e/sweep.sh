@@ -159,6 +159,7 @@ job() {
 		grep -v -e '^Pass ' -e '^process [0-9]*:' -e '^  [a-z]* *[0-9]*$' -e 'cannot be probed: it has no return instruction' "$W/target.err" >"$W/err"
 		[ $plain = 0 ] || { grep -q "exited with status $plain\|status: $plain\|$plain" "$W/err" || bad "status $plain is not told"; }
 		has "$W/out" '^[1-9][0-9]*$'
+		hasnot "$W/err" 'hits are missing'
 		[ $run = 1 ] && first=$(cat "$W/out")
 	done
 	[ "$kind" = free ] || is "count of the second run" "$(cat "$W/out")" "$first"

@@ -207,11 +207,14 @@ int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp)
 }
 
 #define MODULE_WAITS 2000u
-/* Where returns are probed: without the hook of its unwinder an exception would end the program. */
-#define UNWINDER_WAITS 20000u
+/*
+ * Once the tool has begun to work on it: hits would be lost. And where returns are probed: without the hook of its
+ * unwinder an exception would end the program.
+ */
+#define WORK_WAITS 20000u
 #define MODULE_WAITS_UNANSWERED 20u /* the tool did not answer the last time: it may be dead */
 
-/* Called when the dynamic loader changed its list: tells the tool and waits for it, about two seconds at most, or twenty. */
+/* Called when the dynamic loader changed its list: tells the tool and waits for it, two seconds for it to begin, twenty for it to end. */
 void rt_module_wait(void)
 {
 	struct abi_process *p = rt_process();
@@ -220,7 +223,7 @@ void rt_module_wait(void)
 		int64_t seconds, nanoseconds;
 	} wait = { 0, 1000000 };
 	uint64_t mine, served;
-	uint32_t waits = p->n_unwinds ? UNWINDER_WAITS : MODULE_WAITS;
+	uint32_t waits = p->n_unwinds ? WORK_WAITS : MODULE_WAITS;
 
 	if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) > ABI_STATE_RUNNING ||
 	    (p->pid && rt_syscall(RT_SYS_GETPID, 0, 0, 0, 0, 0, 0) != (long)p->pid && !rt_life_changes(p)))
@@ -233,9 +236,12 @@ void rt_module_wait(void)
 		served = __atomic_load_n(&p->module_served, __ATOMIC_ACQUIRE);
 		if (served >= mine || __atomic_load_n(&r->state, __ATOMIC_RELAXED) > ABI_STATE_RUNNING)
 			return;
+		if (__atomic_load_n(&p->module_begun, __ATOMIC_RELAXED) >= mine)
+			waits = WORK_WAITS;
 		rt_syscall(RT_SYS_FUTEX, (long)&p->module_served, 128 /* WAIT | PRIVATE */, (long)(uint32_t)served,
 			   (long)&wait, 0, 0);
 	}
+	__atomic_fetch_add(&p->modules_late, 1, __ATOMIC_RELAXED);
 }
 
 /* The loader has mapped code. */
