@@ -5,12 +5,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "elf/debug.h"
+#include "elf/package.h"
 
 /* Deeper nesting than any compiler writes: a damaged file. */
 #define DEPTH_LIMIT 256u
 
 /* ---- opening ------------------------------------------------------------------------------- */
+
+/* Beside the file with the sections or the module, also where that file's name ends with ".debug". */
+static const char *package_beside(const struct elf_file *f, const struct elf_debug *d)
+{
+	size_t n = strlen(d->path);
+	bool separate = n > 6 && strcmp(d->path + n - 6, ".debug") == 0;
+	const char *paths[] = {
+		arena_printf(d->arena, "%s.dwp", d->path),
+		arena_printf(d->arena, "%s.dwp", f->path),
+		arena_printf(d->arena, "%.*s.dwp", (int)(separate ? n - 6 : n), d->path),
+	};
+
+	for (uint32_t i = 0; i < base_count(paths); i++)
+		if (access(paths[i], R_OK) == 0)
+			return paths[i];
+	return NULL;
+}
 
 static struct elf_debug *file_open(struct elf_file *f)
 {
@@ -22,8 +39,10 @@ static struct elf_debug *file_open(struct elf_file *f)
 	if (d->fd < 0)
 		return NULL;
 	d->elf = elf_begin(d->fd, ELF_C_READ_MMAP, NULL);
-	if (d->elf)
+	if (d->elf) {
+		d->package_path = package_beside(f, d);
 		return d;
+	}
 	p->debug_missing = arena_printf(p->arena, "%s: %s", d->path, elf_errmsg(-1));
 	elf_debug_close(d);
 	return NULL;
@@ -37,7 +56,7 @@ struct elf_debug *elf_debug_file_of(struct elf_file *f)
 		p->debug_looked_for = true;
 		p->debug = file_open(f);
 	}
-	return p->debug;
+	return p->debug && !p->debug->is_broken ? p->debug : NULL;
 }
 
 struct elf_debug *elf_debug_of(struct elf_file *f)
@@ -47,12 +66,12 @@ struct elf_debug *elf_debug_of(struct elf_file *f)
 
 	if (!d || d->dwarf)
 		return d;
+	elf_package_redirect(d);
 	d->dwarf = dwarf_begin_elf(d->elf, DWARF_C_READ, NULL);
 	if (d->dwarf)
 		return d;
 	p->debug_missing = arena_printf(p->arena, "%s: %s", d->path, dwarf_errmsg(-1));
-	elf_debug_close(d);
-	p->debug = NULL;
+	d->is_broken = true; /* closed with the cache: an index that is being made reads its sections */
 	return NULL;
 }
 
@@ -65,6 +84,10 @@ void elf_debug_identity(const struct elf_debug *d, uint64_t *size, uint64_t *tim
 		return;
 	*size = (uint64_t)st.st_size;
 	*time = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	if (d->package_path && stat(d->package_path, &st) == 0) {
+		*size += (uint64_t)st.st_size;
+		*time ^= (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	}
 }
 
 void elf_debug_close(struct elf_debug *d)
@@ -73,6 +96,7 @@ void elf_debug_close(struct elf_debug *d)
 		return;
 	if (d->dwarf)
 		dwarf_end(d->dwarf);
+	elf_package_close(d->package);
 	if (d->second)
 		elf_end(d->second);
 	if (d->elf)
@@ -149,11 +173,11 @@ static void unit_ranges_add(struct elf_debug *d, Dwarf_Die *unit)
 static void units_load(struct elf_debug *d)
 {
 	Dwarf_CU *cu = NULL;
-	Dwarf_Die unit, split;
+	Dwarf_Die unit;
 	uint8_t type;
 
 	d->units_loaded = true;
-	while (dwarf_get_units(d->dwarf, cu, &cu, NULL, &type, &unit, &split) == 0) {
+	while (dwarf_get_units(d->dwarf, cu, &cu, NULL, &type, &unit, NULL) == 0) {
 		if (type != DW_UT_compile && type != DW_UT_skeleton)
 			continue;
 		vec_push(d->arena, &d->units, dwarf_dieoffset(&unit));
@@ -163,11 +187,11 @@ static void units_load(struct elf_debug *d)
 		qsort(d->ranges.p, d->ranges.n, sizeof *d->ranges.p, compare_ranges);
 }
 
-/* A skeleton stands for its split unit, when that is found. */
-static bool unit_whole(Dwarf_Die *unit)
+bool elf_debug_whole(struct elf_debug *d, Dwarf_Die *unit)
 {
 	Dwarf_Die split;
 
+	elf_package_offer(d, unit);
 	if (dwarf_cu_info(unit->cu, NULL, NULL, NULL, &split, NULL, NULL, NULL) != 0)
 		return false;
 	if (split.addr)
@@ -177,7 +201,7 @@ static bool unit_whole(Dwarf_Die *unit)
 
 bool elf_debug_unit(struct elf_debug *d, Dwarf_Off offset, Dwarf_Die *unit)
 {
-	return dwarf_offdie(d->dwarf, offset, unit) && unit_whole(unit);
+	return dwarf_offdie(d->dwarf, offset, unit) && elf_debug_whole(d, unit);
 }
 
 bool elf_debug_unit_at(struct elf_debug *d, uint64_t address, Dwarf_Die *unit)
@@ -189,7 +213,7 @@ bool elf_debug_unit_at(struct elf_debug *d, uint64_t address, Dwarf_Die *unit)
 	behind = base_bound(i, 0, d->ranges.n, d->ranges.p[i].start <= address);
 	if (behind && address < d->ranges.p[behind - 1].end)
 		return elf_debug_unit(d, d->ranges.p[behind - 1].unit, unit);
-	return dwarf_addrdie(d->dwarf, address, unit) && unit_whole(unit);
+	return dwarf_addrdie(d->dwarf, address, unit) && elf_debug_whole(d, unit);
 }
 
 /* ---- scopes -------------------------------------------------------------------------------- */

@@ -25,8 +25,12 @@ struct elf_debug {
 	int fd; /* open on it */
 	Elf *elf;
 	Dwarf *dwarf; /* NULL until elf_debug_of(): unpacking sections takes time */
+	bool is_broken; /* libdw does not take it */
 	Elf *second; /* unpack.c: has the sections besides .debug_info for the index, or NULL */
 	struct arena *arena; /* of the elf_cache */
+	const char *package_path; /* of the package of its split units, or NULL */
+	struct elf_package *package; /* once asked for; package.h */
+	bool package_tried;
 	bool units_loaded;
 	VEC(struct unit_range) ranges; /* sorted by start */
 	VEC(Dwarf_Off) units; /* every compile unit, in order */
@@ -42,7 +46,7 @@ void elf_debug_close(struct elf_debug *d);
  * nothing packed, or libdw has to do it.
  */
 bool elf_debug_unpack(struct elf_debug *d);
-/* Size and time of the last change, in nanoseconds, of the file with the sections. */
+/* Size and time of the last change, in nanoseconds, of the file with the sections and its package. */
 void elf_debug_identity(const struct elf_debug *d, uint64_t *size, uint64_t *time);
 
 /* The source file an entry is declared in, or NULL; also where that is not told, as in split units. */
@@ -55,6 +59,8 @@ bool elf_debug_sibling(Dwarf_Die *die);
  * .debug_aranges); false if none. Of a split unit: the entry with the children.
  */
 bool elf_debug_unit_at(struct elf_debug *d, uint64_t address, Dwarf_Die *unit);
+/* Takes the entry with the children in place of a skeleton unit's, when it is found. False when damaged. */
+bool elf_debug_whole(struct elf_debug *d, Dwarf_Die *unit);
 /* The entry at an offset; of a skeleton unit, the entry with the children. False when damaged. */
 bool elf_debug_unit(struct elf_debug *d, Dwarf_Off offset, Dwarf_Die *unit);
 

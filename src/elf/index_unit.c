@@ -9,9 +9,9 @@
  */
 #include <dwarf.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "elf/index.h"
+#include "elf/package.h"
 
 /* A longer chain of origins is a damaged file's. */
 #define ORIGINS 8u
@@ -39,19 +39,33 @@ static void units_add(struct index_sources *s, struct scan_worker *w, const stru
 		unit_add(s, w, s->arena, &u, kind);
 }
 
-/* The unit of the file that libdw finds for a skeleton takes what its skeleton says. */
-static void split_add(struct index_sources *s, struct elf_debug *d, const struct scan_unit *skeleton)
+/* The sections of a skeleton's split unit: of its package, or of the file that libdw finds. */
+static struct scan_source *split_source(struct index_sources *s, struct elf_file *f, struct elf_debug *d,
+					const struct scan_unit *skeleton)
 {
-	struct scan_source *source;
-	struct scan_unit u;
+	const struct elf_package *package = elf_package_of(d);
+	const struct package_row *row = package ? map_find_u64(package->units, skeleton->split_id) : NULL;
+	struct scan_source *source = arena_new(s->arena, struct scan_source);
 	Dwarf_Die die;
+
+	if (row) {
+		elf_package_source(package, row, source);
+		return source;
+	}
+	if (!elf_debug_of(f) || !elf_debug_unit(d, skeleton->first, &die) || dwarf_cu_getdwarf(die.cu) == d->dwarf)
+		return NULL;
+	scan_source_load(source, dwarf_getelf(dwarf_cu_getdwarf(die.cu)), NULL);
+	return source;
+}
+
+/* The split unit takes what its skeleton says. */
+static void split_add(struct index_sources *s, struct elf_file *f, struct elf_debug *d, const struct scan_unit *skeleton)
+{
+	struct scan_source *source = split_source(s, f, d, skeleton);
+	struct scan_unit u;
 	uint64_t offset = 0;
 
-	if (!elf_debug_unit(d, skeleton->first, &die) || dwarf_cu_getdwarf(die.cu) == d->dwarf)
-		return;
-	source = arena_new(s->arena, struct scan_source);
-	scan_source_load(source, dwarf_getelf(dwarf_cu_getdwarf(die.cu)), NULL);
-	while (scan_unit_next(source, &offset, &u)) {
+	while (source && scan_unit_next(source, &offset, &u)) {
 		if (u.type == DW_UT_type || u.type == DW_UT_split_type)
 			continue;
 		u.skeleton = &s->main;
@@ -85,17 +99,15 @@ static Dwarf *alternate_of(struct elf_file *f, struct elf_debug *d)
 	return NULL;
 }
 
-/* libdw does not look into packages of split units, and takes units from files alone. */
+/* A package of another build has units of other ids. */
 static void package_tell(struct elf_file *f, const struct elf_debug *d)
 {
 	struct elf_private *p = private_of(f);
-	const char *package = arena_printf(p->arena, "%s.dwp", d->path);
 
-	if (access(package, F_OK) == 0)
+	if (d->package_path)
 		vec_push(p->arena, &p->debug_warnings,
-			 arena_printf(p->arena,
-				      "the debug information of %s is in the package %s, which cannot be read: keep the .dwo "
-				      "files beside it [man warning::debuginfo]", f->path, package));
+			 arena_printf(p->arena, "the package %s has none of the split units of %s [man warning::debuginfo]",
+				      d->package_path, f->path));
 }
 
 struct index_sources *elf_index_sources(struct arena *a, struct elf_file *f, struct elf_debug *d)
@@ -123,13 +135,11 @@ struct index_sources *elf_index_sources(struct arena *a, struct elf_file *f, str
 	s->n_alternate = s->units.n - s->n_main;
 	for (uint32_t i = 0; i < s->n_main; i++)
 		any_skeleton |= s->units.p[i].is_skeleton;
-	if (any_skeleton && !elf_debug_of(f))
-		any_skeleton = false;
 	for (uint32_t i = 0; any_skeleton && i < s->n_main; i++) {
 		struct scan_unit skeleton = s->units.p[i];
 
 		if (skeleton.is_skeleton)
-			split_add(s, d, &skeleton);
+			split_add(s, f, d, &skeleton);
 	}
 	if (any_skeleton && s->units.n == s->n_main + s->n_alternate)
 		package_tell(f, d);

@@ -170,12 +170,13 @@ static void walk(struct name_walk *w, const char *scope, Dwarf_Die *die, uint32_
 static void walk_file(struct name_walk *w, Dwarf *dwarf)
 {
 	Dwarf_CU *cu = NULL;
-	Dwarf_Die unit, split;
+	Dwarf_Die unit;
 
-	while (dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit, &split) == 0) {
-		w->unit = dwarf_diename(split.addr ? &split : &unit);
-		walk(w, "", split.addr ? &split : &unit, 0);
-	}
+	while (dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit, NULL) == 0)
+		if (elf_debug_whole(w->data->debug, &unit)) {
+			w->unit = dwarf_diename(&unit);
+			walk(w, "", &unit, 0);
+		}
 }
 
 static struct elf_names *names_of(struct elf_data *d)

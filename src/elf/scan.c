@@ -437,7 +437,7 @@ static void header_tail(struct scan_cursor *c, struct scan_unit *u)
 		u->address_size = (uint8_t)scan_fixed(c, 1);
 		u->abbreviations = scan_fixed(c, u->offset_size);
 		if (u->type == DW_UT_skeleton || u->type == DW_UT_split_compile)
-			scan_skip(c, 8);
+			u->split_id = scan_fixed(c, 8);
 		if (u->type == DW_UT_type || u->type == DW_UT_split_type)
 			scan_skip(c, 8 + u->offset_size);
 	} else {
@@ -772,6 +772,7 @@ static void unit_value(struct scan_unit *u, struct unit_values *v, uint16_t attr
 	case DW_AT_addr_base:
 	case DW_AT_GNU_addr_base: u->addresses = value->number; break;
 	case DW_AT_rnglists_base: u->ranges = value->number; break;
+	case DW_AT_GNU_dwo_id: u->split_id = value->number; break;
 	case DW_AT_dwo_name:
 	case DW_AT_GNU_dwo_name: u->is_skeleton = u->type != DW_UT_split_compile; break;
 	default: break;
@@ -839,6 +840,31 @@ bool scan_unit_read(struct scan_worker *w, struct scan_unit *u, struct arena *a,
 	if (!unit_entry(&walking))
 		return false;
 	return !out || walk(&walking);
+}
+
+void scan_signatures_read(struct scan_worker *w, const struct scan_unit *u, struct arena *a, struct scan_signatures *out)
+{
+	const struct scan_abbreviations *t = abbreviations_of(w, u);
+	struct scan_cursor c = scan_cursor_at(u->source, SCAN_INFO, u->first);
+
+	if (c.bad || u->end < u->first)
+		return;
+	c.end = u->source->sections[SCAN_INFO].p + u->end;
+	while (c.at < c.end && !c.bad) {
+		uint64_t code = scan_uleb(&c);
+		const struct scan_abbreviation *one = code ? abbreviation_find(t, code) : NULL;
+
+		if (code && !one)
+			return;
+		for (uint32_t i = 0; one && i < one->n && !c.bad; i++) {
+			uint16_t form = t->specs.p[one->first + i].form;
+
+			if (form == DW_FORM_ref_sig8)
+				vec_push(a, &out->list, scan_fixed(&c, 8));
+			else
+				value_skip(&c, u, form);
+		}
+	}
 }
 
 const struct scan_function *scan_function_at(const struct scan_result *r, uint64_t offset)

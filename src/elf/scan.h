@@ -73,6 +73,7 @@ struct scan_unit {
 	/* from the unit's entry */
 	uint16_t tag; /* 0: not read */
 	uint64_t low, lines, str_offsets, addresses, ranges;
+	uint64_t split_id; /* of a skeleton: DWARF 5's dwo_id, DW_AT_GNU_dwo_id */
 	bool has_lines, is_skeleton; /* its entries are in another file */
 	const char *name, *directory, *producer;
 };
@@ -186,5 +187,24 @@ struct scan_value {
 };
 void scan_value_read(struct scan_cursor *c, const struct scan_unit *u, uint16_t form,
 		     int64_t constant, struct scan_value *out);
+
+/* Type units that entries of the unit name (DW_FORM_ref_sig8), each as often as it is named. */
+struct scan_signatures {
+	VEC(uint64_t) list;
+};
+void scan_signatures_read(struct scan_worker *w, const struct scan_unit *u, struct arena *a, struct scan_signatures *out);
+
+/* An attribute of a unit's own entry, by its places. */
+struct scan_place {
+	uint16_t form;
+	size_t name, value; /* of its name in .debug_abbrev, of its value in .debug_info */
+	struct scan_value read;
+};
+/*
+ * The first of two attributes in the unit's entry. False: there is none, or the table of abbreviations is longer than
+ * *budget, from which the bytes read are taken.
+ */
+bool scan_attribute_find(const struct scan_unit *u, uint16_t attribute, uint16_t other, uint64_t *budget,
+			 struct scan_place *out);
 
 #endif
