@@ -80,17 +80,89 @@ for version in 4 5; do
 	mkdir -p "split$version"
 	(cd "split$version" && gcc -g "-gdwarf-$version" -O2 -w -gsplit-dwarf ../parts.c -o split)
 	all_there "$D/split$version/split"
-	if [ $version = 4 ] && have dwp; then
-		(cd split4 && dwp -e split -o split.dwp)
-		rm split4/*.dwo
-		by_symbols "$D/split4/split"
-		has "$W/err" "WARNING: the debug information of $D/split4/split is in the package $D/split4/split.dwp, which cannot be read"
-	fi
 	rm -f "split$version"/*.dwo
 	as_user "$SPILE" -l "process(\"$D/split$version/split\").function(\"outer\")" >"$W/got" 2>"$W/err"
 	is "without its .dwo" "$(cat "$W/got")" "process(\"$D/split$version/split\").function(\"outer\")"
 done
 done_t
+
+# All that a program with .dwo files answers it answers with a package in their place. shared.h is in two units: with type
+# units in the package once, with the abbreviations and strings of one of them.
+cat >shared.h <<'C'
+struct shared { short tag; char name[8]; struct shared *next; };
+C
+cat >one.cc <<'C'
+#include "shared.h"
+struct first_only { int x, y; };
+int second(struct shared *p, const char *text);
+static inline int doubled(int v) { int twice = v * 2; return twice; }
+__attribute__((noinline)) int first(struct shared *p, first_only *o) { asm volatile("" ::: "memory"); return p->tag + o->y; }
+int main(int argc, char **argv) { shared p = { 7, "abc", 0 }; first_only o = { 1, doubled(argc) }; return first(&p, &o) + second(&p, argv[0]) == 0; }
+C
+cat >two.cc <<'C'
+#include "shared.h"
+enum color { red, green };
+struct third_only { long q; color c; shared in; };
+__attribute__((noinline)) int third(struct shared *p, third_only *o) { asm volatile("" ::: "memory"); return p->tag + o->c; }
+int second(struct shared *p, const char *text) { third_only b = { 5, green, { 3, "xyz", 0 } }; return third(p, &b) + text[0]; }
+C
+cat >"$W/shared.stp" <<'S'
+probe process.function("first") { println("first ", $p$$, $o$) }
+probe process.function("third") { println("third ", $p$$, $o$$) }
+S
+SHARED='first {.tag=7, .name="abc", .next=0x0}{.x=1, .y=2}~third {.tag=7, .name="abc", .next=0x0}{.q=5, .c=1, .in={.tag=3, .name="xyz", .next=0x0}}~'
+answers() { # PROGRAM: what can be listed of it
+	for points in 'function("*")' 'statement("*@*:*")' 'function("*").callees'; do
+		as_user "$SPILE" -L "process(\"$1\").$points" 2>&1
+	done
+}
+package() { # TOOL COMPILER VERSION [FLAG]
+	t "package-$1-$2-$3${4:-}"
+	rm -rf pack && mkdir pack
+	for source in one two; do
+		(cd pack && "$2" -g "-gdwarf-$3" -O1 -gsplit-dwarf ${4:+"$4"} -c "../$source.cc") || bad "not compiled"
+	done
+	(cd pack && g++ -o pack two.o one.o && timeout 20 "$1" -e pack -o pack.package) || bad "no package was made"
+	answers "$D/pack/pack" >"$W/with-files"
+	mkdir pack/away && mv pack/*.dwo pack/away/ && mv pack/pack.package pack/pack.dwp
+	answers "$D/pack/pack" >"$W/with-package"
+	has "$W/with-package" '"third@[^"]*two.cc:4"\) \$p:struct shared\*'
+	# GCC's type units are in several sections of a .dwo file, of which libdw reads one
+	[ "$2${4:-}" = gcc-fdebug-types-section ] || is "the package's listings" "$(diff "$W/with-files" "$W/with-package")" ""
+	launch_same "$D/pack/pack" "$W/shared.stp"
+	is out "$(tr '\n' '~' <"$W/out")" "$SHARED"
+	hasnot "$W/err" WARNING
+	done_t
+}
+if have llvm-dwp-14 && have clang; then
+	package llvm-dwp-14 gcc 4
+	package llvm-dwp-14 gcc 5
+	package llvm-dwp-14 clang 4 -fdebug-types-section
+	package llvm-dwp-14 clang 5
+	package llvm-dwp-14 clang 5 -fdebug-types-section
+	t package-of-other-build
+	gcc -g -O1 -gsplit-dwarf -w parts.c -o pack/other && rm -f pack/*.dwo && cp pack/pack.dwp pack/other.dwp
+	by_symbols "$D/pack/other"
+	has "$W/err" "WARNING: the package $D/pack/other.dwp has none of the split units of $D/pack/other"
+	head -c 2000 pack/pack.dwp >pack/cut && mv pack/cut pack/pack.dwp
+	as_user "$SPILE" -l "process(\"$D/pack/pack\").function(\"first\")" >"$W/got" 2>"$W/err"
+	[ $? -lt 2 ] || bad "of half a package: $(cat "$W/err")"
+	done_t
+	t package-of-a-separate-file
+	(cd pack && gcc -g -O2 -w -gsplit-dwarf ../parts.c -o apart && llvm-dwp-14 -e apart -o apart.dwp && rm -f -- *.dwo)
+	split_off pack/apart && objcopy --add-gnu-debuglink=pack/apart.debug pack/apart
+	all_there "$D/pack/apart"
+	done_t
+else
+	skip_t package "no clang or llvm-dwp"
+fi
+if have dwp; then # that of binutils 2.40 ends by a signal on DWARF 5
+	package dwp gcc 4
+	package dwp gcc 4 -fdebug-types-section
+	package dwp clang 4
+else
+	skip_t package-dwp "no dwp"
+fi
 
 if have dwz; then
 	t alternate

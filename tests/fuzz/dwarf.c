@@ -2,7 +2,7 @@
 /*
  * A file with debug information: its headers, symbols, index, copies, lines, labels, callees,
  * scopes, variables with their locations and types. Whatever the bytes are, answers come or fewer
- * of them.
+ * of them. A package of split units may follow the file: [file][package][size of the package:4]["PACKAGE"].
  */
 #include "fuzz.h"
 
@@ -179,11 +179,33 @@ static void ask(struct arena *arena, struct elf_file *f)
 	ask_names(arena, f);
 }
 
-static char path[] = "/tmp/spile-fuzz-dwarf-XXXXXX";
+static char path[] = "/tmp/spile-fuzz-dwarf-XXXXXX", package[sizeof path + 4];
 
 static void path_remove(void)
 {
 	unlink(path);
+	unlink(package);
+}
+
+/* Writes the package that the input ends with; the size of the file before it. */
+static size_t package_write(const uint8_t *data, size_t size)
+{
+	static const char mark[] = "PACKAGE";
+	uint32_t n;
+	int fd;
+
+	unlink(package);
+	if (size < sizeof mark + sizeof n || memcmp(data + size - sizeof mark, mark, sizeof mark) != 0)
+		return size;
+	size -= sizeof mark + sizeof n;
+	memcpy(&n, data + size, sizeof n);
+	if (n > size)
+		return size;
+	fd = open(package, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || write(fd, data + size - n, n) != (ssize_t)n)
+		fuzz_found("no package");
+	close(fd);
+	return size - n;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -195,11 +217,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (fd < 0) {
 		fd = mkstemp(path);
+		snprintf(package, sizeof package, "%s.dwp", path);
 		atexit(path_remove);
 		setenv("XDG_CACHE_HOME", "/nonexistent", 1);
 		setenv("SYSTEMTAP_DEBUGINFO_PATH", ".", 1);
 		unsetenv("DEBUGINFOD_URLS");
 	}
+	size = package_write(data, size);
 	if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
 		fuzz_found("no file");
 	if (!elf_open(cache, path, &f))
