@@ -845,10 +845,13 @@ struct elf_location elf_location_of(struct elf_frame *f, Dwarf_Attribute *attrib
 	Dwarf_Op *ops;
 	size_t n;
 	int found = dwarf_getlocation_addr(attribute, f->pc, &ops, &n, 1);
+	struct elf_location uninitialized;
 	Dwarf_Block block;
 
 	if (found < 0 && dwarf_formblock(attribute, &block) == 0 && !block.length)
 		return elf_location_absent("optimized out"); /* Go says so by an expression of no length */
+	if (found < 0 && elf_location_uninit(f, attribute, &uninitialized))
+		return uninitialized;
 	if (found < 0)
 		return elf_location_absent("its location is damaged");
 	if (found == 0)

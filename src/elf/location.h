@@ -62,6 +62,8 @@ struct elf_location elf_location_run(struct elf_frame *f, Dwarf_Attribute *attri
 				     size_t n);
 /* The location an attribute gives at the frame's address: expression or list. */
 struct elf_location elf_location_of(struct elf_frame *f, Dwarf_Attribute *attribute);
+/* location_list.c: where libdw refuses it, for the operation DW_OP_GNU_uninit; false: that is not why. */
+bool elf_location_uninit(struct elf_frame *f, Dwarf_Attribute *attribute, struct elf_location *out);
 struct elf_location elf_location_absent(const char *why);
 /* A location's content as 64 bits, as when a rule or a frame base names a register. */
 const struct elf_node *elf_location_word(struct elf_frame *f, const struct elf_location *l);

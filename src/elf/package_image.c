@@ -49,7 +49,7 @@ static bool may_add(struct image *m, uint64_t n)
 
 static const uint8_t *part_bytes(const struct image *m, const struct package_row *row, enum package_part part)
 {
-	return m->package->parts[part].p + row->parts[part].offset;
+	return row->parts[part].size ? m->package->parts[part].p + row->parts[part].offset : NULL;
 }
 
 /* The offset in the image of a part that is there or is made; -1: not yet, *key is what it is put down by. */

@@ -24,6 +24,7 @@ rot 4
 deref -10
 deref_size 52
 in_register -7
+uninitialized -7
 low_bytes 119
 by_number 5
 breg 4660
@@ -98,6 +99,8 @@ list3 4
 list4 5
 list5 6
 list6 none
+list7 -7
+list8 4660
 S
 {
 	echo 'probe process.function("inside") {'

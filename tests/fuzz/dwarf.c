@@ -179,7 +179,7 @@ static void ask(struct arena *arena, struct elf_file *f)
 	ask_names(arena, f);
 }
 
-static char path[] = "/tmp/spile-fuzz-dwarf-XXXXXX", package[sizeof path + 4];
+static char path[200], package[sizeof path + 4];
 
 static void path_remove(void)
 {
@@ -216,6 +216,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct elf_file *f;
 
 	if (fd < 0) {
+		snprintf(path, sizeof path, "%s/spile-fuzz-dwarf-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 		fd = mkstemp(path);
 		snprintf(package, sizeof package, "%s.dwp", path);
 		atexit(path_remove);

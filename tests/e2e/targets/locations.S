@@ -321,6 +321,7 @@ thread:	.quad	0x5eed
 	v	deref, .Llong, 0x7e, 16, 0x06, 0x06, 0x9f
 	v	deref_size, .Llong, 0x7e, 8, 0x94, 1, 0x9f
 	v	in_register, .Llong, 0x5d
+	v	uninitialized, .Llong, 0x5d, 0xf0 /* DW_OP_GNU_uninit */
 	v	low_bytes, .Lshort, 0x53
 	v	by_number, .Llong, 0x90, 12
 	v	breg, .Llong, 0x7e, 8
@@ -469,7 +470,7 @@ thread:	.quad	0x5eed
 	.uleb128 20
 	.asciz	"gone"
 	.long	.Llong - .Lunit
-	.irpc	n, 123456
+	.irpc	n, 12345678
 	.uleb128 7
 	.asciz	"list\n"
 	.long	.Llong - .Lunit
@@ -533,5 +534,27 @@ thread:	.quad	0x5eed
 	.uleb128 0
 	.uleb128 1
 	expr	0x31, 0x9f
+	.byte	0
+.Llist7: /* DW_OP_GNU_uninit */
+	.byte	9
+	.uleb128 0
+	.uleb128 0
+	.byte	8
+	.quad	main
+	.uleb128 1
+	expr	0x31, 0x9f
+	.byte	8
+	.quad	inside
+	.uleb128 .Lprobed_end - inside
+	expr	0x5d, 0xf0
+	.byte	0
+.Llist8:
+	.byte	6
+	.quad	probed
+	.byte	4
+	.uleb128 inside - probed
+	.uleb128 .Lprobed_end - probed
+	.uleb128 3
+	.byte	0x7e, 8, 0xf0
 	.byte	0
 .Llists_end:
