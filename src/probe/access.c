@@ -369,7 +369,7 @@ static struct expr *integer_value(struct access *a)
 {
 	uint32_t bits = a->bit_size ? a->bit_size : (uint32_t)a->type->size * 8;
 
-	if (!a->type->has_size || a->type->size > 8 || bits > 64 || !bits) {
+	if (!a->type->has_size || (a->type->size > 8 && !a->bit_size) || bits > 64 || !bits) {
 		probe_access_refuse(a, DIAG_VARIABLE_CONTEXT, a->at, "cannot process >64-bit values");
 		return NULL;
 	}

@@ -52,6 +52,16 @@ static void flush(struct pretty *p)
 	p->text.n = 0;
 }
 
+/* Digits of a hexadecimal number, with leading zeros. */
+static void add_digits(struct pretty *p, int32_t width, struct expr *e)
+{
+	flush(p);
+	buf_addf(&p->format, "%%0%dx", width);
+	vec_push(p->resolver->arena, &p->parts,
+		 (struct format_part){ .conversion = 'x', .flag = '0', .has_width = true, .width = width });
+	vec_push(p->resolver->arena, &p->args.list, e);
+}
+
 static void add_value(struct pretty *p, char flag, char conversion, struct expr *e)
 {
 	const char shown[] = { '%', flag ? flag : conversion, flag ? conversion : 0, 0 };
@@ -114,11 +124,41 @@ static void show_string(struct pretty *p, struct expr *address, uint64_t most)
 			 probe_expr_call(r, p->written, "user_string_quoted", 1, address));
 }
 
+static bool is_wide(const struct access *a)
+{
+	const struct elf_type *t = a->type;
+
+	return t && (t->kind == ELF_TYPE_INTEGER || t->kind == ELF_TYPE_FLOAT) && t->has_size && t->size == 16 && !a->bit_size;
+}
+
+/* All bytes of a number that scripts cannot hold, the highest first; a long double has ten. */
+static void show_wide(struct pretty *p, struct access *a)
+{
+	bool extended = a->type->kind == ELF_TYPE_FLOAT && strcmp(a->type->text, "long double") == 0;
+	struct access upper = *a;
+	struct expr *low, *high;
+
+	upper.bit += 64;
+	low = probe_access_read(a, 64, false);
+	high = low ? probe_access_read(&upper, extended ? 16 : 64, false) : NULL;
+	if (!high) {
+		show_unknown(p);
+		return;
+	}
+	add_text(p, "0x");
+	add_digits(p, extended ? 4 : 16, high);
+	add_digits(p, 16, low);
+}
+
 static void show_number(struct pretty *p, struct access *a)
 {
 	struct expr *e;
 
-	if (!a->type->has_size || a->type->size > 8) {
+	if (is_wide(a)) {
+		show_wide(p, a);
+		return;
+	}
+	if (!a->type->has_size || (a->type->size > 8 && !a->bit_size)) {
 		show_unknown(p);
 		return;
 	}
@@ -320,6 +360,8 @@ static void summarize(struct pretty *p, struct access *a)
 		add_text(p, "{...}");
 	} else if (a->type && a->type->kind == ELF_TYPE_ARRAY) {
 		add_text(p, "[...]");
+	} else if (is_wide(a)) {
+		show_wide(p, a);
 	} else {
 		e = probe_access_value(a);
 		if (e)

@@ -169,6 +169,42 @@ spile -e 'probe process.function("inner_name")? {} probe process.function("bad")
 has "$W/out" '^0w=0x0$'
 done_t
 
+t wide
+cat >"$W/wide.c" <<'C'
+#include <stdio.h>
+struct wide { int a; unsigned __int128 bits : 20; __int128 v; long double d; };
+__int128 number = ((__int128)5 << 64) | 7;
+struct wide all = { 1, 77, -3, 2.5L };
+__attribute__((noinline)) long f(__int128 i, long double l, struct wide *w) { __asm__ volatile("" ::: "memory"); return (long)i + (long)l + w->a; }
+__attribute__((noinline)) long double returned(long double l) { __asm__ volatile("" ::: "memory"); return l + 1; }
+int main(void) { printf("%ld %Lf\n", f(number, 1.5L, &all), returned(2)); return 0; }
+C
+cat >"$W/wide.stp" <<'S'
+probe process.function("f") {
+	println($$parms)
+	println($w$, " ", $i$, " ", @var("number")$, " ", $w->bits, " ", @defined($i), @defined($w->v), @defined($w->bits), " ", &$w->v - $w)
+	println(@cast(&@var("all"), "struct wide")$)
+}
+S
+for level in 0 2; do
+	gcc -g "-O$level" -w -o "$W/wide" "$W/wide.c" && chmod 755 "$W/wide"
+	launch_same "$W/wide" "$W/wide.stp"
+	is "values at -O$level" "$(sed "$SED" "$W/out" | tr '\n' '~')" "i=ADDRESS l=ADDRESS w=ADDRESS~{.a=1, .bits=77, .v=ADDRESS, .d=?} ADDRESS ADDRESS 77 001 16~{.a=1, .bits=77, .v=ADDRESS, .d=?}~"
+	has "$W/out" '^i=0x00000000000000050000000000000007 l=0x3fffc000000000000000 w='
+	has "$W/out" '.v=0xfffffffffffffffffffffffffffffffd, .d=.} 0x00000000000000050000000000000007 0x00000000000000050000000000000007 77'
+done
+wide_refused() { # EXPRESSION MESSAGE
+	spile -e "probe process.function(\"f\") { println($1) }" -c "$W/wide"
+	is "status of $1" "$RC" 1
+	has "$W/err" "$2"
+}
+wide_refused '$i' 'cannot process >64-bit values'
+wide_refused '$w->v' 'cannot process >64-bit values'
+wide_refused '$l' 'cannot process >64-bit values'
+spile -e 'probe process.function("returned").return { println($return$) }' -c "$W/wide"
+has "$W/err" 'values in st\(0\) cannot be read'
+done_t
+
 t refusals
 refused() {
 	spile -e "probe process.function(\"plain\") { $1 }" -c "$T/variables"
