@@ -487,10 +487,10 @@ static void member_bits(Dwarf_Die *die, struct elf_member *m)
 	}
 }
 
-static void member_add(struct type_private *p, Dwarf_Die *die)
+static void member_add(struct type_private *p, Dwarf_Die *die, const struct elf_variant *variant)
 {
 	int tag = dwarf_tag(die);
-	struct elf_member m = { .is_base = tag == DW_TAG_inheritance };
+	struct elf_member m = { .is_base = tag == DW_TAG_inheritance, .variant = variant };
 	uint64_t virtuality = 0;
 	Dwarf_Attribute attribute;
 
@@ -510,6 +510,51 @@ static void member_add(struct type_private *p, Dwarf_Die *die)
 	vec_push(p->data->arena, &p->members, m);
 }
 
+/* The number that tells the variants of a part apart; false: it is not one that can be read. */
+static bool discriminant_read(struct type_private *p, Dwarf_Die *part, struct elf_variant *out)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Die die;
+
+	*out = (struct elf_variant){ 0 };
+	if (!dwarf_attr(part, DW_AT_discr, &attribute))
+		return true;
+	if (!dwarf_formref_die(&attribute, &die) || !member_offset(&die, &out->offset))
+		return false;
+	out->type = elf_type_of(p->data, &die);
+	return out->type && out->type->kind == ELF_TYPE_INTEGER && out->type->has_size && out->type->size && out->type->size <= 8;
+}
+
+static void variant_add(struct type_private *p, Dwarf_Die *die, const struct elf_variant *number)
+{
+	struct elf_variant *v = arena_dup(p->data->arena, number, sizeof *number);
+	Dwarf_Attribute attribute;
+	Dwarf_Sword value;
+	Dwarf_Die child;
+
+	v->has_value = v->type && dwarf_attr(die, DW_AT_discr_value, &attribute) && dwarf_formsdata(&attribute, &value) == 0;
+	if (v->has_value)
+		v->value = (uint64_t)value & (UINT64_MAX >> (64 - 8 * v->type->size));
+	if (dwarf_child(die, &child) == 0)
+		do
+			if (dwarf_tag(&child) == DW_TAG_member)
+				member_add(p, &child, v);
+		while (elf_debug_sibling(&child));
+}
+
+static void variants_add(struct type_private *p, Dwarf_Die *part)
+{
+	struct elf_variant number;
+	Dwarf_Die child;
+
+	if (!discriminant_read(p, part, &number) || dwarf_child(part, &child) != 0)
+		return;
+	do
+		if (dwarf_tag(&child) == DW_TAG_variant)
+			variant_add(p, &child, &number);
+	while (elf_debug_sibling(&child));
+}
+
 const struct elf_member *elf_type_members(const struct elf_type *t, uint32_t *n)
 {
 	const struct elf_type *whole = elf_type_complete(t);
@@ -525,7 +570,9 @@ const struct elf_member *elf_type_members(const struct elf_type *t, uint32_t *n)
 
 			if (tag == DW_TAG_member || tag == DW_TAG_inheritance ||
 			    tag == DW_TAG_variable)
-				member_add(p, &child);
+				member_add(p, &child, NULL);
+			else if (tag == DW_TAG_variant_part)
+				variants_add(p, &child);
 		} while (elf_debug_sibling(&child));
 	p->members_loaded = true;
 	*n = p->members.n;

@@ -105,6 +105,16 @@ struct elf_type {
 	uint64_t count; /* arrays: elements, 0 unknown */
 	void *priv;
 };
+/*
+ * Members of variants are there in turn (DWARF 5, 5.7.10; enums of Rust): where the number at `offset` is `value`, or, of the one
+ * without, where it is no other variant's.
+ */
+struct elf_variant {
+	const struct elf_type *type; /* of the number, an integer; NULL: there is one variant only */
+	uint64_t offset; /* bytes */
+	bool has_value;
+	uint64_t value; /* as many bits as the number has */
+};
 struct elf_member {
 	const char *name; /* NULL: an unnamed struct, union or bit-field */
 	const struct elf_type *type;
@@ -114,6 +124,7 @@ struct elf_member {
 	bool is_virtual; /* a virtual base class: its offset is not constant */
 	bool is_static; /* a C++ class variable: see elf_static_member() */
 	bool is_artificial; /* the compiler's own: _vptr.x */
+	const struct elf_variant *variant; /* NULL: always there. Those of one variant share it */
 };
 /* A type that is only named where it is used ("struct s;"): the one of its name elsewhere. */
 const struct elf_type *elf_type_complete(const struct elf_type *t);

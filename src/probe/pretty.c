@@ -15,6 +15,8 @@
 #define VALUES_LIMIT 32u
 #define SUMMARY_LIMIT 60u
 #define DEPTH_LIMIT 24u
+/* Of all variants together, of which one is shown. */
+#define VARIANT_VALUES_LIMIT 256u
 
 struct pretty {
 	struct sema_resolver *resolver;
@@ -24,12 +26,14 @@ struct pretty {
 	struct buf text; /* literal text since the last conversion */
 	struct buf format; /* all of it, as printf would be given it */
 	uint32_t level;
+	uint32_t n_values, *all_values; /* in this text, and with what is in it */
 };
 
 static void pretty_begin(struct pretty *p, struct sema_resolver *r, const struct expr *written,
 			 uint32_t level)
 {
 	*p = (struct pretty){ .resolver = r, .written = written, .level = level };
+	p->all_values = &p->n_values;
 	buf_init(&p->text, r->arena);
 	buf_init(&p->format, r->arena);
 }
@@ -60,6 +64,7 @@ static void add_digits(struct pretty *p, int32_t width, struct expr *e)
 	vec_push(p->resolver->arena, &p->parts,
 		 (struct format_part){ .conversion = 'x', .flag = '0', .has_width = true, .width = width });
 	vec_push(p->resolver->arena, &p->args.list, e);
+	++*p->all_values;
 }
 
 static void add_value(struct pretty *p, char flag, char conversion, struct expr *e)
@@ -71,6 +76,7 @@ static void add_value(struct pretty *p, char flag, char conversion, struct expr 
 	vec_push(p->resolver->arena, &p->parts,
 		 (struct format_part){ .conversion = conversion == 'i' ? 'd' : conversion, .flag = flag });
 	vec_push(p->resolver->arena, &p->args.list, e);
+	++*p->all_values;
 }
 
 static struct expr *pretty_end(struct pretty *p, const char *rescue)
@@ -251,9 +257,70 @@ static void show_member(struct pretty *p, const struct access *a, const struct e
 	else
 		add_text(p, arena_printf(p->resolver->arena, ".%s=", name));
 	if (m->type && probe_access_member(&to, m))
-		show(p, &to, false, depth + 1);
+		show(p, &to, m->variant != NULL, depth + 1);
 	else
 		show_unknown(p);
+}
+
+/* The text of the members that share a variant. */
+static struct expr *variant_text(struct pretty *p, const struct access *a, const struct elf_member *m, uint32_t n, uint32_t depth)
+{
+	struct pretty one;
+	bool any = false;
+
+	pretty_begin(&one, p->resolver, p->written, p->level);
+	one.all_values = p->all_values;
+	for (uint32_t i = 0; i < n; i++)
+		show_member(&one, a, &m[i], &any, depth);
+	return pretty_end(&one, NULL);
+}
+
+/* A choice by the number that tells the variant; of a number that is none's: "?". */
+static struct expr *variant_chosen(struct pretty *p, const struct access *a, const struct elf_member *m, uint32_t n, uint32_t depth)
+{
+	struct sema_resolver *r = p->resolver;
+	const struct elf_type *type = m->variant->type;
+	struct access discriminant = *a;
+	struct expr *value, *e = probe_expr_string(r, p->written, "?");
+
+	discriminant.bit += 8 * m->variant->offset;
+	value = type ? probe_access_read(&discriminant, (uint32_t)type->size * 8, false) : NULL;
+	for (uint32_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && m[end].variant == m[i].variant;)
+			end++;
+		if (!m[i].variant->has_value)
+			e = variant_text(p, a, &m[i], end - i, depth);
+	}
+	for (uint32_t i = 0, end; value && i < n && *p->all_values < VARIANT_VALUES_LIMIT; i = end) {
+		struct expr *choice = lang_expr_new(r->arena, EXPR_TERNARY, p->written->span);
+
+		for (end = i + 1; end < n && m[end].variant == m[i].variant;)
+			end++;
+		if (!m[i].variant->has_value)
+			continue;
+		choice->token = p->written->token;
+		choice->type = TYPE_STRING;
+		choice->ternary.condition = probe_expr_binary(r, p->written, OP_EQ, lang_clone_expr(r->arena, value),
+							      probe_expr_number(r, p->written, (int64_t)m[i].variant->value));
+		choice->ternary.yes = variant_text(p, a, &m[i], end - i, depth);
+		choice->ternary.no = e;
+		e = choice;
+	}
+	return type && !value ? probe_expr_string(r, p->written, "?") : e;
+}
+
+/* From m on, as many as belong to one part; their number. */
+static uint32_t show_variants(struct pretty *p, const struct access *a, const struct elf_member *m, uint32_t n, bool *any,
+			      uint32_t depth)
+{
+	uint32_t end = 1;
+
+	while (end < n && m[end].variant)
+		end++;
+	add_text(p, *any ? ", " : "");
+	*any = true;
+	add_value(p, 0, 's', variant_chosen(p, a, m, end, depth));
+	return end;
 }
 
 static void show_members(struct pretty *p, const struct access *a, const struct elf_type *t, bool *any,
@@ -264,7 +331,9 @@ static void show_members(struct pretty *p, const struct access *a, const struct 
 
 	for (int base = 0; base < 2 && depth < DEPTH_LIMIT; base++)
 		for (uint32_t i = 0; i < n; i++) {
-			if (m[i].is_static || m[i].is_artificial || m[i].is_base != base ||
+			if (m[i].variant && !base)
+				i += show_variants(p, a, &m[i], n - i, any, depth) - 1;
+			if (m[i].variant || m[i].is_static || m[i].is_artificial || m[i].is_base != base ||
 			    (!m[i].name && m[i].bit_size))
 				continue;
 			if (p->args.list.n >= VALUES_LIMIT) {

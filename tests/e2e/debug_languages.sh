@@ -21,6 +21,22 @@ if have rustc; then
 		probe process.function("area@shapes.rs").return { println("is ", $return) }'
 	is out "$(tr '\n' '~' <"$W/out")" 'area 3 4 2~is 24~show<u8> 31 hello~show<&str> 11 bye~'
 	done_t
+	t rust-variants
+	(cd "$W" && rustc -g "$ROOT/tests/e2e/targets/variants.rs" -o "$T/variants" 2>"$W/rust.log") || bad "$(head -3 "$W/rust.log")"
+	chmod 755 "$T/variants"
+	launch_same "$T/variants" -Palways -e 'probe process.function("variants::handle") { println($e$, $o$, $b$, $r$, " ", $c$) }
+		probe process.function("variants::hold") { println($h$$, $h->ev->Key->__0, " ", $h$) }'
+	cat >"$W/want" <<'S'
+{.Idle={}}{.None={}}{.None={}}{.Ok={.__0=5}} -1
+{.Click={.x=3, .y=-4}}{.Some={.__0=9}}{.Some={.__0=ADDRESS}}{.Err={.__0=6}} 0
+{.Key={.__0=1, .__1=2}}{.Some={.__0=-1}}{.None={}}{.Ok={.__0=7}} 1
+{.Name={.__0={...}}}{.None={}}{.Some={.__0=ADDRESS}}{.Ok={.__0=8}} -1
+{.id=4, .ev={.Key={.__0=7, .__1=8}}, .opt={.Some={.__0=ADDRESS}}}7 {.id=4, .ev={...}, .opt={...}}
+{.id=5, .ev={.Idle={}}, .opt={.None={}}}0 {.id=5, .ev={...}, .opt={...}}
+S
+	sed 's/0x[0-9a-f]*/ADDRESS/g' "$W/out" >"$W/got"
+	cmp -s "$W/got" "$W/want" || bad "$(diff "$W/got" "$W/want" | tr '\n' '~')"
+	done_t
 else
 	skip_t rust "no rustc"
 fi
