@@ -46,6 +46,8 @@ void elf_debug_close(struct elf_debug *d);
  * nothing packed, or libdw has to do it.
  */
 bool elf_debug_unpack(struct elf_debug *d);
+/* How many bytes that will make, 0 when it is done. */
+uint64_t elf_debug_packed(const struct elf_debug *d);
 /* Size and time of the last change, in nanoseconds, of the file with the sections and its package. */
 void elf_debug_identity(const struct elf_debug *d, uint64_t *size, uint64_t *time);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Building the index: units dealt out to threads, what they found sorted into one image. */
 #include <pthread.h>
-#include <stdlib.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 struct crew {
 	struct index_sources *sources;
 	atomic_uint next, all; /* units */
+	uint64_t packed, before; /* bytes that sections take when they are unpacked, and that the process had before */
 	uint32_t n;
 	struct index_worker workers[WORKERS];
 	pthread_t threads[WORKERS];
@@ -92,12 +94,35 @@ static void wait_a_while(struct ticker *t, long ns)
 	pthread_cond_timedwait(&t->ended, &t->lock, &until);
 }
 
-/* While sections are unpacked there are no units yet. */
+/* Memory of the process that is no file's. */
+static uint64_t own_bytes(void)
+{
+	unsigned long resident = 0, shared = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (!f || fscanf(f, "%*u %lu %lu", &resident, &shared) != 2)
+		resident = shared = 0;
+	if (f)
+		fclose(f);
+	return (uint64_t)(resident - base_min(resident, shared)) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/*
+ * Units are half of the work where sections have to be unpacked first. That is one call of libelf for each: how far it is
+ * shows the memory that it has filled.
+ */
 static unsigned percent_of(const struct crew *c)
 {
 	uint32_t all = atomic_load(&c->all), next = atomic_load(&((struct crew *)(uintptr_t)c)->next);
+	unsigned first = c->packed ? 50 : 0;
+	uint64_t now;
 
-	return all ? (unsigned)(base_min(next, all) * 99ull / all) : 0;
+	if (all)
+		return first + (unsigned)(base_min(next, all) * (99ull - first) / all);
+	if (!c->packed)
+		return 0;
+	now = own_bytes();
+	return (unsigned)base_min((now - base_min(now, c->before)) * 50 / c->packed, 49);
 }
 
 static void *tick(void *user)
@@ -366,6 +391,8 @@ static bool index_build(struct elf_index *x, struct elf_file *f, struct elf_debu
 	const uint8_t *image;
 	size_t size = 0;
 
+	crew->packed = elf_debug_packed(d);
+	crew->before = crew->packed ? own_bytes() : 0;
 	ticker_start(&ticker, f, crew);
 	crew->sources = elf_index_sources(scratch, f, d);
 	atomic_store(&crew->all, crew->sources->units.n);

@@ -70,6 +70,24 @@ static uint64_t packed_bytes(Elf *elf)
 	return bytes;
 }
 
+uint64_t elf_debug_packed(const struct elf_debug *d)
+{
+	uint64_t bytes = 0;
+	size_t names;
+
+	if (d->dwarf || d->second || elf_getshdrstrndx(d->elf, &names) != 0)
+		return 0;
+	for (Elf_Scn *scn = elf_nextscn(d->elf, NULL); scn; scn = elf_nextscn(d->elf, scn)) {
+		GElf_Shdr h;
+		GElf_Chdr packed;
+		const char *name = gelf_getshdr(scn, &h) ? elf_strptr(d->elf, names, h.sh_name) : NULL;
+
+		if (name && scan_section_of(name) >= 0 && h.sh_flags & SHF_COMPRESSED && gelf_getchdr(scn, &packed))
+			bytes += packed.ch_size;
+	}
+	return bytes;
+}
+
 bool elf_debug_unpack(struct elf_debug *d)
 {
 	struct unpacking info = { d->elf, true }, others = { NULL, false };
