@@ -409,6 +409,8 @@ static struct elf_cache *cache_open(struct cmd_session *s)
 	elf_cache_enter(c, s->options->pid);
 	if (isatty(STDERR_FILENO) && (!term || strcmp(term, "dumb") != 0))
 		elf_cache_progress(c, progress_show);
+	if (s->options->list && !s->options->list_variables)
+		elf_cache_for_names(c);
 	return c;
 }
 

@@ -66,6 +66,8 @@ struct elf_debug *elf_debug_of(struct elf_file *f)
 
 	if (!d || d->dwarf)
 		return d;
+	elf_debug_unpack(d, true);
+	elf_debug_share(d);
 	elf_package_redirect(d);
 	d->dwarf = dwarf_begin_elf(d->elf, DWARF_C_READ, NULL);
 	if (d->dwarf)

@@ -42,10 +42,14 @@ struct elf_debug *elf_debug_of(struct elf_file *f);
 struct elf_debug *elf_debug_file_of(struct elf_file *f);
 void elf_debug_close(struct elf_debug *d);
 /*
- * Unpacks what an index needs, before libdw is asked to: .debug_info in `elf`, the others in `second`. False: there is
- * nothing packed, or libdw has to do it.
+ * Unpacks what an index needs, or all that libdw does, before libdw is asked to: .debug_info in `elf`, the others in `second`.
+ * False: there is nothing packed, or libdw has to do it.
  */
-bool elf_debug_unpack(struct elf_debug *d);
+bool elf_debug_unpack(struct elf_debug *d, bool all);
+/* Shows libdw in `elf` what is unpacked in `second`. */
+void elf_debug_share(struct elf_debug *d);
+/* Other bytes for a section, which stay the caller's: libelf has two descriptions of one, of which libdw reads one. */
+void elf_debug_replace(Elf_Scn *scn, void *p, size_t n);
 /* How many bytes that will make, 0 when it is done. */
 uint64_t elf_debug_packed(const struct elf_debug *d);
 /* Size and time of the last change, in nanoseconds, of the file with the sections and its package. */

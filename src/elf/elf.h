@@ -44,6 +44,8 @@ const char *elf_cache_root(const struct elf_cache *c); /* NULL: none */
  */
 typedef void elf_progress_fn(const char *what, unsigned percent);
 void elf_cache_progress(struct elf_cache *c, elf_progress_fn *hook);
+/* Names and lines of functions are all that will be asked for: an index is made with less memory. */
+void elf_cache_for_names(struct elf_cache *c);
 
 struct elf_segment {
 	uint64_t address, file_offset, file_size, memory_size, align;

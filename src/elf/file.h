@@ -77,6 +77,8 @@ static inline struct elf_private *private_of(const struct elf_file *f)
 	return f->priv;
 }
 
+bool elf_cache_is_for_names(const struct elf_cache *c);
+
 /* size bytes at a file offset, NULL when any is past the end. */
 const uint8_t *elf_slice(const struct elf_file *f, uint64_t offset, uint64_t size);
 /* Text at `offset` of a string table whose last byte is a NUL; "" when outside. */

@@ -118,7 +118,7 @@ struct index_sources *elf_index_sources(struct arena *a, struct elf_file *f, str
 	Dwarf *alternate;
 
 	s->arena = a;
-	if (!elf_debug_unpack(d) && !elf_debug_of(f)) {
+	if (!elf_debug_unpack(d, !elf_cache_is_for_names(private_of(f)->cache)) && !elf_debug_of(f)) {
 		arena_destroy(w.arena);
 		return s;
 	}

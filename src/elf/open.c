@@ -16,6 +16,7 @@ struct elf_cache {
 	struct map *by_path; /* canonical path to struct elf_file */
 	const char *root; /* where files are looked for first, or NULL */
 	elf_progress_fn *progress; /* or NULL */
+	bool is_for_names;
 	struct map *by_alias; /* any path to struct alias */
 	uint64_t round; /* of elf_cache_recheck() */
 	VEC(struct elf_file *) files;
@@ -46,6 +47,16 @@ void elf_cache_enter(struct elf_cache *c, uint32_t pid)
 void elf_cache_progress(struct elf_cache *c, elf_progress_fn *hook)
 {
 	c->progress = hook;
+}
+
+void elf_cache_for_names(struct elf_cache *c)
+{
+	c->is_for_names = true;
+}
+
+bool elf_cache_is_for_names(const struct elf_cache *c)
+{
+	return c->is_for_names;
 }
 
 const char *elf_cache_root(const struct elf_cache *c)

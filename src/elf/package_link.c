@@ -67,18 +67,6 @@ static Elf_Data *data_of(struct redirection *r, enum scan_section i)
 	return data && data->d_buf ? data : NULL;
 }
 
-/* libelf has two descriptions of a section, of which libdw reads one. */
-static void data_replace(struct redirection *r, enum scan_section i, uint8_t *p, size_t n)
-{
-	Elf_Data *data[] = { elf_getdata(r->sections[i], NULL), elf_rawdata(r->sections[i], NULL) };
-
-	for (int at = 0; at < 2; at++)
-		if (data[at]) {
-			data[at]->d_buf = p;
-			data[at]->d_size = n;
-		}
-}
-
 /* The section's bytes, in a copy with room for `more` behind them; NULL: no such section. */
 static uint8_t *section_copy(struct redirection *r, enum scan_section i, size_t more)
 {
@@ -91,7 +79,7 @@ static uint8_t *section_copy(struct redirection *r, enum scan_section i, size_t 
 		return data->d_buf;
 	copy = arena_alloc(r->debug->arena, data->d_size + more);
 	memcpy(copy, data->d_buf, data->d_size);
-	data_replace(r, i, copy, data->d_size);
+	elf_debug_replace(r->sections[i], copy, data->d_size);
 	r->copied[i] = true;
 	return copy;
 }
@@ -108,7 +96,7 @@ static bool name_in(struct redirection *r, enum scan_section i, uint64_t *offset
 		return false;
 	if (!added) {
 		memcpy(p + size, r->name, n);
-		data_replace(r, i, p, size += n);
+		elf_debug_replace(r->sections[i], p, size += n);
 	}
 	*offset = size - n;
 	return true;

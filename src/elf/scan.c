@@ -16,7 +16,13 @@ uint64_t scan_fixed(struct scan_cursor *c, unsigned size)
 		c->at = c->end;
 		return 0;
 	}
-	memcpy(&v, c->at, size);
+	switch (size) { /* of a known length a copy is one instruction */
+	case 1: v = *c->at; break;
+	case 2: memcpy(&v, c->at, 2); break;
+	case 4: memcpy(&v, c->at, 4); break;
+	case 8: memcpy(&v, c->at, 8); break;
+	default: memcpy(&v, c->at, size); break;
+	}
 	c->at += size;
 	return v;
 }
@@ -35,6 +41,12 @@ uint64_t scan_uleb(struct scan_cursor *c)
 	}
 	c->bad = true;
 	return 0;
+}
+
+/* Nearly all have one byte. */
+static inline uint64_t short_uleb(struct scan_cursor *c)
+{
+	return c->at < c->end && *c->at < 0x80 ? *c->at++ : scan_uleb(c);
 }
 
 int64_t scan_sleb(struct scan_cursor *c)
@@ -213,7 +225,7 @@ static void value_skip_variable(struct scan_cursor *c, uint16_t form)
 	case DW_FORM_block2: scan_skip(c, scan_fixed(c, 2)); break;
 	case DW_FORM_block4: scan_skip(c, scan_fixed(c, 4)); break;
 	case DW_FORM_block:
-	case DW_FORM_exprloc: scan_skip(c, scan_uleb(c)); break;
+	case DW_FORM_exprloc: scan_skip(c, short_uleb(c)); break;
 	case DW_FORM_string: scan_text(c); break;
 	case DW_FORM_sdata:
 	case DW_FORM_udata:
@@ -223,7 +235,7 @@ static void value_skip_variable(struct scan_cursor *c, uint16_t form)
 	case DW_FORM_loclistx:
 	case DW_FORM_rnglistx:
 	case DW_FORM_GNU_addr_index:
-	case DW_FORM_GNU_str_index: scan_uleb(c); break;
+	case DW_FORM_GNU_str_index: short_uleb(c); break;
 	default: c->bad = true; break; /* a form that we do not know: no way on */
 	}
 }
@@ -247,7 +259,7 @@ static uint64_t number_read(struct scan_cursor *c, const struct scan_unit *u, ui
 
 	if (form == DW_FORM_sdata)
 		return (uint64_t)scan_sleb(c);
-	return size < 0 ? scan_uleb(c) : scan_fixed(c, (unsigned)size);
+	return size < 0 ? short_uleb(c) : scan_fixed(c, (unsigned)size);
 }
 
 static void text_value(struct scan_value *v, const struct scan_source *s, enum scan_section section,
@@ -342,6 +354,34 @@ static bool is_list(const struct scan_unit *u, const struct scan_spec *s)
 	       (s->form == DW_FORM_sec_offset || (u->version < 4 && (s->form == DW_FORM_data4 || s->form == DW_FORM_data8)));
 }
 
+/* DW_AT_* of an entry that matters, as found. */
+struct entry_values {
+	struct scan_value name, linkage, origin, specification, low, high, entry, ranges, file, line;
+	struct scan_value external, inlined, declaration;
+};
+#define SLOT(member) (uint8_t)(offsetof(struct entry_values, member) / sizeof(struct scan_value) + 1)
+
+static uint8_t slot_of(uint16_t attribute)
+{
+	switch (attribute) {
+	case DW_AT_name: return SLOT(name);
+	case DW_AT_linkage_name:
+	case DW_AT_MIPS_linkage_name: return SLOT(linkage);
+	case DW_AT_abstract_origin: return SLOT(origin);
+	case DW_AT_specification: return SLOT(specification);
+	case DW_AT_low_pc: return SLOT(low);
+	case DW_AT_high_pc: return SLOT(high);
+	case DW_AT_entry_pc: return SLOT(entry);
+	case DW_AT_ranges: return SLOT(ranges);
+	case DW_AT_decl_file: return SLOT(file);
+	case DW_AT_decl_line: return SLOT(line);
+	case DW_AT_external: return SLOT(external);
+	case DW_AT_inline: return SLOT(inlined);
+	case DW_AT_declaration: return SLOT(declaration);
+	default: return 0;
+	}
+}
+
 static void abbreviation_read(struct scan_cursor *c, const struct scan_unit *u, struct arena *a,
 			      struct scan_abbreviations *t, struct scan_abbreviation *one)
 {
@@ -350,19 +390,19 @@ static void abbreviation_read(struct scan_cursor *c, const struct scan_unit *u, 
 	one->first = t->specs.n;
 	one->is_fixed = true;
 	while (!c->bad) {
-		struct scan_spec s = { (uint16_t)scan_uleb(c), 0, 0 };
-		int size;
+		struct scan_spec s = { .attribute = (uint16_t)scan_uleb(c) };
 
 		s.form = (uint16_t)scan_uleb(c);
 		if (s.form == DW_FORM_implicit_const)
 			s.constant = scan_sleb(c);
 		if (!s.attribute && !s.form)
 			break;
+		s.slot = slot_of(s.attribute);
+		s.size = (int8_t)form_size(u, s.form);
 		vec_push(a, &t->specs, s);
 		one->is_listed |= is_list(u, &s);
-		size = form_size(u, s.form);
-		one->is_fixed &= size >= 0;
-		one->size += size > 0 ? (uint32_t)size : 0;
+		one->is_fixed &= s.size >= 0;
+		one->size += s.size > 0 ? (uint32_t)s.size : 0;
 	}
 	one->n = t->specs.n - one->first;
 }
@@ -474,12 +514,6 @@ bool scan_unit_next(const struct scan_source *s, uint64_t *offset, struct scan_u
 /* Deeper nesting of entries than any compiler writes. */
 #define DEPTH_LIMIT 512u
 
-/* DW_AT_* of an entry that matters, as found. */
-struct entry_values {
-	struct scan_value name, linkage, origin, specification, low, high, entry, ranges, file, line;
-	struct scan_value external, inlined, declaration;
-};
-
 struct scan_walk {
 	struct scan_unit *unit;
 	struct arena *arena;
@@ -490,25 +524,12 @@ struct scan_walk {
 	uint32_t scopes[DEPTH_LIMIT]; /* of the entries at each depth */
 };
 
-static struct scan_value *value_for(struct entry_values *v, uint16_t attribute)
+static inline void spec_skip(struct scan_cursor *c, const struct scan_unit *u, const struct scan_spec *s)
 {
-	switch (attribute) {
-	case DW_AT_name: return &v->name;
-	case DW_AT_linkage_name:
-	case DW_AT_MIPS_linkage_name: return &v->linkage;
-	case DW_AT_abstract_origin: return &v->origin;
-	case DW_AT_specification: return &v->specification;
-	case DW_AT_low_pc: return &v->low;
-	case DW_AT_high_pc: return &v->high;
-	case DW_AT_entry_pc: return &v->entry;
-	case DW_AT_ranges: return &v->ranges;
-	case DW_AT_decl_file: return &v->file;
-	case DW_AT_decl_line: return &v->line;
-	case DW_AT_external: return &v->external;
-	case DW_AT_inline: return &v->inlined;
-	case DW_AT_declaration: return &v->declaration;
-	default: return NULL;
-	}
+	if (s->size >= 0)
+		scan_skip(c, (uint64_t)s->size);
+	else
+		value_skip(c, u, s->form);
 }
 
 static void values_read(struct scan_walk *w, const struct scan_abbreviation *a,
@@ -517,12 +538,11 @@ static void values_read(struct scan_walk *w, const struct scan_abbreviation *a,
 	memset(v, 0, sizeof *v);
 	for (uint32_t i = 0; i < a->n && !w->cursor.bad; i++) {
 		const struct scan_spec *s = &w->table->specs.p[a->first + i];
-		struct scan_value *to = value_for(v, s->attribute);
 
-		if (to)
-			scan_value_read(&w->cursor, w->unit, s->form, s->constant, to);
+		if (s->slot)
+			scan_value_read(&w->cursor, w->unit, s->form, s->constant, (struct scan_value *)v + s->slot - 1);
 		else
-			value_skip(&w->cursor, w->unit, s->form);
+			spec_skip(&w->cursor, w->unit, s);
 	}
 }
 
@@ -533,7 +553,7 @@ static void entry_skip(struct scan_walk *w, const struct scan_abbreviation *a)
 		return;
 	}
 	for (uint32_t i = 0; i < a->n && !w->cursor.bad; i++)
-		value_skip(&w->cursor, w->unit, w->table->specs.p[a->first + i].form);
+		spec_skip(&w->cursor, w->unit, &w->table->specs.p[a->first + i]);
 }
 
 static const char *text_of(const struct scan_unit *u, const struct scan_value *v)
@@ -730,7 +750,7 @@ static bool walk(struct scan_walk *w)
 	const uint8_t *info = w->unit->source->sections[SCAN_INFO].p;
 
 	while (w->cursor.at < w->cursor.end && !w->cursor.bad) {
-		uint64_t offset = (uint64_t)(w->cursor.at - info), code = scan_uleb(&w->cursor);
+		uint64_t offset = (uint64_t)(w->cursor.at - info), code = short_uleb(&w->cursor);
 		const struct scan_abbreviation *a;
 		uint32_t scope;
 

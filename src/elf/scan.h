@@ -45,6 +45,8 @@ void scan_source_load(struct scan_source *s, Elf *elf, Elf *others);
 
 struct scan_spec {
 	uint16_t attribute, form;
+	int8_t size; /* bytes that it takes, -1 when only reading tells */
+	uint8_t slot; /* where scan.c keeps its value, 0 nowhere */
 	int64_t constant; /* DW_FORM_implicit_const */
 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sections that an index is made from, unpacked on two processors.
+ * Packed sections, unpacked on two processors.
  *
- * libdw unpacks every section of debug information when it opens a file, one after the other: half of
- * the time that an index takes, and lists of locations that it does not need. Here .debug_info is unpacked in
- * one thread and the few others in another one, by a second handle, since handles of libelf are not for
- * several threads. What libdw finds unpacked in the first handle it takes as it is.
+ * libdw unpacks every section of debug information when it opens a file, one after the other: half of the time that an index
+ * takes. Here .debug_info is unpacked in one thread and the others in another one, by a second handle, since handles of libelf are
+ * not for several threads. For an index alone these are the few that it reads; where libdw is asked afterwards, all. What libdw
+ * finds unpacked in the first handle it takes as it is: sections of the second are shown to it there.
  *
  * The packed bytes are dropped from memory when they have been read: they are as many as half of the others.
  */
@@ -19,7 +19,8 @@
 
 struct unpacking {
 	Elf *elf;
-	bool info; /* .debug_info, else all others that count */
+	bool info; /* .debug_info, else others: */
+	bool all; /* not only those of an index */
 };
 
 static void drop_packed(Elf *elf, const GElf_Shdr *h)
@@ -42,12 +43,44 @@ static void *unpack(void *user)
 	for (Elf_Scn *scn = elf_nextscn(u->elf, NULL); scn; scn = elf_nextscn(u->elf, scn)) {
 		GElf_Shdr h;
 		const char *name = gelf_getshdr(scn, &h) ? elf_strptr(u->elf, names, h.sh_name) : NULL;
-		int section = name && h.sh_flags & SHF_COMPRESSED ? scan_section_of(name) : -1;
+		int section = name ? scan_section_of(name) : -1;
+		bool wanted = section >= 0 || (u->all && name && strncmp(name, ".debug_", 7) == 0);
 
-		if (section >= 0 && (section == SCAN_INFO) == u->info && elf_compress(scn, 0, 0) > 0)
+		if (h.sh_flags & SHF_COMPRESSED && wanted && (section == SCAN_INFO) == u->info && elf_compress(scn, 0, 0) > 0)
 			drop_packed(u->elf, &h);
 	}
 	return NULL;
+}
+
+void elf_debug_replace(Elf_Scn *scn, void *p, size_t n)
+{
+	Elf_Data *data[] = { elf_getdata(scn, NULL), elf_rawdata(scn, NULL) };
+
+	for (int i = 0; i < 2; i++)
+		if (data[i]) {
+			data[i]->d_buf = p;
+			data[i]->d_size = n;
+		}
+}
+
+void elf_debug_share(struct elf_debug *d)
+{
+	Elf_Scn *from = NULL;
+	GElf_Shdr h, unpacked;
+
+	while (d->second && (from = elf_nextscn(d->second, from)) != NULL) {
+		Elf_Scn *to = elf_getscn(d->elf, elf_ndxscn(from));
+		Elf_Data *data;
+
+		if (!to || !gelf_getshdr(to, &h) || !gelf_getshdr(from, &unpacked) || !(h.sh_flags & SHF_COMPRESSED) ||
+		    unpacked.sh_flags & SHF_COMPRESSED || !(data = elf_rawdata(from, NULL)) || !data->d_buf)
+			continue;
+		h.sh_flags = unpacked.sh_flags;
+		h.sh_size = unpacked.sh_size;
+		h.sh_addralign = unpacked.sh_addralign;
+		elf_debug_replace(to, data->d_buf, data->d_size); /* before: libelf looks whether the file is as long as the header says */
+		gelf_update_shdr(to, &h);
+	}
 }
 
 /* Bytes of .debug_info in the file; 0 when there is something that only libdw knows to unpack. */
@@ -88,9 +121,9 @@ uint64_t elf_debug_packed(const struct elf_debug *d)
 	return bytes;
 }
 
-bool elf_debug_unpack(struct elf_debug *d)
+bool elf_debug_unpack(struct elf_debug *d, bool all)
 {
-	struct unpacking info = { d->elf, true }, others = { NULL, false };
+	struct unpacking info = { d->elf, true, false }, others = { NULL, false, all };
 	pthread_t thread;
 
 	if (d->dwarf || d->second)
