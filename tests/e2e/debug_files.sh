@@ -116,6 +116,7 @@ answers() { # PROGRAM: what can be listed of it
 		as_user "$SPILE" -L "process(\"$1\").$points" 2>&1
 	done
 }
+export CCACHE_DISABLE=1 # kept objects name the .dwo files of the folder that they were first made in
 package() { # TOOL COMPILER VERSION [FLAG]
 	t "package-$1-$2-$3${4:-}"
 	rm -rf pack && mkdir pack
