@@ -528,7 +528,7 @@ struct abi_ledger_patch {
 #define ABI_UNWIND_CALL 1u /* the same where a displaced function returns to: `end` is on the stack */
 #define ABI_UNWIND_SHADOW 2u /* CFA = rsp + cfa, return address in the shadow table */
 #define ABI_UNWIND_SHADOW_CALL 3u
-#define ABI_UNWIND_DISPLACED 4u /* as from `other` in the program's code */
+#define ABI_UNWIND_DISPLACED 4u /* as from `other` in the program's code, rsp being `cfa` bytes lower (0 but for hooks) */
 #define ABI_UNWIND_BODY 5u /* a handler's bytes: as STACK at their begin, what they push themselves comes on top */
 struct abi_unwind {
 	uint64_t start, end, other;

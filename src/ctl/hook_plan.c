@@ -210,7 +210,29 @@ static void look_around(const struct scan *s, struct patch_request *r)
 	r->code_size = read_original(s->p, low, code, high - low);
 }
 
-static struct error *plan_bodies(const struct scan *s, uint64_t address, const struct patch_body *bodies, uint32_t n)
+/*
+ * Our hook's body is the first. A signal that the hook's own system call lets in finds its call on the stack: for whoever
+ * walks there the program is where it comes back to.
+ */
+static void note_unwinds(struct ctl_process *p, const struct patch_plan *plan, uint64_t comes_back)
+{
+	bool is_first = true;
+
+	if (p->unwinds.n + plan->n_unwinds > p->place.max_unwinds / 2)
+		return;
+	for (uint32_t i = 0; i < plan->n_unwinds; i++) {
+		struct abi_unwind row = plan->unwinds[i];
+
+		if (row.kind == ABI_UNWIND_BODY && is_first) {
+			hook_call_row(comes_back, &row);
+			is_first = false;
+		}
+		vec_push(p->arena, &p->unwinds, row);
+	}
+}
+
+static struct error *plan_bodies(const struct scan *s, uint64_t address, const struct patch_body *bodies, uint32_t n,
+				 uint64_t comes_back)
 {
 	struct ctl_process *p = s->p;
 	struct arena_mark mark = arena_mark(p->session->scratch);
@@ -225,17 +247,19 @@ static struct error *plan_bodies(const struct scan *s, uint64_t address, const s
 
 	look_around(s, &r);
 	e = ctl_chain_plan(p, p->arena, NULL, below, &r, &patch);
-	if (!e)
+	if (!e) {
+		note_unwinds(p, &patch.plan, comes_back);
 		add_patch(s, &patch);
+	}
 	arena_reset(p->session->scratch, mark);
 	return e;
 }
 
-static struct error *plan_at(const struct scan *s, uint64_t address, const uint8_t *text, uint32_t size)
+static struct error *plan_at(const struct scan *s, uint64_t address, const uint8_t *text, uint32_t size, uint64_t comes_back)
 {
 	struct patch_body body = { .generic = true, .bytes = text, .size = size };
 
-	return plan_bodies(s, address, &body, 1);
+	return plan_bodies(s, address, &body, 1, comes_back);
 }
 
 /* A hook at the syscall has the place where the call would come back to: it runs what is probed there. */
@@ -248,7 +272,7 @@ static struct error *plan_with_return(const struct scan *s, const struct hook_si
 	bodies[0] = (struct patch_body){ .generic = true, .bytes = text, .size = hook_call_body(hook, text) };
 	n += ctl_syscalls_behind(s->p, site->after - SYSCALL_SIZE, bodies + n);
 	bodies[n++] = (struct patch_body){ .generic = true, .bytes = skip, .size = hook_skip_body(skip) };
-	return plan_bodies(s, site->address, bodies, n);
+	return plan_bodies(s, site->address, bodies, n, site->after);
 }
 
 /*
@@ -276,7 +300,7 @@ static struct error *plan_call(const struct scan *s, const struct hook_site *fou
 	if (!site.at_move)
 		return plan_with_return(s, &site, ctl_runtime_address(s->p, hook));
 	return plan_at(s, site.address, text,
-		       hook_body(&site, ctl_runtime_address(s->p, hook), text));
+		       hook_body(&site, ctl_runtime_address(s->p, hook), text), site.after);
 }
 
 static struct error *plan_wait(const struct scan *s, const struct hook_site *site)
@@ -288,9 +312,9 @@ static struct error *plan_wait(const struct scan *s, const struct hook_site *sit
 	if (ctl_hooks_at(s->p, site->move))
 		return NULL;
 	e = plan_at(s, site->after, text,
-		    hook_call_body(ctl_runtime_address(s->p, "rt_wait_over"), text));
+		    hook_call_body(ctl_runtime_address(s->p, "rt_wait_over"), text), site->after);
 	return e ? e : plan_at(s, site->move, text,
-			       hook_call_body(ctl_runtime_address(s->p, begin), text));
+			       hook_call_body(ctl_runtime_address(s->p, begin), text), site->move);
 }
 
 static struct error *scan(struct ctl_process *p, const struct proc_map *m, struct elf_file *f)

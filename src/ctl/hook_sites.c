@@ -86,7 +86,17 @@ static const uint8_t call[] = {
 	0xff, 0x15, 0, 0, 0, 0, /* call *literal(%rip) */
 	0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0, /* lea 128(%rsp),%rsp */
 };
+#define CALL_BEGIN 5u
 #define CALL_END 11u /* of the call instruction: the literal is found from there */
+
+void hook_call_row(uint64_t comes_back, struct abi_unwind *row)
+{
+	row->kind = ABI_UNWIND_DISPLACED;
+	row->other = comes_back;
+	row->cfa = ABI_RED_ZONE;
+	row->end = row->start + CALL_END;
+	row->start += CALL_BEGIN;
+}
 
 uint32_t hook_call_body(uint64_t hook, uint8_t out[HOOK_BODY_MAX])
 {

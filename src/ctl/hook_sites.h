@@ -3,6 +3,7 @@
 #ifndef SPILE_CTL_HOOK_SITES_H
 #define SPILE_CTL_HOOK_SITES_H
 
+#include "abi/abi.h"
 #include "base/base.h"
 
 /* A `syscall` instruction whose number was put into eax shortly before. */
@@ -36,5 +37,7 @@ uint32_t hook_body(const struct hook_site *s, uint64_t hook, uint8_t out[HOOK_BO
 uint32_t hook_skip_body(uint8_t out[HOOK_BODY_MAX]);
 /* A body that calls `hook` past the red zone and goes on. */
 uint32_t hook_call_body(uint64_t hook, uint8_t out[HOOK_BODY_MAX]);
+/* The row of such a body, or of the first, becomes that of its call, for a call that comes back to the address in the program. */
+void hook_call_row(uint64_t comes_back, struct abi_unwind *row);
 
 #endif

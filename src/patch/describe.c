@@ -269,11 +269,26 @@ static void walk_inside(struct walk *w)
 	}
 }
 
+/* mov $15,%eax or %rax; syscall: what a signal's handler returns to, whoever wrote it. */
+static bool is_restorer(const uint8_t *code, uint64_t size)
+{
+	static const uint8_t wide[] = { 0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05 }, narrow[] = { 0xb8, 15, 0, 0, 0, 0x0f, 0x05 };
+
+	return (size >= sizeof wide && memcmp(code, wide, sizeof wide) == 0) ||
+	       (size >= sizeof narrow && memcmp(code, narrow, sizeof narrow) == 0);
+}
+
 void patch_describe(struct arena *a, uint64_t start, uint64_t end, const uint8_t *code, struct patch_rules *out)
 {
+	static const struct abi_unwind_rule signal = { .kind = ABI_RULE_SIGNAL };
 	struct arena *scratch = arena_create();
 	struct walk w = { .arena = scratch, .start = start, .end = end, .code = code };
 
+	if (is_restorer(code, end - start)) {
+		add_rule(a, out, start, &signal);
+		arena_destroy(scratch);
+		return;
+	}
 	w.states = arena_array(scratch, struct state, end - start);
 	w.seen = arena_alloc(scratch, end - start);
 	go_on(&w, start, &(struct state){ .rbp = LOST });

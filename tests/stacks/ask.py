@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# For gdb: the stack at the first hit of each of some addresses, one JSON object a line. QUESTION is a file:
-# {"answer", "addresses"}; addresses as they are without randomization.
+# For gdb: stacks at the first `hits` hits of each of some addresses, one JSON object a line. QUESTION is a file:
+# {"answer", "addresses", "hits"}; addresses as they are without randomization.
 import json
 import os
 
@@ -8,7 +8,7 @@ import gdb
 
 Q = json.load(open(os.environ["QUESTION"]))
 MOST = 128
-for setting in ("pagination off", "confirm off", "width 0", "debuginfod enabled off", "exec-wrapper env -i", "print thread-events off",
+for setting in ("pagination off", "confirm off", "width 0", "debuginfod enabled off", "exec-wrapper env -i " + os.environ["SEEDS"], "print thread-events off",
                 "backtrace limit 400", "follow-fork-mode parent"):
     gdb.execute("set " + setting)
 for signal in ("SIGUSR1", "SIGALRM", "SIGSEGV", "SIGCHLD", "SIGPROF", "SIGURG"):
@@ -16,12 +16,12 @@ for signal in ("SIGUSR1", "SIGALRM", "SIGSEGV", "SIGCHLD", "SIGPROF", "SIGURG"):
 
 
 def code():
-    """Ranges of executable memory."""
+    """Executable mappings: first address, the one behind, offset in the file, path."""
     for line in open("/proc/%d/maps" % gdb.selected_inferior().pid):
         words = line.split()
         if "x" in words[1]:
             start, end = words[0].split("-")
-            yield int(start, 16), int(end, 16)
+            yield int(start, 16), int(end, 16), int(words[2], 16), words[5] if len(words) > 5 else ""
 
 
 def stack():
@@ -29,26 +29,33 @@ def stack():
     Program counters, without frames that gdb makes up for inlined functions and tail calls, and up to the first that
     cannot be one: above the loader's and a thread's first function gdb goes on with whatever is on the stack.
     """
-    found, beyond = [], 0
+    found, names = [], []
     ranges = list(code())
     frame = gdb.newest_frame()
+    stopped = "most"
     while frame is not None and len(found) < MOST:
-        if not any(start <= frame.pc() < end for start, end in ranges):
+        pc = frame.pc()
+        if not any(start <= pc < end for start, end, _, _ in ranges):
+            stopped = "no code"
             break
         if frame.type() in (gdb.NORMAL_FRAME, gdb.SIGTRAMP_FRAME):
-            found.append(frame.pc())
-            if frame.name() == "__libc_start_call_main":
-                beyond = frame.pc()
+            found.append(pc)
+            names.append(frame.name())
         try:
+            stopped = gdb.frame_stop_reason_string(frame.unwind_stop_reason())
             frame = frame.older()
-        except gdb.error:
+        except gdb.error as e:
+            stopped = str(e)
             break
-    return found, beyond
+    # In which file it ended, and where in that.
+    at = [(path, found[-1] - start + offset) for start, end, offset, path in ranges if start <= found[-1] < end]
+    return {"stack": found, "names": names, "stopped": stopped, "file": at[0][0], "offset": at[0][1]}
 
 
 gdb.execute("starti", to_string=True)
-wanted = set(Q["addresses"])
-waiting = set(wanted)
+waiting = set(Q["addresses"])
+left = {at: Q["hits"] for at in waiting}
+breakpoints = {}
 
 
 def set_breakpoints():
@@ -58,7 +65,7 @@ def set_breakpoints():
             gdb.selected_inferior().read_memory(at, 1)
         except gdb.MemoryError:
             continue
-        gdb.Breakpoint("*%d" % at, temporary=True)
+        breakpoints[at] = gdb.Breakpoint("*%d" % at)
         waiting.discard(at)
 
 
@@ -69,7 +76,7 @@ try:
 except gdb.error:
     pass
 with open(Q["answer"], "w") as answer:
-    while wanted:
+    while left:
         try:
             gdb.execute("continue", to_string=True)
             frame = gdb.newest_frame()
@@ -78,10 +85,12 @@ with open(Q["answer"], "w") as answer:
         pc = frame.pc()
         if waiting and frame.name() == "_dl_debug_state":
             set_breakpoints()
-        if pc in wanted:
-            wanted.discard(pc)
-            found, beyond = stack()
-            answer.write(json.dumps({"pc": pc, "stack": found, "beyond": beyond, "name": frame.name()}) + "\n")
+        if pc in left:
+            left[pc] -= 1
+            if not left[pc]:
+                del left[pc]
+                breakpoints[pc].delete()
+            answer.write(json.dumps({"pc": pc, **stack()}) + "\n")
             answer.flush()
 try:
     gdb.execute("kill")

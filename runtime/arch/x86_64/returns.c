@@ -225,6 +225,7 @@ bool rt_through_trampoline(struct rt_unwinder *u, bool *through)
 	if (!row)
 		return true;
 	if (row->kind == ABI_UNWIND_DISPLACED) {
+		u->registers[ABI_RSP] += (uint64_t)(int64_t)row->cfa;
 		u->pc = row->other;
 		u->exact = true;
 		return true;

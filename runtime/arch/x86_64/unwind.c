@@ -185,6 +185,8 @@ uint64_t rt_unwind_fde(uint64_t pc, struct dwarf_eh_bases *bases, const struct u
 		return 0;
 	if (row->kind != ABI_UNWIND_DISPLACED)
 		return described(row, pc, bases);
+	if (row->cfa)
+		return 0;
 	moved = row->other;
 	found = finder->original(moved, bases);
 	bases->func += pc - moved;

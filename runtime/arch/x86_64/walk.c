@@ -28,6 +28,8 @@ static const uint8_t kept[ABI_SAVED] = { ABI_RBX, ABI_RBP, ABI_R12, ABI_R13, ABI
 #define KEPT_MASK (1u << ABI_RBX | 1u << ABI_RBP | 0xfu << ABI_R12 | 1u << ABI_RSP)
 
 #define TRAMPOLINES_MOST 64u /* one behind the other */
+#define RUNTIME_FRAMES_MOST 16u
+#define RUNTIME_REACH (16u << 10) /* bytes from its stack pointer to a frame of the runtime */
 #define CHAIN_REACH (16u << 20) /* bytes that rbp may lie above rsp where nothing else is known */
 
 /* In the program a plain load, which may fault. */
@@ -129,11 +131,17 @@ static bool step_signal(struct rt_unwinder *u)
 	return true;
 }
 
-/* mov $15,%eax or %rax; syscall: what a signal's handler returns to, whoever wrote it. */
+/*
+ * mov $15,%eax or %rax; syscall: what a signal's handler returns to, whoever wrote it. The tool has found those with a name;
+ * here may be a patch.
+ */
 static bool is_restorer(const struct rt_unwinder *u, uint64_t pc)
 {
+	const struct abi_unwind_rule *rule = u->module ? find_rule(u, pc, true) : 0;
 	uint64_t low, high;
 
+	if (rule && rule->kind == ABI_RULE_SIGNAL)
+		return true;
 	if (!load(u, pc, &low) || !rt_peek(u->slot, pc + 8, 1, &high))
 		return false;
 	if (low == 0x0f0000000fc0c748ull && high == 0x05)
@@ -243,10 +251,34 @@ static bool step_by_rule(struct rt_unwinder *u, const struct abi_unwind_rule *r)
 	return true;
 }
 
+static bool is_in_runtime(const struct rt_unwinder *u)
+{
+	return u->pc - u->process->text_start < u->process->text_end - u->process->text_start;
+}
+
+/*
+ * A signal came while the runtime made a system call in the program's place (rt_hook_sigprocmask). It is compiled with
+ * frame pointers, and its entries begin with one: they lead to where the trampoline called.
+ */
+static bool leave_runtime(struct rt_unwinder *u)
+{
+	uint64_t rbp, outer, pc;
+
+	for (uint32_t n = 0; is_in_runtime(u); n++) {
+		rbp = u->registers[ABI_RBP];
+		if (n == RUNTIME_FRAMES_MOST || rbp % 8 || rbp < u->registers[ABI_RSP] ||
+		    rbp - u->registers[ABI_RSP] > RUNTIME_REACH || !load(u, rbp, &outer) || !load(u, rbp + 8, &pc))
+			return false;
+		u->registers[ABI_RBP] = outer;
+		enter(u, rbp + 16, pc);
+	}
+	return true;
+}
+
 /* Out of our trampolines, which nobody wants to see. False: the walk ends in one. */
 static bool leave_trampolines(struct rt_unwinder *u)
 {
-	bool through = true;
+	bool through = leave_runtime(u);
 
 	for (uint32_t n = 0; through && !find_module(u, u->exact ? u->pc : u->pc - 1); n++)
 		if (n == TRAMPOLINES_MOST || !rt_through_trampoline(u, &through))
@@ -261,8 +293,8 @@ static bool is_plausible(const struct rt_unwinder *u)
 
 	if (u->module)
 		return true;
-	if (u->pc - u->process->text_start < u->process->text_end - u->process->text_start)
-		return false; /* the runtime's own */
+	if (is_in_runtime(u))
+		return false;
 	return u->exact ? rt_peek(u->slot, u->pc, 1, &byte) : follows_call(u, u->pc);
 }
 
