@@ -74,6 +74,8 @@ static void look_at(struct ctl_session *s, pid_t pid)
 		n->met = now;
 	n->looked = now;
 	n->program = program;
+	if (!s->bundle->sites.n)
+		ctl_records_join(s, pid);
 	a = arena_create();
 	if (runs_probed(s, a, pid, &program) && !ctl_family_has(s, pid))
 		n->refused = !ctl_family_join_running(s, pid);

@@ -632,6 +632,8 @@ bool ctl_family_join_running(struct ctl_session *s, pid_t pid)
 		p->is_target = true;
 		ctl_family_join(p);
 		e = ctl_attach(p);
+		if (!e)
+			ctl_records_join(s, pid);
 	}
 	if (e && e->code != ERROR_NO_PROCESS)
 		ctl_verbose(s, 1, "process %d is left alone: %s", (int)pid, error_text(e));
@@ -760,6 +762,16 @@ void ctl_family_let_go(struct ctl_session *s)
 		wake_member(member_of(s, i));
 		let_go(s, &s->family->kin[i]);
 	}
+}
+
+void ctl_family_stop_watches(struct ctl_session *s)
+{
+	vec_each(p, &s->processes)
+		ctl_watches_stop(*p);
+	if (!s->family)
+		return;
+	vec_each(p, &s->family->retired)
+		ctl_watches_stop(*p);
 }
 
 void ctl_family_leave(struct ctl_session *s)

@@ -62,6 +62,8 @@ void ctl_family_changed(struct ctl_process *p);
 bool ctl_family_is_catching(const struct ctl_process *p);
 /* The session leaves: nobody is waited for any more. */
 void ctl_family_let_go(struct ctl_session *s);
+/* Before any process is left: no watchpoint signals in any. */
+void ctl_family_stop_watches(struct ctl_session *s);
 /* Takes our patches out of forked children. */
 void ctl_family_leave(struct ctl_session *s);
 void ctl_family_close(struct ctl_session *s);

@@ -183,6 +183,7 @@ static void copy_knowledge(struct ctl_process *p, const struct ctl_process *pare
 	COPY_VEC(p->arena, &p->traps, &parent->traps);
 	COPY_VEC(p->arena, &p->unwinds, &parent->unwinds);
 	COPY_VEC(p->arena, &p->hook_places, &parent->hook_places);
+	ctl_watches_inherit(p, parent);
 	copy_patches(p, parent, code);
 	copy_mapped(p, parent, code);
 	p->hooks = ctl_hooks_inherited(parent, p->arena);

@@ -11,7 +11,9 @@
  *
  * A thread's last turn on a processor ends without a record of a switch: its end stands for it.
  */
+#include <dirent.h>
 #include <linux/perf_event.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@
 #define NAP_MOST (50 * MS)
 #define LOAD_HIGH 20u /* per cent of a ring between two looks */
 #define LOAD_LOW 5u
+#define GENERATIONS 8u /* of processes that are there already */
 #define PATH_MOST 4096
 #define STACK_COPIED 8192u /* bytes, where handlers walk stacks */
 
@@ -127,10 +130,50 @@ static bool any_records(const struct bundle *b)
 	return false;
 }
 
+/* Processes that those watched have started before; how many are new. */
+static uint32_t follow_children(struct ctl_session *s, struct ctl_records *r, struct map *watched)
+{
+	const struct dirent *d;
+	DIR *dir = opendir("/proc");
+	uint32_t n = 0;
+
+	while (dir && (d = readdir(dir))) {
+		pid_t pid = (pid_t)atoi(d->d_name);
+		struct error *e;
+
+		if (pid <= 0 || pid == getpid() || map_find_u64(watched, (uint64_t)pid) ||
+		    !map_find_u64(watched, (uint64_t)proc_status_number(pid, "PPid", 0)))
+			continue;
+		map_put_u64(watched, (uint64_t)pid, watched);
+		e = proc_perf_follow(r->perf, pid);
+		if (e && e->code != ERROR_NO_PROCESS)
+			ctl_verbose(s, 1, "process %d is not sampled: %s", (int)pid, error_text(e));
+		n += !e;
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static void follow_descendants(struct ctl_session *s, struct ctl_records *r)
+{
+	struct arena *a = arena_create();
+	struct map *watched = map_create(a);
+
+	vec_each(p, &s->processes)
+		if (!(*p)->launched)
+			map_put_u64(watched, (uint64_t)(*p)->proc->pid, watched);
+	for (uint32_t i = 0; i < GENERATIONS && follow_children(s, r, watched); i++)
+		;
+	arena_destroy(a);
+}
+
 static struct error *follow(struct ctl_session *s, struct ctl_records *r)
 {
 	struct error *e = NULL;
 
+	if (s->options->user)
+		return NULL; /* whoever is found */
 	if (!s->processes.n) {
 		e = proc_perf_follow_all(r->perf);
 		return e && e->code == ERROR_PERMISSION ?
@@ -143,7 +186,17 @@ static struct error *follow(struct ctl_session *s, struct ctl_records *r)
 		if (e && e->code != ERROR_NO_PROCESS && !proc_has_ended((*p)->proc))
 			return e;
 	}
+	if (!s->options->no_follow)
+		follow_descendants(s, r);
 	return NULL;
+}
+
+void ctl_records_join(struct ctl_session *s, pid_t pid)
+{
+	struct error *e = s->records ? proc_perf_follow(s->records->perf, pid) : NULL;
+
+	if (e && e->code != ERROR_NO_PROCESS)
+		ctl_verbose(s, 1, "process %d is not sampled: %s", (int)pid, error_text(e));
 }
 
 struct error *ctl_records_start(struct ctl_session *s)
@@ -210,10 +263,13 @@ static void note_task(struct ctl_session *s, const struct proc_perf_record *p)
 		*child = *t;
 		child->cpu = UINT32_MAX;
 		map_put_u64(s->records->tasks, p->child_tid, child);
+		ctl_sampled_forked(s, p->pid, p->child_pid);
 	} else if (p->kind == PROC_PERF_EXEC || p->kind == PROC_PERF_RENAME) {
 		memcpy(t->name, p->name, sizeof t->name);
-		if (p->kind == PROC_PERF_EXEC)
+		if (p->kind == PROC_PERF_EXEC) {
 			t->program = NULL;
+			ctl_sampled_changed(s, p->pid);
+		}
 	}
 }
 
@@ -269,7 +325,7 @@ static void run(struct ctl_session *s, uint32_t probe, const struct proc_perf_re
 	struct abi_slot *slot = s->tool.slot;
 	uint32_t pid = slot->pid, tid = slot->tid;
 
-	ctl_tables_sampled(s, p->pid, p->has_registers ? p->registers[ABI_RIP] : 0);
+	ctl_sampled_enter(s, p->pid, p->has_registers ? p->registers[ABI_RIP] : 0);
 	s->records->site = s->tool.sites[probe];
 	s->records->site.pc = p->has_registers ? p->registers[ABI_RIP] : 0;
 	slot->pid = p->pid;
@@ -281,6 +337,7 @@ static void run(struct ctl_session *s, uint32_t probe, const struct proc_perf_re
 	slot->sample = 0;
 	slot->pid = pid;
 	slot->tid = tid;
+	ctl_sampled_leave(s);
 }
 
 static bool is_for(struct ctl_session *s, uint32_t probe, enum ctl_record kind,
@@ -342,6 +399,8 @@ static void visit(void *user, const struct proc_perf_record *p)
 	case PROC_PERF_EXIT:
 		run_all(s, CTL_EXIT, p);
 		run_all(s, CTL_CPU_OFF, p);
+		if (p->tid == p->pid)
+			ctl_sampled_changed(s, p->pid);
 		break;
 	case PROC_PERF_RENAME:
 		break;

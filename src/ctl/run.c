@@ -165,6 +165,7 @@ static struct error *let_run(struct ctl_session *s)
 /* A failed session leaves no half-started program behind. */
 static void give_up(struct ctl_session *s)
 {
+	ctl_family_stop_watches(s);
 	vec_each(p, &s->processes) {
 		struct error *e = ctl_leave(*p);
 
@@ -186,6 +187,7 @@ static void leave_all(struct ctl_session *s)
 	ctl_family_serve(s); /* the target's own end, if it was killed */
 	ctl_state_set(s, ABI_STATE_EXITING);
 	ctl_family_let_go(s);
+	ctl_family_stop_watches(s);
 	vec_each(p, &s->processes) {
 		struct error *e = NULL;
 

@@ -170,6 +170,7 @@ struct ctl_session {
 	struct map *finders; /* (unwind.c) path: where its unwinder looks up descriptions */
 	uint64_t dropped; /* by the collector itself: records that made no sense */
 	struct ctl_tables *tables; /* NULL: no script asks for stacks or names */
+	struct map *sampled; /* sampled.c's own */
 	/* conditions of probes, by bundle probe; NULL: there are none */
 	bool *holds;
 	int64_t conditions_asked; /* when last; they are asked again soon after a change */
@@ -333,7 +334,6 @@ struct ctl_process {
 	int remote_code; /* the target's descriptor of the code, -1: none at the moment */
 	uint32_t next_site; /* first free entry of the site table */
 	uint64_t modules_list; /* struct abi_modules in the region; 0 none */
-	int64_t tables_looked; /* when ctl_tables_sampled() last did */
 	bool placed; /* memory is mapped in the process */
 	bool needs_hooks; /* something may fault or trap */
 	struct ctl_patch follow; /* the hook of the dynamic loader */
@@ -384,15 +384,24 @@ bool ctl_tables_walk(const struct bundle *b);
 void ctl_tables_lay_out(struct ctl_session *s, struct abi_region *r);
 /* Describes what is mapped, by p->maps, and tells the process of it. */
 void ctl_tables_look(struct ctl_process *p);
-/*
- * A handler is about to run for a thread of this process, which was at `pc`: sees to it that its files are described,
- * if they are asked for.
- */
-void ctl_tables_sampled(struct ctl_session *s, uint32_t pid, uint64_t pc);
+/* The list of all modules that any process had. */
+uint64_t ctl_tables_known(const struct ctl_session *s);
 /* The file of tables (from the region); its symbols are made if they are not yet there. NULL: none. */
 struct elf_file *ctl_tables_file(struct ctl_session *s, uint64_t tables);
 /* Whether it is the place of a list that was made; target memory is not believed. */
 const struct abi_modules *ctl_tables_list(const struct ctl_session *s, uint64_t modules);
+
+/* ---- sampled.c ------------------------------------------------------------- */
+
+/*
+ * A handler is about to run in the tool for a thread of this process, which was at `pc`: sees to it that its files are
+ * described, if they are asked for, and shows the handler those modules; then all again.
+ */
+void ctl_sampled_enter(struct ctl_session *s, uint32_t pid, uint64_t pc);
+void ctl_sampled_leave(struct ctl_session *s);
+/* Has its parent's memory; runs another program, or has ended. */
+void ctl_sampled_forked(struct ctl_session *s, uint32_t parent, uint32_t child);
+void ctl_sampled_changed(struct ctl_session *s, uint32_t pid);
 
 /* ---- flame.c --------------------------------------------------------------- */
 
@@ -443,6 +452,8 @@ int64_t ctl_timers_next(const struct ctl_session *s); /* INT64_MAX: none */
 
 /* Has the kernel record what probes ask for, of the processes known. They need not be stopped. */
 struct error *ctl_records_start(struct ctl_session *s) BASE_MUST_CHECK;
+/* A process joins the session, or (--user) is only to be watched; does nothing if it is watched already. */
+void ctl_records_join(struct ctl_session *s, pid_t pid);
 void ctl_records_serve(struct ctl_session *s); /* runs the handlers of what has come */
 int64_t ctl_records_nap(const struct ctl_session *s); /* ns until the rings want to be read; INT64_MAX: never */
 void ctl_records_finish(struct ctl_session *s); /* the last ones */
@@ -477,6 +488,8 @@ void ctl_verbose(struct ctl_session *s, int level, const char *fmt, ...) BASE_PR
 
 /* In an arena of its own, on the session's list. */
 struct ctl_process *ctl_process_create(struct ctl_session *s, struct proc *proc);
+/* On no list. */
+struct ctl_process *ctl_process_alone(struct ctl_session *s, struct proc *proc);
 /* Of one that is on no list any more; proc may be NULL. */
 void ctl_process_destroy(struct ctl_process *p);
 /* Chooses addresses from p->maps and builds the code; the process need not be stopped. */
@@ -639,7 +652,11 @@ bool ctl_watches_pending(const struct ctl_process *p);
 void ctl_watch_plan(struct ctl_process *p, const struct ctl_module *m, uint32_t site);
 /* In the window, when the signals are taken; tells which cannot be. */
 void ctl_watches_arm(struct ctl_process *p);
-/* No more signals begin; the structures stay. */
+/* A forked child that goes its own way has its parent's. */
+void ctl_watches_inherit(struct ctl_process *p, const struct ctl_process *parent);
+/* No more signals begin in it and its forked children, if all they come from are stopped; the structures stay. */
+void ctl_watches_stop(struct ctl_process *p);
+/* The same for good; tells what was missed. */
 void ctl_watches_disarm(struct ctl_process *p);
 /* The process has made an exec. */
 void ctl_watches_forget(struct ctl_process *p);

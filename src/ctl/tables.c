@@ -39,6 +39,7 @@ struct ctl_tables {
 	struct map *by_tables; /* place of the tables */
 	struct map *lists; /* place of a list: anything */
 	VEC(struct abi_module) all; /* of all processes, sorted; where they overlap the target's counts, then the earlier one */
+	uint64_t known, capacity; /* the list of those, which only the tool reads, and so may change */
 };
 
 /* ---- what is wanted --------------------------------------------------------------------------- */
@@ -322,16 +323,20 @@ static struct described *describe(struct ctl_process *p, uint32_t i)
 {
 	const struct proc_map *m = &p->maps.p[i];
 	struct ctl_session *s = p->session;
-	const char *key = arena_printf(p->arena, "%lx:%lx:%d:%s", (unsigned long)m->device, (unsigned long)m->inode,
+	struct arena_mark mark = arena_mark(s->scratch);
+	const char *key = arena_printf(s->scratch, "%lx:%lx:%d:%s", (unsigned long)m->device, (unsigned long)m->inode,
 				       m->deleted, m->path);
 	struct described *d = map_find(s->tables->files, key);
 	uint64_t base = m->inode ? base_of(p, i) : m->start;
 	struct abi_module_tables tables;
 
-	if (d)
+	if (d) {
+		arena_reset(s->scratch, mark);
 		return d->tables ? d : NULL;
+	}
 	d = arena_new(s->arena, struct described);
 	map_put(s->tables->files, key, d);
+	arena_reset(s->scratch, mark);
 	d->path = arena_strdup(s->arena, m->path);
 	d->file = open_mapped(p, m, base);
 	if (!d->file)
@@ -429,6 +434,26 @@ static uint64_t keep_list(struct ctl_session *s, const struct abi_module *list, 
 	return at;
 }
 
+/* Programs come and go in a session: it grows by doubling. */
+static void keep_known(struct ctl_session *s)
+{
+	struct ctl_tables *t = s->tables;
+	struct abi_modules *to;
+	uint64_t at;
+
+	if (t->all.n > t->capacity) {
+		at = take(s, sizeof *to + 2ull * t->all.n * sizeof *t->all.p);
+		if (!at)
+			return;
+		t->known = at;
+		t->capacity = 2ull * t->all.n;
+		map_put_u64(t->lists, at, s);
+	}
+	to = at_offset(s, t->known);
+	to->n = t->all.n;
+	memcpy(to->list, t->all.p, t->all.n * sizeof *t->all.p);
+}
+
 static void tell_tool(struct ctl_process *p, const struct abi_module *list, uint64_t n)
 {
 	struct ctl_session *s = p->session;
@@ -437,7 +462,13 @@ static void tell_tool(struct ctl_process *p, const struct abi_module *list, uint
 	for (uint64_t i = 0; i < n; i++)
 		fresh |= add_known(s, &list[i], p->is_target);
 	if (fresh)
-		s->tool.process->modules = keep_list(s, s->tables->all.p, s->tables->all.n);
+		keep_known(s);
+	s->tool.process->modules = s->tables->known;
+}
+
+uint64_t ctl_tables_known(const struct ctl_session *s)
+{
+	return s->tables->known;
 }
 
 static void publish(struct ctl_process *p, const struct abi_module *list, uint64_t n)
@@ -475,27 +506,4 @@ void ctl_tables_look(struct ctl_process *p)
 	}
 	publish(p, list.p, list.n);
 	arena_destroy(a);
-}
-
-/* ---- processes that are only sampled ------------------------------------------------------------------ */
-
-#define LOOK_AGAIN 100000000ll /* ns; an address that is in no known file: a tenth of it */
-
-void ctl_tables_sampled(struct ctl_session *s, uint32_t pid, uint64_t pc)
-{
-	const struct abi_modules *known;
-	int64_t now = ctl_now(), wait = LOOK_AGAIN;
-
-	if (!s->tables)
-		return;
-	known = ctl_tables_list(s, s->tool.process->modules);
-	if (!rt_module_at(known, pc))
-		wait /= 10;
-	vec_each(p, &s->processes) {
-		if ((uint32_t)(*p)->proc->pid != pid || ((*p)->tables_looked && now - (*p)->tables_looked < wait))
-			continue;
-		(*p)->tables_looked = now;
-		if (!ctl_maps_refresh(*p))
-			ctl_tables_look(*p);
-	}
 }

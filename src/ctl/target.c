@@ -37,7 +37,7 @@
 #define CODE_ABOVE (GIB + 256 * MIB)
 #define FIXED (MAP_FIXED_NOREPLACE)
 
-struct ctl_process *ctl_process_create(struct ctl_session *s, struct proc *proc)
+struct ctl_process *ctl_process_alone(struct ctl_session *s, struct proc *proc)
 {
 	struct arena *a = arena_create();
 	struct ctl_process *p = arena_new(a, struct ctl_process);
@@ -47,6 +47,13 @@ struct ctl_process *ctl_process_create(struct ctl_session *s, struct proc *proc)
 	p->proc = proc;
 	p->code_fd = p->remote_code = -1;
 	p->by_address = map_create(p->arena);
+	return p;
+}
+
+struct ctl_process *ctl_process_create(struct ctl_session *s, struct proc *proc)
+{
+	struct ctl_process *p = ctl_process_alone(s, proc);
+
 	vec_push(s->arena, &s->processes, p);
 	return p;
 }

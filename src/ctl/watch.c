@@ -3,12 +3,15 @@
  * Watchpoints: sites that are data.
  *
  *	plan	a module with such sites has come: an entry of the site table, a place in abi_process.watches
- *	arm	in the window, behind the signal hooks: a debug register in every thread; threads to come
+ *	arm	in the window, behind the signal hooks: a debug register in every thread; threads and forked processes to come
  *		inherit it from their makers
- *	disarm	the registers are given back; a signal that is under way still finds its structure
+ *	stop	the registers are given back, everywhere at once: those of forked children are the kernel's copies, and go
+ *		with the last descriptor of the event that they are copied from, in whichever process that was
+ *	disarm	counts are told; a signal that is under way still finds its structure
  *
  * What happens at an access: runtime/arch/x86_64/watch.c.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,11 +69,16 @@ void ctl_watch_plan(struct ctl_process *p, const struct ctl_module *m, uint32_t 
 
 /* ---- arming -------------------------------------------------------------------------------- */
 
-static void close_all(struct ctl_watch *w)
+static void close_descriptors(struct ctl_watch *w)
 {
 	vec_each(fd, &w->descriptors)
 		close(*fd);
 	w->descriptors.n = 0;
+}
+
+static void close_all(struct ctl_watch *w)
+{
+	close_descriptors(w);
 	w->armed = false;
 }
 
@@ -84,6 +92,7 @@ static struct error *open_threads(struct ctl_process *p, struct ctl_watch *w)
 	struct proc_watchpoint point = { .address = w->address,
 					 .length = w->entry.length,
 					 .reads = p->session->bundle->sites.p[w->site].watch_reads != 0,
+					 .children = !p->session->options->no_follow,
 					 .data = address_of_entry(p, w->place) };
 
 	vec_each(t, &p->proc->threads) {
@@ -147,6 +156,28 @@ void ctl_watches_arm(struct ctl_process *p)
 		if (e)
 			ctl_warn(p->session, "process %d: %s%s%s", (int)p->proc->pid, error_text(e),
 				 e->hint ? ": " : "", e->hint ? e->hint : "");
+	}
+}
+
+void ctl_watches_stop(struct ctl_process *p)
+{
+	vec_each(w, &p->watches)
+		close_descriptors(w);
+}
+
+void ctl_watches_inherit(struct ctl_process *p, const struct ctl_process *parent)
+{
+	vec_each(from, &parent->watches) {
+		struct ctl_watch w = *from;
+
+		memset(&w.descriptors, 0, sizeof w.descriptors);
+		vec_each(fd, &from->descriptors) {
+			int copy = fcntl(*fd, F_DUPFD_CLOEXEC, 0);
+
+			if (copy >= 0)
+				vec_push(p->arena, &w.descriptors, copy);
+		}
+		vec_push(p->arena, &p->watches, w);
 	}
 }
 

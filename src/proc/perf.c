@@ -8,7 +8,8 @@
  *
  * A thread that is created while we go through the list is watched already if its creator
  * was, and must not be watched twice. The kernel tells: for an inherited event it has written
- * a PERF_RECORD_FORK. So we list threads again until nobody is left of whom no record tells.
+ * a PERF_RECORD_FORK. So we list threads again until nobody is left of whom no record tells. The same for
+ * processes that join later: who was forked by one that is watched is watched.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "proc/perf_ring.h"
+#include "proc/private.h"
 
 #define PAGE 4096u
 #define RING_MOST ((size_t)512 << 10) /* bytes of data: what perf_event_mlock_kb allows everyone */
@@ -46,7 +48,8 @@ struct proc_perf {
 	int *outputs; /* the descriptor whose ring it is; -1: that processor is off */
 	VEC(int) descriptors;
 	VEC(struct perf_id) ids; /* ascending: the kernel counts up */
-	struct map *known; /* tid: watched, by us or as its creator's heir; until the first read */
+	struct map *known; /* tid: watched, by us or as its creator's heir; NULL for those that have ended */
+	bool everybody;
 	/* records that wait for their time */
 	VEC(struct perf_raw) waiting;
 	struct arena *bytes, *spare; /* of waiting ones; the other takes what stays over */
@@ -334,6 +337,8 @@ uint64_t proc_perf_read(struct proc_perf *p, int64_t until, proc_perf_visit *vis
 	for (; i < p->waiting.n && p->waiting.p[i].time < until; i++) {
 		if (!decode(p, &p->waiting.p[i], &r))
 			continue;
+		if (r.kind == PROC_PERF_FORK || r.kind == PROC_PERF_EXIT)
+			map_put_u64(p->known, r.child_tid, r.kind == PROC_PERF_FORK ? p : NULL);
 		visit(user, &r);
 		n++;
 	}
@@ -383,6 +388,12 @@ static struct error *watch_unknown(struct proc_perf *p, const pid_t *list, uint3
 	return NULL;
 }
 
+/* It stands, and has one thread: nobody can have been missed. */
+static bool is_at_start(pid_t pid, uint32_t n)
+{
+	return n <= 1 && proc_state_of(pid, pid) == 't';
+}
+
 struct error *proc_perf_follow(struct proc_perf *p, pid_t pid)
 {
 	struct arena *a = arena_create();
@@ -390,16 +401,19 @@ struct error *proc_perf_follow(struct proc_perf *p, pid_t pid)
 	uint32_t n = 0, news = 1;
 	pid_t *list;
 
+	note_heirs(p);
+	if (p->everybody || map_find_u64(p->known, (uint64_t)pid))
+		news = 0;
 	for (uint32_t round = 0; !e && news && round < ROUNDS; round++) {
-		if (round) {
+		e = proc_threads_list(a, pid, &list, &n);
+		if (!e && p->descriptors.n) {
 			nanosleep(&(struct timespec){ 0, FORK_DELAY }, NULL);
 			note_heirs(p);
 		}
-		e = proc_threads_list(a, pid, &list, &n);
 		if (!e)
 			e = watch_unknown(p, list, n, &news);
-		if (n <= 1)
-			break; /* alone, as a program at its start: nobody can have been missed */
+		if (is_at_start(pid, n))
+			break;
 	}
 	arena_destroy(a);
 	return e;
@@ -409,6 +423,7 @@ struct error *proc_perf_follow_all(struct proc_perf *p)
 {
 	bool watched;
 
+	p->everybody = true;
 	return watch(p, -1, &watched);
 }
 
@@ -458,7 +473,8 @@ struct error *proc_watchpoint_open(const struct proc_watchpoint *w, pid_t tid, i
 	a.bp_type = w->reads ? HW_BREAKPOINT_RW : HW_BREAKPOINT_W;
 	a.sample_period = 1;
 	a.exclude_kernel = a.exclude_hv = 1;
-	a.inherit = a.inherit_thread = 1;
+	a.inherit = 1;
+	a.inherit_thread = !w->children;
 	a.sigtrap = a.remove_on_exec = 1;
 	a.sig_data = w->data;
 	*fd = open_event(&a, tid, -1);

@@ -91,13 +91,14 @@ uint32_t proc_perf_load(const struct proc_perf *p);
 void proc_perf_close(struct proc_perf *p);
 
 /*
- * A debug register of one thread, and of those that it makes from now on: accesses of the bytes raise SIGTRAP in it,
+ * A debug register of one thread, and of those that it makes from now on, until an exec: accesses of the bytes raise SIGTRAP in it,
  * code TRAP_PERF, with `data` in si_perf_data. The kernel's own accesses, for system calls, do not. *fd is to be
  * closed. ERROR_NO_PROCESS: the thread has ended.
  */
 struct proc_watchpoint {
 	uint64_t address, length; /* 1, 2, 4, 8 bytes; a multiple of it */
 	bool reads; /* they count too */
+	bool children; /* processes that it forks have it too */
 	uint64_t data;
 };
 struct error *proc_watchpoint_open(const struct proc_watchpoint *w, pid_t tid, int *fd) BASE_MUST_CHECK;

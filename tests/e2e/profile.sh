@@ -87,6 +87,44 @@ ok_rc
 between "of the child" "$(value "$W/out" hot-0)" 200 400
 done_t
 
+# Two programs at the same addresses, run by a shell, which the names must not be mixed up of.
+target burn burn.c gcc -O1 -no-pie -fno-inline || exit 1
+target burn-other burn.c gcc -O1 -no-pie -fno-inline -DOTHER || exit 1
+STACKS='global n probe timer.profile { n[sprint_ubacktrace()]++ } probe end { foreach (s in n- limit 8) println(n[s], " ", s) }'
+t stacks-of-children-that-run-programs
+spile -e "$STACKS" -c "sh -c '$T/burn 0.4; $T/burn-other 0.4; exit 0'"
+ok_rc
+is "chains" "$(tr '\n' ' ' <"$W/out" | grep -oE '(burn|other)_[a-z]*\+0x[0-9a-f]+ \[[a-z-]+\] outer_(burn|other)\+0x[0-9a-f]+ \[[a-z-]+\] main' | sed 's/+0x[0-9a-f]*//g' | sort -u | tr '\n' ',')" \
+	"burn_inner [burn] outer_burn [burn] main,other_inner [burn-other] outer_other [burn-other] main,"
+done_t
+
+t children-that-are-there-already
+"${RUN_AS[@]}" sh -c "'$T/burn' 20; exit 0" &
+PID=$!
+PIDS="$PIDS $PID"
+for i in $(seq 100); do pgrep -P "$PID" -x burn >/dev/null && break; sleep 0.05; done
+spile -x "$PID" -e "$STACKS probe timer.ms(800) { exit() }"
+ok_rc
+has "$W/out" 'burn_inner\+.*\[burn\]'
+spile --follow=no -x "$PID" -e "$STACKS probe timer.ms(300) { exit() }"
+hasnot "$W/out" 'burn_inner'
+kill "$(pgrep -P "$PID" -x burn)"
+wait "$PID" 2>/dev/null
+done_t
+
+# Nobody is named: all of the user's, those to come as well.
+t all-of-the-user
+spile --user -e 'global n probe timer.profile { n[execname()]++ } probe timer.s(4) { exit() }
+	probe end { printf("burn=%d other=%d\n", n["burn"], n["burn-other"]) }' &
+session=$!
+sleep 0.4
+as_user "$T/burn" 0.4
+as_user "$T/burn-other" 0.4
+wait $session
+between "of the first" "$(value "$W/out" burn)" 200 480
+between "of the second" "$(value "$W/out" other)" 200 480
+done_t
+
 # cpu_ms PID: processor time of the process so far
 cpu_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"; }
 

@@ -34,7 +34,7 @@ visit() {
 
 t every-write-in-every-thread
 WANT="trapped 1~child 7~total 4000 wide 4000 heap 4000~"
-same "$T/watched 500 8" -e 'global n, bad, last, threads, m, first
+same "$T/watched 500 8" --follow=no -e 'global n, bad, last, threads, m, first
 	probe '"$P"'.data("total").write {
 		if ($after != $before + 1 || $before != last) bad++
 		last = $after
@@ -59,6 +59,45 @@ same "$T/watched 10 1" -e 'global n, sizes
 	probe '"$P"'.data("small").write { printf("%s %d %d\n", pp(), $before, $after) }
 	probe end { printf("%d %d\n", n >= 21, m == n) }'
 is "what was told" "$(sed 's/.*watched")//' "$W/out" | tr '\n' '~')" '.data("small").length(2).write 0 -2~1 1~'
+done_t
+
+t forked-children
+WANT="trapped 1~child 7~total 10 wide 10 heap 10~"
+same "$T/watched 10 1" -e 'probe '"$P"'.data("total").write { if (pid() != target()) printf("%d %d %s\n", $before, $after, execname()) else n++ } global n
+	probe end { println(n) }'
+is "writes" "$(tr '\n' '~' <"$W/out")" "0 7 watched~10~"
+done_t
+
+# Those are ours while something is watched, int1 is the program's own.
+t debug-exceptions-without-a-reason
+target stray stray_traps.c gcc -g -O1 -D_GNU_SOURCE || exit 1
+is "unwatched" "$(as_user "$T/stray")" "3 traps"
+spile -e 'probe process("'"$T/stray"'").data("total").write { n++; last = $after } global n, last probe end { println(n, " ", last) }' -c "$T/stray"
+ok_rc
+is "the target's output" "$(cat "$W/target")" "1 traps"
+has "$W/out" '^[5-7] 5$'
+done_t
+
+# Children, one after the other, and one in each of them, that write while the session comes and goes; the last of them runs the program again.
+target forked watched_children.c gcc -g -O1 || exit 1
+Q="process(\"$T/forked\")"
+t children-and-theirs
+launch_same "$T/forked 20" -e 'probe '"$Q"'.data("total").write { n[pid()] += $after - $before } global n
+	probe end { foreach (p in n) { k++; sum += n[p] } printf("%d %d\n", k, sum) }'
+is "processes, what they added" "$(cat "$W/out")" "41 20020"
+done_t
+
+t left-while-they-run
+for i in 1 2 3; do
+	start "$T/forked" 150
+	spile -x "$PID" -e 'probe '"$Q"'.data("total").write { n++; if (pid() != target()) m++ } global n, m probe timer.ms(700) { exit() }
+		probe end { println(n > 0, m > 0) }'
+	ok_rc
+	is "writes were seen" "$(cat "$W/out")" 11
+	wait "$PID"
+	is "status" $? 0
+	has "$W/bg" '^done 20$'
+done
 done_t
 
 t an-address-of-the-process

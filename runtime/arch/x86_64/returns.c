@@ -204,7 +204,7 @@ int64_t rt_chain_is_long(const uint64_t *sp)
 
 static bool shadowed_address(const struct abi_process *p, uint64_t key, uint64_t *out)
 {
-	for (uint32_t n = 0; n < ABI_SHADOW_PROBES; n++) {
+	for (uint32_t n = 0; p->shadow && n < ABI_SHADOW_PROBES; n++) {
 		const struct abi_shadow *s = place(p, key, n);
 
 		if (__atomic_load_n(&s->key, __ATOMIC_RELAXED) != key)

@@ -33,6 +33,8 @@
 #define FLAG_RESTORER 0x4000000u
 #define FLAG_RESETHAND 0x80000000u
 
+#define CODE_BREAKPOINT 1 /* of SIGTRAP: a debug exception, of int1 or without a reason */
+#define CODE_WATCHPOINT 4 /* one of a debug register that the kernel knows nothing of */
 #define CODE_PERF 6 /* of SIGTRAP: an event of perf_event_open */
 #define CODE_KERNEL 0x80 /* si_code of int3 and of general protection faults */
 #define FLAG_NODEFER 0x40000000u
@@ -120,6 +122,8 @@ static bool is_settled(struct abi_process *p, int64_t sig, const struct siginfo_
 {
 	if (sig == SIGNAL_TRAP && info->code == CODE_PERF)
 		return rt_watch_enter(p, info, c->registers);
+	if (sig == SIGNAL_TRAP && (info->code == CODE_BREAKPOINT || info->code == CODE_WATCHPOINT))
+		return rt_watch_enter_stray(p, c->registers);
 	if (sig == SIGNAL_TRAP)
 		return info->code == CODE_KERNEL && fix_trap(p, c, 1);
 	if (fix_fault(p, c))

@@ -12,6 +12,10 @@
  *			site number
  *	rsp ->		rt_watch_return
  *
+ * Virtual machines lose the reason of one debug exception in some ten thousand (register DR6 reads 0, when the exception comes
+ * behind an exit to the host): the kernel then knows no watchpoint, and sends what int1 would give. That would end
+ * the program.
+ *
  * Accesses by our own code (a handler that reads the data, and this file) are no hits.
  */
 #include "runtime/arch/x86_64/watch.h"
@@ -20,6 +24,7 @@
 
 #define RSP 15 /* in the kernel's order of a signal frame */
 #define RIP 16
+#define INT1 0xf1 /* the instruction that raises a debug exception by itself */
 
 struct perf_info {
 	int32_t signo, error, code, pad;
@@ -78,14 +83,10 @@ static bool put_frame(const struct abi_watch *w, const uint64_t *registers, uint
 	       rt_poke64(call + 8, w->site) && rt_poke64(call, return_address());
 }
 
-bool rt_watch_enter(struct abi_process *p, const void *information, uint64_t *registers)
+static bool enter(struct abi_process *p, struct abi_watch *w, uint64_t *registers)
 {
-	const struct perf_info *info = information;
-	struct abi_watch *w = watch_of(p, info->data);
 	uint64_t after, before;
 
-	if (!w)
-		return false;
 	if (!w->length || !w->handler || is_own_code(p, registers[RIP]))
 		return true;
 	after = load(w);
@@ -97,4 +98,42 @@ bool rt_watch_enter(struct abi_process *p, const void *information, uint64_t *re
 	registers[RSP] -= ABI_RED_ZONE + ABI_WATCH_FRAME + 16;
 	registers[RIP] = w->handler;
 	return true;
+}
+
+bool rt_watch_enter(struct abi_process *p, const void *information, uint64_t *registers)
+{
+	const struct perf_info *info = information;
+	struct abi_watch *w = watch_of(p, info->data);
+
+	return w && enter(p, w, registers);
+}
+
+/* The one whose data has changed, or the only one. */
+static struct abi_watch *likely_watch(struct abi_process *p, uint32_t *armed)
+{
+	struct abi_watch *changed = 0, *last = 0;
+
+	*armed = 0;
+	for (uint32_t i = 0; i < ABI_WATCHES; i++) {
+		struct abi_watch *w = &p->watches[i];
+
+		if (!w->length)
+			continue;
+		++*armed;
+		last = w;
+		if (load(w) != __atomic_load_n(&w->value, __ATOMIC_RELAXED))
+			changed = w;
+	}
+	return changed || *armed != 1 ? changed : last;
+}
+
+bool rt_watch_enter_stray(struct abi_process *p, uint64_t *registers)
+{
+	uint64_t byte = 0;
+	uint32_t armed;
+	struct abi_watch *w = likely_watch(p, &armed);
+
+	if (!armed || (rt_peek8(registers[RIP] - 1, &byte) && byte == INT1))
+		return false;
+	return w ? enter(p, w, registers) : true;
 }

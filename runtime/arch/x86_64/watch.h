@@ -13,4 +13,7 @@
  */
 bool rt_watch_enter(struct abi_process *p, const void *information, uint64_t *registers);
 
+/* The same for a debug exception without a reason (TRAP_BRKPT, TRAP_HWBKPT). False: nothing is watched, or it is the program's own. */
+bool rt_watch_enter_stray(struct abi_process *p, uint64_t *registers);
+
 #endif
