@@ -88,6 +88,7 @@ static void show_trampolines(struct ctl_session *s, const struct ctl_process *p)
 	if (!p->place.max_unwinds || !ctl_process_read(p, offsetof(struct abi_process, unwinds), table, sizeof table) ||
 	    table[0] < p->place.unwinds || table[1] > p->place.max_unwinds)
 		return;
+	memset(tool->unwind_pages, 0xff, sizeof tool->unwind_pages);
 	tool->unwinds = (uint64_t)p->view + (table[0] - p->place.image);
 	tool->n_unwinds = table[1];
 }

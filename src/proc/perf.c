@@ -30,6 +30,7 @@
 
 #define PAGE 4096u
 #define RING_MOST ((size_t)512 << 10) /* bytes of data: what perf_event_mlock_kb allows everyone */
+#define STACK_RINGS_MOST ((size_t)4 << 20) /* where stacks are copied: half a second of 1000 a second; if memory may be locked */
 #define RING_LEAST ((size_t)32 << 10)
 #define ROUNDS 50u /* of looking for new threads */
 #define FORK_DELAY 1000000 /* ns: a new thread is listed before the kernel has written of it */
@@ -170,11 +171,33 @@ static int open_allowed(struct proc_perf *p, struct proc_perf_event *e, pid_t ti
 	return fd;
 }
 
+/*
+ * On a busy machine the tool has to wait for its turn. What is above everyone's share counts as locked memory; each ring
+ * may have an equal part of that, a power of two.
+ */
+static size_t ring_size(const struct proc_perf *p)
+{
+	size_t size = RING_MOST;
+	struct rlimit l;
+	bool copies = false;
+
+	for (uint32_t i = 0; i < p->n_events; i++)
+		copies |= p->events[i].stack != 0;
+	if (!copies || getrlimit(RLIMIT_MEMLOCK, &l))
+		return size;
+	if (l.rlim_cur != RLIM_INFINITY && geteuid() != 0)
+		while (size < STACK_RINGS_MOST && 2 * size <= l.rlim_cur / p->n_processors)
+			size *= 2;
+	else
+		size = STACK_RINGS_MOST;
+	return size;
+}
+
 static struct error *map_ring(struct proc_perf *p, uint32_t cpu, int fd)
 {
 	struct perf_ring *r = &p->rings[cpu];
 
-	for (size_t size = RING_MOST; size >= RING_LEAST; size /= 2) {
+	for (size_t size = ring_size(p); size >= RING_LEAST; size /= 2) {
 		void *memory = mmap(NULL, size + PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 		if (memory == MAP_FAILED)

@@ -98,6 +98,13 @@ is "chains" "$(tr '\n' ' ' <"$W/out" | grep -oE '(burn|other)_[a-z]*\+0x[0-9a-f]
 	"burn_inner [burn] outer_burn [burn] main,other_inner [burn-other] outer_other [burn-other] main,"
 done_t
 
+t stacks-through-probes-of-returns
+spile -e "global c probe process(\"$T/burn\").function(\"burn_inner\").return { c++ } probe process(\"$T/burn\").function(\"outer_burn\").return { c += @entry(1) }
+	probe timer.s(100) { println(c) } $STACKS" -c "$T/burn 0.4"
+ok_rc
+is "chains" "$(tr '\n' ' ' <"$W/out" | grep -oE 'burn_inner\+0x[0-9a-f]+ \[burn\] [a-z_]+\+0x[0-9a-f]+ \[burn\] [a-z]+' | sed 's/+0x[0-9a-f]*//g' | sort -u)" "burn_inner [burn] outer_burn [burn] main"
+done_t
+
 t children-that-are-there-already
 "${RUN_AS[@]}" sh -c "'$T/burn' 20; exit 0" &
 PID=$!
