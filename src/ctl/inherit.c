@@ -58,7 +58,7 @@ static bool is_code_of(const struct proc_map *m, const struct stat *code)
 /* Stopped, inside remote begin/end: the same addresses, the new memory. */
 static struct error *map_code(struct ctl_process *p, const struct stat *old)
 {
-	struct error *e = proc_remote_send(p->proc, &p->code_fd, 1, &p->remote_code), *last;
+	struct error *e = proc_remote_open(p->proc, &p->code_fd, 1, &p->remote_code), *last;
 	uint64_t got;
 
 	for (uint32_t i = 0; i < p->maps.n && !e; i++) {

@@ -476,7 +476,7 @@ static struct error *map_data(struct ctl_process *p, int remote_region)
 struct error *ctl_target_place(struct ctl_process *p)
 {
 	int fds[2] = { p->session->region_fd, p->code_fd }, remote[2];
-	struct error *e = proc_remote_send(p->proc, fds, 2, remote), *last;
+	struct error *e = proc_remote_open(p->proc, fds, 2, remote), *last;
 	uint64_t got;
 
 	if (e)
@@ -543,7 +543,7 @@ static struct error *map_fresh(struct ctl_process *p, struct patch_page **fresh,
 	struct error *e = NULL;
 
 	if (n && p->remote_code < 0)
-		e = proc_remote_send(p->proc, &p->code_fd, 1, &p->remote_code);
+		e = proc_remote_open(p->proc, &p->code_fd, 1, &p->remote_code);
 	qsort(fresh, n, sizeof *fresh, by_page_address);
 	for (uint32_t i = 0, end; !e && i < n; i = end) {
 		end = i + 1;

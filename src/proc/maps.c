@@ -15,6 +15,8 @@
 #include "proc/private.h"
 
 #define DELETED " (deleted)"
+#define SMALL_FILE 8192u /* bytes of stat, status, auxv: the kernel gives them in one read */
+#define VALUE_SIZE 64u /* of what is wanted of a line of status */
 
 struct error *proc_file_read(struct arena *a, pid_t pid, const char *name, struct buf *out)
 {
@@ -118,41 +120,51 @@ const struct proc_map *proc_maps_find(const struct proc_maps *m, uint64_t addres
 	return at < m->n && m->p[at].start <= address ? &m->p[at] : NULL;
 }
 
+/*
+ * A file of a process that one read gives whole, into a buffer of SMALL_FILE bytes, with a 0 behind it; its
+ * length, 0: it cannot be read.
+ */
+static size_t read_small(pid_t pid, const char *name, char *out)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, out, SMALL_FILE - 1);
+	if (fd >= 0)
+		close(fd);
+	n = n < 0 ? 0 : n;
+	out[n] = '\0';
+	return (size_t)n;
+}
+
 uint64_t proc_auxiliary(pid_t pid, uint64_t type)
 {
-	struct arena *a = arena_create();
-	struct buf b;
-	struct error *e = proc_file_read(a, pid, "auxv", &b);
-	uint64_t pair[2], value = 0;
+	char text[SMALL_FILE];
+	size_t n = read_small(pid, "auxv", text);
+	uint64_t pair[2];
 
-	for (size_t at = 0; !e && at + sizeof pair <= b.n; at += sizeof pair) {
-		memcpy(pair, b.p + at, sizeof pair);
-		if (pair[0] == type) {
-			value = pair[1];
-			break;
-		}
+	for (size_t at = 0; at + sizeof pair <= n; at += sizeof pair) {
+		memcpy(pair, text + at, sizeof pair);
+		if (pair[0] == type)
+			return pair[1];
 	}
-	arena_destroy(a);
-	return value;
+	return 0;
 }
 
 /* A field of stat, counted from 1; the second may hold spaces and parentheses. */
 static uint64_t stat_field(pid_t pid, int number)
 {
-	struct arena *a = arena_create();
-	struct buf b;
-	struct error *e = proc_file_read(a, pid, "stat", &b);
-	const char *at = e ? NULL : strrchr(buf_str(&b), ')');
-	uint64_t value = 0;
+	char text[SMALL_FILE];
+	const char *at = read_small(pid, "stat", text) ? strrchr(text, ')') : NULL;
 
 	for (int field = 2; at && field < number; field++) {
 		at = strchr(at, ' ');
 		at = at ? at + 1 : NULL;
 	}
-	if (at)
-		value = strtoull(at, NULL, 10);
-	arena_destroy(a);
-	return value;
+	return at ? strtoull(at, NULL, 10) : 0;
 }
 
 uint64_t proc_heap_start(pid_t pid)
@@ -178,46 +190,48 @@ static const char *status_value(const char *status, const char *name)
 	return NULL;
 }
 
+/* The beginning of a status value into `out` (VALUE_SIZE); false: there is none. The list of groups may be long. */
+static bool status_read(pid_t pid, const char *name, char *out)
+{
+	char text[SMALL_FILE];
+	struct arena *a = NULL;
+	const char *value;
+	struct buf b;
+
+	if (read_small(pid, "status", text) < SMALL_FILE - 1) {
+		value = status_value(text, name);
+	} else {
+		a = arena_create();
+		value = proc_file_read(a, pid, "status", &b) ? NULL : status_value(buf_str(&b), name);
+	}
+	snprintf(out, VALUE_SIZE, "%.*s", (int)VALUE_SIZE - 1, value ? value : "");
+	if (a)
+		arena_destroy(a);
+	return value != NULL;
+}
+
 int64_t proc_status_number(pid_t pid, const char *name, int64_t fallback)
 {
-	struct arena *a = arena_create();
-	struct buf b;
-	struct error *e = proc_file_read(a, pid, "status", &b);
-	const char *value = e ? NULL : status_value(buf_str(&b), name);
-	int64_t result =
-		value && isdigit((unsigned char)*value) ? strtoll(value, NULL, 10) : fallback;
+	char value[VALUE_SIZE];
 
-	arena_destroy(a);
-	return result;
+	return status_read(pid, name, value) && isdigit((unsigned char)*value) ? strtoll(value, NULL, 10) : fallback;
 }
 
 uint64_t proc_status_mask(pid_t pid, const char *name)
 {
-	struct arena *a = arena_create();
-	struct buf b;
-	struct error *e = proc_file_read(a, pid, "status", &b);
-	const char *value = e ? NULL : status_value(buf_str(&b), name);
-	uint64_t result = value ? strtoull(value, NULL, 16) : 0;
+	char value[VALUE_SIZE];
 
-	arena_destroy(a);
-	return result;
+	return status_read(pid, name, value) ? strtoull(value, NULL, 16) : 0;
 }
 
 char proc_state_of(pid_t pid, pid_t tid)
 {
-	struct arena *a = arena_create();
-	struct buf b;
-	char name[64];
+	char text[SMALL_FILE], name[64];
 	const char *at;
-	char state = 0;
 
 	snprintf(name, sizeof name, "task/%d/stat", (int)tid);
-	if (!proc_file_read(a, pid, name, &b)) {
-		at = strrchr(buf_str(&b), ')');
-		state = at && at[1] ? at[2] : 0;
-	}
-	arena_destroy(a);
-	return state;
+	at = read_small(pid, name, text) ? strrchr(text, ')') : NULL;
+	return at && at[1] ? at[2] : 0;
 }
 
 struct error *proc_threads_list(struct arena *a, pid_t pid, pid_t **out, uint32_t *n)

@@ -190,6 +190,11 @@ struct error *proc_remote_unmap(struct proc *p, uint64_t address, uint64_t size)
  */
 struct error *proc_remote_send(struct proc *p, const int *fds, uint32_t n,
 			       int *remote) BASE_MUST_CHECK;
+/*
+ * The same for memfds, by a name in /proc where the target may open that: fewer calls. The descriptors have a
+ * file position of their own.
+ */
+struct error *proc_remote_open(struct proc *p, const int *fds, uint32_t n, int *remote) BASE_MUST_CHECK;
 struct error *proc_remote_close(struct proc *p, int remote_fd) BASE_MUST_CHECK;
 /* caller_registers or caller_mask is another than at proc_remote_begin(). */
 void proc_caller_changed(struct proc *p);

@@ -24,10 +24,13 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -473,4 +476,53 @@ struct error *proc_remote_send(struct proc *p, const int *fds, uint32_t n, int *
 		e = e ? e : last;
 	}
 	return e;
+}
+
+/* ---- files that have a name ------------------------------------------------------------------ */
+
+/* Whether the target's descriptor is of our file: its /proc may be another one. */
+static bool is_same_file(const struct proc *p, int remote, int fd)
+{
+	struct stat theirs, ours;
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)p->pid, remote);
+	return stat(path, &theirs) == 0 && fstat(fd, &ours) == 0 && theirs.st_dev == ours.st_dev &&
+	       theirs.st_ino == ours.st_ino;
+}
+
+/* One call of the target, where handing over takes four. -1: it may not, or sees another /proc. */
+static struct error *open_remotely(struct proc *p, int fd, int *remote)
+{
+	char path[64];
+	int n = snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), fd);
+	const uint64_t arguments[6] = { (uint64_t)AT_FDCWD, p->scratch, O_RDWR | O_CLOEXEC };
+	struct error *e = proc_write(p, p->scratch, path, (size_t)n + 1);
+	int64_t result;
+
+	*remote = -1;
+	if (!e)
+		e = proc_remote_call(p, SYS_openat, arguments, &result);
+	if (e || result < 0)
+		return e;
+	*remote = (int)result;
+	if (is_same_file(p, *remote, fd))
+		return NULL;
+	e = proc_remote_close(p, *remote);
+	*remote = -1;
+	return e;
+}
+
+struct error *proc_remote_open(struct proc *p, const int *fds, uint32_t n, int *remote)
+{
+	struct error *e;
+
+	for (uint32_t i = 0; i < n; i++) {
+		e = open_remotely(p, fds[i], &remote[i]);
+		if (e)
+			return e;
+		if (remote[i] < 0)
+			return proc_remote_send(p, fds + i, n - i, remote + i);
+	}
+	return NULL;
 }

@@ -28,6 +28,7 @@
 #include "proc/private.h"
 
 #define CHUNK (64u << 10)
+#define HINTS 16u
 #define SEARCH_LIMIT (8u << 20) /* bytes looked through per mapping */
 #define XSTATE_MOST (12u << 10)
 #define LEGACY_SIZE 576u /* of the extended state: the part of fxsave and its header */
@@ -56,7 +57,38 @@ _Static_assert(offsetof(struct context, mask) == 296, "struct ucontext of the ke
 
 /* ---- code that is there --------------------------------------------------------------- */
 
-static uint64_t find_bytes(const struct proc *p, const struct proc_map *m, const void *bytes, size_t n)
+static bool has_bytes(const struct proc *p, uint64_t address, const void *bytes, size_t n)
+{
+	uint8_t now[16];
+
+	return proc_read(p, address, now, n) == n && memcmp(now, bytes, n) == 0;
+}
+
+/* Where the same was found in the same file: processes run the same few. Only a place to look at first. */
+static struct hint {
+	uint64_t device, inode, offset, at; /* at: from the beginning of the mapping */
+	uint8_t bytes[16];
+} hints[HINTS];
+
+static struct hint *hint_of(const struct proc_map *m, const void *bytes, size_t n)
+{
+	struct hint *free = &hints[(m->inode ^ n) % HINTS];
+
+	for (uint32_t i = 0; i < HINTS; i++) {
+		struct hint *h = &hints[i];
+
+		if (h->inode == m->inode && h->device == m->device && h->offset == m->offset &&
+		    memcmp(h->bytes, bytes, n) == 0 && !h->bytes[n])
+			return h;
+		if (!h->inode)
+			free = h;
+	}
+	*free = (struct hint){ .device = m->device, .inode = m->inode, .offset = m->offset };
+	memcpy(free->bytes, bytes, n);
+	return free;
+}
+
+static uint64_t search(const struct proc *p, const struct proc_map *m, const void *bytes, size_t n)
 {
 	static uint8_t part[CHUNK];
 
@@ -68,6 +100,19 @@ static uint64_t find_bytes(const struct proc *p, const struct proc_map *m, const
 			return at + (uint64_t)(hit - part);
 	}
 	return 0;
+}
+
+static uint64_t find_bytes(const struct proc *p, const struct proc_map *m, const void *bytes, size_t n)
+{
+	struct hint *h = m->inode ? hint_of(m, bytes, n) : NULL;
+	uint64_t found;
+
+	if (h && h->at && has_bytes(p, m->start + h->at, bytes, n))
+		return m->start + h->at;
+	found = search(p, m, bytes, n);
+	if (h)
+		h->at = found ? found - m->start : 0;
+	return found;
 }
 
 bool proc_map_is_lasting(const struct proc_map *m)
@@ -102,13 +147,6 @@ void proc_way_back_look(struct proc *p, const struct proc_maps *m)
 		w->pop = find_anywhere(p, m, "\x58\xc3", 2);
 	if (!w->restorer && !w->pop)
 		w->gadget = 0;
-}
-
-static bool has_bytes(const struct proc *p, uint64_t address, const void *bytes, size_t n)
-{
-	uint8_t now[16];
-
-	return proc_read(p, address, now, n) == n && memcmp(now, bytes, n) == 0;
 }
 
 /* Something else may have been mapped there, or patched: system calls are probed. */
