@@ -526,7 +526,9 @@ static struct ctl_process *succeed(struct ctl_session *s, uint32_t number, struc
 	if (old) {
 		p->launched = old->launched;
 		p->named = old->named;
+		p->proc_arena = old->proc_arena;
 		old->proc = NULL;
+		old->proc_arena = NULL;
 		if (s->target == old)
 			s->target = p;
 	} else {

@@ -207,6 +207,14 @@ static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, 
 	r.n_bodies = bodies_of(p, address, &found->site, bodies);
 	ctl_code_read(p, &module, &site, &r);
 	e = ctl_chain_plan(p, s->scratch, NULL, below, &r, &patch);
+	if (e && ctl_hooks_can_trap(p)) {
+		/* Not for less: traps need hooks, which cost every program more than they are worth here. */
+		r.allow_trap = true;
+		e = ctl_chain_plan(p, s->scratch, NULL, below, &r, &patch);
+		if (!e)
+			ctl_arm_add(p, &patch);
+		return e;
+	}
 	if (e)
 		return e;
 	patch.n_helpers = patch.plan.n_before;

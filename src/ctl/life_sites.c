@@ -117,6 +117,37 @@ static void find_go_vfork(struct arena *a, struct life_sites *to, const uint8_t 
 	}
 }
 
+/* The call that straight code from `at` on leads to; 0: none. */
+static size_t next_call(const uint8_t *bytes, size_t size, size_t at)
+{
+	size_t end = base_min(size, at + REACH);
+	struct x86_ins ins;
+
+	for (; at + 2 <= end; at += ins.length) {
+		if (bytes[at] == 0x0f && bytes[at + 1] == 0x05)
+			return at;
+		if (!x86_decode(bytes + at, size - at, at, &ins) || ins.class != X86_OTHER || ins.ends_flow)
+			return 0;
+	}
+	return 0;
+}
+
+/* musl's clone: xor %eax,%eax; mov $56,%al; arguments; syscall. */
+static void find_short_clone(struct arena *a, struct life_sites *to, const uint8_t *bytes, size_t size,
+			     uint64_t address)
+{
+	static const uint8_t form[] = { 0x31, 0xc0, 0xb0, SYS_clone };
+	const uint8_t *p = bytes, *end = bytes + size;
+
+	while ((p = memmem(p, (size_t)(end - p), form, sizeof form))) {
+		size_t call = next_call(bytes, size, (size_t)(p - bytes) + sizeof form);
+
+		if (call)
+			add(a, to, address + call + 2, LIFE_AFTER_CLONE, SYS_clone);
+		p += sizeof form;
+	}
+}
+
 static int from_highest(const void *a, const void *b)
 {
 	const struct life_site *x = a, *y = b;
@@ -136,6 +167,7 @@ void life_sites_find(struct arena *a, const uint8_t *bytes, size_t size, uint64_
 	find_ends(a, out, bytes, size, SYS_exit, address);
 	find_ends(a, out, bytes, size, SYS_exit_group, address);
 	find_go_vfork(a, out, bytes, size, address);
+	find_short_clone(a, out, bytes, size, address);
 	if (out->list.n)
 		qsort(out->list.p, out->list.n, sizeof *out->list.p, from_highest);
 }

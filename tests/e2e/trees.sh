@@ -57,6 +57,23 @@ if have go; then
 	done
 fi
 
+# The ways of a C library to make processes; the number of musl's clone stands in no 32 bits, and below 2 GB its vfork
+# has room for a trap alone.
+kinds="spawner spawner-static"
+target spawner spawner.c gcc -O1 && target spawner-static spawner.c gcc -O1 -static || exit 1
+if have musl-gcc; then
+	target spawner-musl spawner.c musl-gcc -O1 && target spawner-musl-static spawner.c musl-gcc -O1 -static &&
+		target spawner-musl-low spawner.c musl-gcc -O1 -static -no-pie || exit 1
+	kinds="$kinds spawner-musl spawner-musl-static spawner-musl-low"
+fi
+for kind in $kinds; do
+	t "$kind"
+	launch_same "$T/$kind" -e 'global b, e, true probe process.begin { b++ } probe process.end { e++ } probe process("/bin/true").begin { true++ }
+		probe end { println(b, " ", e, " ", true) }'
+	is "begins, ends, programs" "$(cat "$W/out")" "13 13 5"
+	done_t
+done
+
 t generations
 spile -e "$BEATS"' probe end { foreach (p in beats) n += @count(beats[p]); println(n, " ", begun) }' -c "$T/family grand 30"
 ok_rc
@@ -71,6 +88,12 @@ done_t
 t exec-by-a-thread
 launch_same "$T/family thread-exec /bin/true" -e 'probe process.begin { println("+", execname()) } probe process.end { println("-", execname()) }'
 is events "$(tr '\n' ' ' <"$W/out")" "+family -family +true -true "
+done_t
+
+# What the first program's code was kept for goes after two seconds; what the process is called by stays.
+t exec-twice
+launch_same "sh -c '(exec sh -c \"exec sleep 2.6\"); exec true'" -e 'global b, e probe process.begin { b++ } probe process.end { e++ } probe end { println(b, " ", e) }'
+is "begins and ends" "$(cat "$W/out")" "5 5"
 done_t
 
 t failed-execs
