@@ -77,10 +77,14 @@ static struct error *check_plan(struct ctl_process *p)
 /* Mappings and hooks, by remote calls. */
 static struct error *place_all(struct ctl_process *p)
 {
-	struct error *e = proc_remote_begin(p->proc), *last;
+	struct error *e, *last;
 
-	if (e)
+	p->proc->room = p->placed ? p->place.room : 0;
+	e = proc_remote_begin(p->proc);
+	if (e) {
+		p->proc->room = 0;
 		return e;
+	}
 	if (!p->placed)
 		e = ctl_target_place(p);
 	if (!e)
@@ -92,6 +96,7 @@ static struct error *place_all(struct ctl_process *p)
 	last = ctl_target_close_files(p);
 	e = e ? e : last;
 	last = proc_remote_end(p->proc);
+	p->proc->room = 0;
 	return e ? e : last;
 }
 
@@ -99,11 +104,13 @@ static struct error *place_all(struct ctl_process *p)
 static struct error *window(struct ctl_process *p)
 {
 	int64_t begin = ctl_now();
+	bool stood = p->proc->stopped; /* behind its exec: when the plan was made, too */
 	struct error *e = proc_stop(p->proc), *last;
 
 	if (e)
 		return e;
-	e = check_plan(p);
+	if (!stood)
+		e = check_plan(p);
 	if (!e)
 		e = place_all(p);
 	if (!e)

@@ -310,12 +310,19 @@ static void let_go(struct ctl_session *s, struct kin *k)
 	s->family->n_caught--;
 }
 
+static void warn_privileged(struct ctl_session *s, const struct abi_member *m)
+{
+	ctl_warn(s, "process %u runs a program with another user's rights: it is left alone", m->pid);
+}
+
 static void bury(struct ctl_session *s, uint32_t number)
 {
 	struct kin *k = &s->family->kin[number];
 	struct abi_member *m = member_of(s, number);
 
 	let_go(s, k);
+	if (m->exec_state == ABI_EXEC_PRIVILEGED)
+		warn_privileged(s, m); /* it has ended before we came to it */
 	tell_end(s, number);
 	take_slots(s, m->pid);
 	if (k->proc) {
@@ -436,11 +443,6 @@ static bool has_privileged_interpreter(const struct kin *k, const struct abi_mem
 	return interpreter && stat(path, &st) == 0 &&
 	       ((st.st_mode & S_ISUID && st.st_uid != geteuid()) ||
 		(st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getegid()));
-}
-
-static void warn_privileged(struct ctl_session *s, const struct abi_member *m)
-{
-	ctl_warn(s, "process %u runs a program with another user's rights: it is left alone", m->pid);
 }
 
 static bool has_memory(struct kin *k)

@@ -85,6 +85,7 @@ struct ctl_place {
 	bool hooks_unwinders; /* those of the program are patched to know of them */
 	uint64_t lives; /* behind the ledger: struct abi_life for each probe of beginnings and ends */
 	uint64_t shadow; /* behind that; shadow_entry 0: none */
+	uint64_t room; /* a page behind that, for remote calls */
 	uint64_t syscalls; /* tables of system calls, behind the unwinds: see syscall_stubs.c */
 	uint32_t shadow_entry;
 	bool own_stack; /* handlers run on the slot's stack, not on with the target's */

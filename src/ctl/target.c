@@ -215,7 +215,7 @@ static struct error *choose_addresses(struct ctl_process *p)
 	p->place.ledger_size = ctl_ledger_size(s->bundle);
 	p->place.shadow_entry = ctl_returns_shadow_entry(s->bundle);
 	private = ABI_PAGE + CTL_WIPED_SIZE + p->place.ledger_size + ctl_life_size(s->bundle) +
-		  base_align((uint64_t)ABI_SHADOW_ENTRIES * p->place.shadow_entry, (uint64_t)ABI_PAGE);
+		  base_align((uint64_t)ABI_SHADOW_ENTRIES * p->place.shadow_entry, (uint64_t)ABI_PAGE) + ABI_PAGE;
 	far = choose_far(&r, s->region_size + 2 * private);
 	if (!far)
 		return no_room(p);
@@ -224,6 +224,7 @@ static struct error *choose_addresses(struct ctl_process *p)
 	p->place.ledger = p->place.table + CTL_WIPED_SIZE;
 	p->place.lives = p->place.ledger + p->place.ledger_size;
 	p->place.shadow = p->place.lives + ctl_life_size(s->bundle);
+	p->place.room = far + private - ABI_PAGE;
 	p->place.region = far + private; /* no hole that another mapping could take */
 	cut_out(&r, far, p->place.region + s->region_size);
 	ctl_place_lay_out(&s->runtime, s->bundle, 0, &p->place);
@@ -257,7 +258,7 @@ static struct error *create_code(struct ctl_process *p)
 	    ftruncate(p->code_fd, (off_t)p->place.fixed_size))
 		return error_errno(errno, "cannot make memory for code");
 	p->view =
-		mmap(NULL, p->place.fixed_size, PROT_READ | PROT_WRITE, MAP_SHARED, p->code_fd, 0);
+		mmap(NULL, p->place.fixed_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, p->code_fd, 0);
 	if (p->view == MAP_FAILED) {
 		p->view = NULL;
 		return error_errno(errno, "cannot map memory for code");

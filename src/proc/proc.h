@@ -78,6 +78,7 @@ struct proc {
 	bool filter_suspended; /* the caller's seccomp filter, while remote calls are made */
 	struct proc_way_back way_back;
 	uint64_t scratch; /* a page in the target while remote calls are made */
+	uint64_t room; /* the caller's: a writable page that may be that; 0: one is mapped and unmapped */
 };
 
 /* ---- finding, starting and holding -------------------------------------------- */

@@ -232,6 +232,10 @@ static struct error *map_scratch(struct proc *p)
 {
 	struct error *e;
 
+	if (p->room && proc_way_back_put(p, p->room + LETTER_ROOM, p->room + PAGE - PROC_SCRATCH)) {
+		p->scratch = p->room;
+		return NULL;
+	}
 	proc_way_back_begin(p);
 	e = proc_remote_map(p, 0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			    0, &p->scratch);
@@ -249,6 +253,8 @@ static struct error *unmap_scratch(struct proc *p)
 	uint64_t at = p->scratch;
 
 	p->scratch = 0;
+	if (at == p->room)
+		return NULL;
 	proc_way_back_begin(p);
 	return proc_remote_unmap(p, at, PAGE);
 }
