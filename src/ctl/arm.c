@@ -200,7 +200,7 @@ static void note_unplaced(struct ctl_process *p, uint32_t n, const char *why)
 	p->n_unplaced += n;
 }
 
-/* Servers move their text to large pages: then it is in anonymous memory. */
+/* Servers move their text to large pages: then it is in anonymous memory, or in a file without a name ("/anon_hugepage"). */
 static bool is_copy(const struct ctl_process *p, const struct ctl_module *m, uint64_t address)
 {
 	uint64_t available;
@@ -222,9 +222,9 @@ static bool is_code(const struct ctl_process *p, const struct ctl_module *m, uin
 
 	if (!map || !map->executable)
 		return false;
-	if (map->inode)
-		return map->inode == m->inode && map->device == m->device;
-	return is_copy(p, m, address);
+	if (map->inode && map->inode == m->inode && map->device == m->device)
+		return true;
+	return (!map->inode || map->deleted) && is_copy(p, m, address);
 }
 
 static void remember_code(const struct group *g, struct ctl_patch *patch)
