@@ -109,6 +109,7 @@ static void write_locks(struct ctl_session *s)
 static void write_skips(struct ctl_session *s)
 {
 	uint64_t nested = 0, locked = 0, other = 0, none = s->region->sites_skipped_no_slot;
+	uint64_t known, room = 0; /* for a return address: rt_shadow_put */
 	uint32_t n = ctl_slots_used(s);
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -116,11 +117,15 @@ static void write_skips(struct ctl_session *s)
 		locked += ctl_slot(s, i)->skipped_locked;
 		other += ctl_slot(s, i)->skipped_other;
 	}
-	if (nested + locked + other + none)
+	known = nested + locked + other + none;
+	if (s->region->skipped > known)
+		room = s->region->skipped - known;
+	if (known + room)
 		buf_addf(&s->output,
-			 "----- skipped: %lu reentrant, %lu lock timeouts, %lu left by a jump, %lu without a slot\n",
+			 "----- skipped: %lu reentrant, %lu lock timeouts, %lu left by a jump, %lu without a slot, "
+			 "%lu without room for a return address\n",
 			 (unsigned long)nested, (unsigned long)locked, (unsigned long)other,
-			 (unsigned long)none);
+			 (unsigned long)none, (unsigned long)room);
 }
 
 void ctl_timing_report(struct ctl_session *s)

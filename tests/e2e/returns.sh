@@ -78,6 +78,23 @@ is "its end" "$?" 0
 is "its result" "$(tail -1 "$W/bg")" "result 42"
 done_t
 
+# More calls under way at once than the table of return addresses holds: what has no room is skipped, and counted.
+t no-room-for-return-addresses
+target deep deep.c gcc -O2 || exit 1
+launch_same "$T/deep 2000" -e 'global n, m probe process.function("f_deep") { n++ } probe process.function("f_deep").return { m++ } probe end { println(n, " ", m) }'
+is counts "$(cat "$W/out")" "6003 6003"
+launch_same "$T/deep 20000" -t -D MAXSKIPPED=1000000000 -e 'global n, m probe process.function("f_deep") { n++ } probe process.function("f_deep").return { m++ }
+	probe end { println(n, " ", m) }'
+skipped=$(sed -n 's/^WARNING: Number of errors: 0, skipped probes: //p' "$W/err")
+read -r entered left <"$W/out"
+is "entered" "$entered" 60003
+between "those that were seen to return" "$left" 9000 59000
+is "seen and skipped" "$((left + ${skipped:-0}))" 60003
+has "$W/out" " $skipped without room for a return address"
+launch_same "$T/deep 20000" -e 'global m probe process.function("f_deep").return { m++ }'
+is "status with too many of them" "$RC" 1
+done_t
+
 # Functions that must not be called are probed at their return instructions. Signals come during handlers and hit
 # the same places: those are skipped.
 t returns-twice

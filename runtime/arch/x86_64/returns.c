@@ -56,6 +56,13 @@ static bool claim(struct abi_shadow *s, uint64_t key)
 					    __ATOMIC_RELAXED));
 }
 
+/* The table is full around a key: a return that will not be seen, which counts as a hit that was skipped. */
+static int64_t no_room(const struct abi_process *p)
+{
+	rt_count_skipped((struct abi_region *)p->region);
+	return 1;
+}
+
 /*
  * frame: `depth` bytes that end at the place of the return address. 0: kept. A function that
  * was entered by a tail call from one whose entry is in use at the same place is let pass.
@@ -66,9 +73,10 @@ int64_t rt_shadow_put(const uint64_t *frame, uint64_t depth)
 	const uint64_t *key = frame + depth / 8;
 	const struct abi_unwind *row = rt_unwind_call(p, *key);
 
-	if ((row && row->kind == ABI_UNWIND_SHADOW_CALL) ||
-	    depth + sizeof(struct abi_shadow) > p->shadow_size)
+	if (row && row->kind == ABI_UNWIND_SHADOW_CALL)
 		return 1;
+	if (depth + sizeof(struct abi_shadow) > p->shadow_size)
+		return no_room(p);
 	for (uint32_t n = 0; n < ABI_SHADOW_PROBES; n++) {
 		struct abi_shadow *s = place(p, (uint64_t)key, n);
 
@@ -79,7 +87,7 @@ int64_t rt_shadow_put(const uint64_t *frame, uint64_t depth)
 			s->frame[i] = frame[i];
 		return 0;
 	}
-	return 1;
+	return no_room(p);
 }
 
 void rt_shadow_take(uint64_t *frame, uint64_t depth)
@@ -146,12 +154,13 @@ void rt_frame_put(const uint64_t *frame, uint64_t depth, uint64_t is_go)
 	uint64_t key = frame_key(frame + depth / 8, is_go);
 	struct abi_shadow *s = key ? frame_of(p, key) : 0;
 
-	if (!key || depth + sizeof *s > p->shadow_size)
+	if (key && depth + sizeof *s <= p->shadow_size)
+		for (uint32_t n = 0; n < ABI_SHADOW_PROBES && !s; n++)
+			s = claim(place(p, key, n), key) ? place(p, key, n) : 0;
+	if (!s) {
+		no_room(p);
 		return;
-	for (uint32_t n = 0; n < ABI_SHADOW_PROBES && !s; n++)
-		s = claim(place(p, key, n), key) ? place(p, key, n) : 0;
-	if (!s)
-		return;
+	}
 	for (uint64_t i = 0; i < depth / 8; i++)
 		s->frame[i] = frame[i];
 	__atomic_store_n(&s->key, key, __ATOMIC_RELEASE);
