@@ -91,7 +91,7 @@ is "entered" "$entered" 60003
 between "those that were seen to return" "$left" 9000 59000
 is "seen and skipped" "$((left + ${skipped:-0}))" 60003
 has "$W/out" " $skipped without room for a return address"
-launch_same "$T/deep 20000" -e 'global m probe process.function("f_deep").return { m++ }'
+spile -e 'global m probe process.function("f_deep").return { m++ }' -c "$T/deep 20000"
 is "status with too many of them" "$RC" 1
 done_t
 
