@@ -102,3 +102,36 @@ if have gdb; then
 else
 	skip_t gdb "there is no gdb"
 fi
+
+# perf, from outside, by copies of the stack: entries are not in its way; a function that is probed at its return is where its
+# call graph ends, and no harm is done.
+graph() {
+	as_user perf record -q -o "$W/perf.data" -e cpu-clock:u -F 99 --call-graph dwarf,4096 -p "$PID" sleep 0.5 >"$W/perf" 2>&1 &&
+		as_user perf script -i "$W/perf.data" -F ip,sym >"$W/graph" 2>/dev/null && grep -q f_ "$W/graph"
+}
+target levels levels.c gcc -O1 -g || exit 1
+start "$T/levels"
+if ! have perf || ! graph; then
+	skip_t perf "perf may not sample here: $(head -1 "$W/perf" 2>/dev/null)"
+else
+	for point in "" .return; do
+		t "perf$point"
+		snapshot "$PID" >"$W/before"
+		"${RUN_AS[@]}" env --default-signal=INT "$SPILE" -o "$W/out" -x "$PID" -e 'global n probe process.function("f_*")'$point' { n++ } probe end { println(n > 0) }' >/dev/null 2>"$W/err" </dev/null &
+		tool=$!
+		PIDS="$PIDS $tool"
+		sleep 0.7
+		graph || bad "perf: $(cat "$W/perf")"
+		kill -INT "$tool"
+		wait "$tool"
+		is "status" $? 0
+		is "hit" "$(cat "$W/out")" 1
+		awk 'BEGIN { RS = "" } { for (i = 2; i <= NF; i += 2) printf "%s ", $i; print "" }' "$W/graph" | sort | uniq -c | sort -rn >"$W/graphs"
+		if [ -z "$point" ]; then has "$W/graphs" ' f_four f_three f_two f_one main '; else has "$W/graphs" ' f_four '; fi
+		attached_clean
+		done_t
+	done
+	t perf-target
+	target_unharmed
+	done_t
+fi
