@@ -10,14 +10,20 @@
  * From these a session is made that has no bundle and a copy of the region; leaving
  * (leave.c) then is the same.
  */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "ctl/hooks.h"
 #include "ctl/session.h"
 
 #define MOST_TRAPS (1u << 20)
+#define STRAYS 16u /* descriptors looked for at once */
 #define MOST_PRIVATE (1ull << 32) /* bytes of process page, slot table and ledger believed */
 
 extern const uint8_t runtime_image_start[], runtime_image_end[];
@@ -238,6 +244,80 @@ static struct error *take_out(const struct ctl_options *o, const struct ctl_proc
 	return e;
 }
 
+/* ---- descriptors that were on their way ------------------------------------------------------------- */
+
+/* Names end with the number of the tool; a tool that is a target itself has its own. */
+static bool is_stray(const char *link)
+{
+	const char *const names[] = { CTL_CODE_NAME, CTL_REGION_NAME };
+
+	for (size_t i = 0; i < base_count(names); i++) {
+		size_t n = strlen(names[i]);
+		int tool = strncmp(link, names[i], n) == 0 ? atoi(link + n) : 0;
+
+		if (tool > 0)
+			return kill(tool, 0) != 0 && errno == ESRCH;
+	}
+	return false;
+}
+
+/* Those of the target that lead to memory of a dead tool: it had them for the moment in which it was mapped. */
+static uint32_t find_strays(pid_t pid, int out[STRAYS])
+{
+	char path[64], link[64];
+	const struct dirent *d;
+	uint32_t n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	while (dir && n < STRAYS && (d = readdir(dir))) {
+		ssize_t size = readlinkat(dirfd(dir), d->d_name, link, sizeof link - 1);
+
+		link[size > 0 ? size : 0] = 0;
+		if (is_stray(link))
+			out[n++] = atoi(d->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static struct error *close_remotely(struct ctl_process *p, const int *fds, uint32_t n)
+{
+	struct error *e = proc_stop(p->proc), *last;
+
+	if (e)
+		return e;
+	e = proc_remote_begin(p->proc);
+	for (uint32_t i = 0; i < n && !e; i++)
+		e = proc_remote_close(p->proc, fds[i]);
+	last = proc_remote_end(p->proc);
+	e = e ? e : last;
+	last = proc_release(p->proc);
+	return e ? e : last;
+}
+
+/* While we have the lock no other tool is giving it any: these are of one that was killed while it did. How many. */
+static uint32_t close_strays(struct ctl_process *p)
+{
+	struct error *e = NULL;
+	int fds[STRAYS];
+	uint32_t n = 0;
+
+	if (!find_strays(p->proc->pid, fds))
+		return 0;
+	ctl_window_open();
+	proc_remote_look(p->proc, &p->maps);
+	if (ctl_process_lock(p)) {
+		n = find_strays(p->proc->pid, fds);
+		e = n ? close_remotely(p, fds, n) : NULL;
+	}
+	ctl_process_unlock(p);
+	ctl_window_close();
+	return e ? 0 : n;
+}
+
 /* ---- asked for ------------------------------------------------------------------------------------- */
 
 static struct error *take_out_dead(const struct ctl_options *o, struct ctl_process *p,
@@ -263,6 +343,7 @@ static struct error *take_out_dead(const struct ctl_options *o, struct ctl_proce
 			e = ctl_maps_refresh(p);
 	}
 	arena_destroy(a);
+	*n_dead += !e && close_strays(p);
 	return e && e->code == ERROR_NO_PROCESS ? NULL : e;
 }
 

@@ -83,3 +83,29 @@ kill -TERM "$PID"
 wait "$PID"
 has "$W/bg" '^semaphore=0$'
 done_t
+
+# What a tool that was killed while it handed its memory over leaves: descriptors. Those of a living tool are not touched.
+t strays
+cat >"$W/strays.py" <<-'END'
+	import os, signal, sys
+	signal.signal(signal.SIGTERM, lambda *a: sys.exit(0))
+	dead, alive = sys.argv[1:]
+	fds = [os.memfd_create(name) for name in (f"spile:code:{dead}", f"spile:region:{dead}", f"spile:code:{alive}", "else")]
+	print("pid", os.getpid(), flush=True)
+	while True: signal.pause()
+END
+chmod a+r "$W/strays.py"
+true & DEAD=$!
+wait $DEAD
+start "$(realpath /usr/bin/python3)" "$W/strays.py" $DEAD $$
+strays() { ls -l "/proc/$PID/fd" | grep -c "memfd:"; }
+is "descriptors" "$(strays)" 4
+spile --cleanup "$PID"
+ok_rc
+is "descriptors after cleanup" "$(strays)" 2
+ls -l "/proc/$PID/fd" | grep -q "memfd:spile:code:$$ " || bad "one of a living tool was closed"
+text_is_file "$PID"
+kill -TERM "$PID"
+wait "$PID"
+is "its status" $? 0
+done_t
