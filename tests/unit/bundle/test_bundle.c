@@ -263,14 +263,14 @@ static void test_refusals(void **state)
 	struct error *e;
 
 	(void)state;
-	e = bundle_load(a, "/nonexistent/bundle", &back);
+	e = bundle_load(a, "/proc/nonexistent/bundle", &back);
 	assert_non_null(e);
 	assert_int_equal(e->code, ERROR_NOT_FOUND);
 	spit(path, "#!/bin/sh\necho this is no bundle at all, is it\n", 46);
 	e = bundle_load(a, path, &back);
 	assert_non_null(e);
 	assert_int_equal(e->code, ERROR_BAD_FILE);
-	assert_non_null(bundle_save(make(a), "/nonexistent/bundle"));
+	assert_non_null(bundle_save(make(a), "/proc/nonexistent/bundle"));
 	unlink(path);
 	arena_destroy(a);
 }
