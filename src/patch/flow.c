@@ -274,6 +274,7 @@ struct entries {
 	uint64_t table;
 	uint32_t size; /* of each: 4, 8 */
 	uint32_t first, n; /* which are in `bytes` */
+	bool one_by_one; /* memory ends soon */
 	uint8_t bytes[TABLE_PART];
 };
 
@@ -284,7 +285,9 @@ static bool entry_read(struct entries *e, uint32_t i, uint64_t *to)
 	if (i - e->first >= e->n) {
 		e->first = i;
 		e->n = TABLE_PART / e->size;
-		if (!r->read(r->read_user, e->table + (uint64_t)i * e->size, e->bytes, TABLE_PART)) {
+		if (!e->one_by_one)
+			e->one_by_one = !r->read(r->read_user, e->table + (uint64_t)i * e->size, e->bytes, TABLE_PART);
+		if (e->one_by_one) {
 			e->n = 1;
 			if (!r->read(r->read_user, e->table + (uint64_t)i * e->size, e->bytes, e->size))
 				return false;

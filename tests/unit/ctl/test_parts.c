@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/life_sites.h"
 #include "ctl/session.h"
 #include "tests.h"
 
@@ -110,6 +111,54 @@ static void unknown_runtime_functions_are_told(void **state)
 	arena_destroy(a);
 }
 
+static struct life_sites sites_in(struct arena *a, const uint8_t *bytes, size_t size)
+{
+	struct life_sites found = { 0 };
+
+	life_sites_find(a, bytes, size, 0x1000, &found);
+	return found;
+}
+
+static void calls_without_a_number_of_32_bits(void **state)
+{
+	/* musl: xor %eax,%eax; mov $56,%al; mov %rdi,%r11; syscall; test %eax,%eax */
+	static const uint8_t clone[] = { 0x31, 0xc0, 0xb0, 0x38, 0x49, 0x89, 0xfb, 0x0f, 5, 0x85, 0xc0, 0x90, 0x90, 0x90 };
+	/* a jump in between */
+	static const uint8_t broken[] = { 0x31, 0xc0, 0xb0, 0x38, 0xeb, 0, 0x0f, 5, 0x85, 0xc0, 0x90, 0x90, 0x90 };
+	/* Go: pop %r12; syscall; push %r12; cmp */
+	static const uint8_t vfork[] = { 0x41, 0x5c, 0x0f, 5, 0x41, 0x54, 0x48, 0x3d, 1, 0xf0, 0xff, 0xff };
+	struct arena *a = arena_create();
+	struct life_sites found = sites_in(a, clone, sizeof clone);
+
+	(void)state;
+	assert_int_equal(found.list.n, 1);
+	assert_int_equal(found.list.p[0].address, 0x1009);
+	assert_int_equal(found.list.p[0].hook, LIFE_AFTER_CLONE);
+	assert_int_equal(found.list.p[0].number, 56);
+	assert_int_equal(sites_in(a, broken, sizeof broken).list.n, 0);
+	found = sites_in(a, vfork, sizeof vfork);
+	assert_int_equal(found.list.n, 1);
+	assert_int_equal(found.list.p[0].address, 0x1004);
+	assert_int_equal(found.list.p[0].number, 58);
+	arena_destroy(a);
+}
+
+/* mov $60,%edx; mov %edx,%eax; syscall; the second number is cut off */
+static void ends_by_another_register(void **state)
+{
+	static const uint8_t code[] = { 0xba, 60, 0, 0, 0, 0x31, 0xff, 0x89, 0xd0, 0x0f, 5, 0xf4, 0xba, 0xe7, 0, 0, 0 };
+	struct arena *a = arena_create();
+	struct life_sites found = sites_in(a, code, sizeof code);
+
+	(void)state;
+	assert_int_equal(found.list.n, 1);
+	assert_int_equal(found.list.p[0].address, 0x1007);
+	assert_int_equal(found.list.p[0].hook, LIFE_BEFORE_EXIT);
+	for (size_t n = 0; n < sizeof code; n++)
+		sites_in(a, code, n);
+	arena_destroy(a);
+}
+
 int run_parts_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +166,8 @@ int run_parts_tests(void)
 		cmocka_unit_test(a_damaged_image_is_refused),
 		cmocka_unit_test(relocations_give_addresses),
 		cmocka_unit_test(unknown_runtime_functions_are_told),
+		cmocka_unit_test(calls_without_a_number_of_32_bits),
+		cmocka_unit_test(ends_by_another_register),
 	};
 
 	return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
