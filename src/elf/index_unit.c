@@ -99,15 +99,15 @@ static Dwarf *alternate_of(struct elf_file *f, struct elf_debug *d)
 	return NULL;
 }
 
-/* A package of another build has units of other ids. */
+/* A package of another build has units of other ids; or it is damaged, or packed in the old form. */
 static void package_tell(struct elf_file *f, const struct elf_debug *d)
 {
 	struct elf_private *p = private_of(f);
 
 	if (d->package_path)
 		vec_push(p->arena, &p->debug_warnings,
-			 arena_printf(p->arena, "the package %s has none of the split units of %s [man warning::debuginfo]",
-				      d->package_path, f->path));
+			 arena_printf(p->arena, "no split unit of %s can be read from the package %s [man warning::debuginfo]",
+				      f->path, d->package_path));
 }
 
 struct index_sources *elf_index_sources(struct arena *a, struct elf_file *f, struct elf_debug *d)

@@ -20,9 +20,24 @@
 
 #include "elf/package.h"
 
+/* Sections of the old packed form, ".zdebug_info", only libdw knows to unpack: names in them cannot be changed before. */
+static bool is_packed_as_before(Elf *elf)
+{
+	size_t names;
+
+	for (Elf_Scn *s = elf_getshdrstrndx(elf, &names) == 0 ? elf_nextscn(elf, NULL) : NULL; s; s = elf_nextscn(elf, s)) {
+		GElf_Shdr h;
+		const char *name = gelf_getshdr(s, &h) ? elf_strptr(elf, names, h.sh_name) : NULL;
+
+		if (name && strncmp(name, ".zdebug", 7) == 0)
+			return true;
+	}
+	return false;
+}
+
 struct elf_package *elf_package_of(struct elf_debug *d)
 {
-	if (!d->package_tried && d->package_path)
+	if (!d->package_tried && d->package_path && !is_packed_as_before(d->elf))
 		d->package = elf_package_open(d->arena, d->package_path);
 	d->package_tried = true;
 	return d->package;
@@ -39,7 +54,7 @@ struct redirection {
 	char name[32]; /* the file that is offered */
 };
 
-/* False when a section is packed in a way that only libdw knows. */
+/* False when a section cannot be unpacked. */
 static bool sections_find(struct redirection *r)
 {
 	size_t names;
@@ -53,7 +68,7 @@ static bool sections_find(struct redirection *r)
 
 		if (i < 0 || r->sections[i])
 			continue;
-		if (strncmp(name, ".zdebug", 7) == 0 || (h.sh_flags & SHF_COMPRESSED && elf_compress(scn, 0, 0) < 0))
+		if (h.sh_flags & SHF_COMPRESSED && elf_compress(scn, 0, 0) < 0)
 			return false;
 		r->sections[i] = scn;
 	}

@@ -144,13 +144,19 @@ if have llvm-dwp-14 && have clang; then
 	t package-of-other-build
 	gcc -g -O1 -gsplit-dwarf -w parts.c -o pack/other && rm -f pack/*.dwo && cp pack/pack.dwp pack/other.dwp
 	by_symbols "$D/pack/other"
-	has "$W/err" "WARNING: the package $D/pack/other.dwp has none of the split units of $D/pack/other"
+	has "$W/err" "WARNING: no split unit of $D/pack/other can be read from the package $D/pack/other.dwp"
 	head -c 2000 pack/pack.dwp >pack/cut && mv pack/cut pack/pack.dwp
 	as_user "$SPILE" -l "process(\"$D/pack/pack\").function(\"first\")" >"$W/got" 2>"$W/err"
 	[ $? -lt 2 ] || bad "of half a package: $(cat "$W/err")"
 	done_t
 	t package-of-a-separate-file
 	(cd pack && gcc -g -O2 -w -gsplit-dwarf ../parts.c -o apart && llvm-dwp-14 -e apart -o apart.dwp && rm -f -- *.dwo)
+	objcopy --compress-debug-sections=zlib pack/apart pack/packed
+	objcopy --compress-debug-sections=zlib pack/apart.dwp pack/packed.dwp
+	all_there "$D/pack/packed"
+	objcopy --compress-debug-sections=zlib-gnu pack/apart pack/packed
+	by_symbols "$D/pack/packed"
+	has "$W/err" "WARNING: no split unit of $D/pack/packed can be read from the package"
 	split_off pack/apart && objcopy --add-gnu-debuglink=pack/apart.debug pack/apart
 	all_there "$D/pack/apart"
 	done_t
