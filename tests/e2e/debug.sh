@@ -58,7 +58,7 @@ done_t
 
 t wide-values
 launch_same "$P" -e 'probe process.function("wider").return { println("[", $$return, "]", $$return$, @defined($return), @var("extended")$) }'
-is out "$(cat "$W/out")" '[]return=0x000000000000000000000000000000150?'
+is out "$(cat "$W/out")" '[]return=0x000000000000000000000000000000150?' # 21; @defined: it cannot be read as a number
 spile -e 'probe process.function("wider") { println($v) }' -c "$P"
 has "$W/err" 'cannot process >64-bit values'
 done_t
