@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 11
+#define ABI_VERSION 12
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -291,6 +291,7 @@ struct abi_sigaction {
 };
 #define ABI_SIGNALS 3u /* SIGSEGV, SIGBUS, SIGTRAP, in this order */
 #define ABI_PEERS 4u
+#define ABI_COMPANY 8u
 #define ABI_SYSCALLS 512u /* numbers below it */
 #define ABI_SYSCALL_DEPTH 4u
 
@@ -381,6 +382,8 @@ struct abi_process {
 	uint64_t unwind_pages[ABI_UNWIND_PAGES / 64]; /* bit set: the table of unwinds may have the address, by ABI_PAGE_HASH */
 	uint64_t module_begun; /* of module_sequence: the tool is at work on it */
 	uint64_t modules_late; /* events that the program went on from before they were served */
+	/* struct abi_process of other sessions in the process, through whose trampolines stacks are walked; 0 none */
+	uint64_t company[ABI_COMPANY];
 };
 
 /* ---- modules: how to unwind from code, and what it is called ------------------------------------ */

@@ -114,6 +114,8 @@ static struct error *window(struct ctl_process *p)
 	if (!e)
 		e = place_all(p);
 	if (!e)
+		ctl_company_join(p);
+	if (!e)
 		e = ctl_arm_apply(p);
 	if (!e)
 		e = ctl_pcs_enter(p);

@@ -75,6 +75,66 @@ struct error *ctl_peers_join(struct ctl_process *p)
 			 (int)p->proc->pid);
 }
 
+/* ---- walks through each other's trampolines ------------------------------------------ */
+
+static bool read_company(const struct ctl_process *p, uint64_t process, uint64_t out[ABI_COMPANY])
+{
+	size_t size = ABI_COMPANY * sizeof *out;
+
+	return proc_read(p->proc, process + offsetof(struct abi_process, company), out, size) == size;
+}
+
+static void write_company(const struct ctl_process *p, uint64_t process, uint32_t i, uint64_t value)
+{
+	struct error *ignored = proc_write(p->proc, process + offsetof(struct abi_process, company) + i * 8, &value, 8);
+
+	(void)ignored; /* a walk ends there */
+}
+
+/* With no room its walks end in the other's trampolines. */
+static void introduce(const struct ctl_process *p, uint64_t process, uint64_t other)
+{
+	uint64_t company[ABI_COMPANY];
+	uint32_t free = ABI_COMPANY;
+
+	if (!read_company(p, process, company))
+		return;
+	for (uint32_t i = ABI_COMPANY; i-- > 0;) {
+		if (company[i] == other)
+			return;
+		if (!company[i])
+			free = i;
+	}
+	if (free < ABI_COMPANY)
+		write_company(p, process, free, other);
+}
+
+static void forget(const struct ctl_process *p, uint64_t process, uint64_t other)
+{
+	uint64_t company[ABI_COMPANY];
+
+	if (!read_company(p, process, company))
+		return;
+	for (uint32_t i = 0; i < ABI_COMPANY; i++)
+		if (company[i] == other)
+			write_company(p, process, i, 0);
+}
+
+void ctl_company_join(const struct ctl_process *p)
+{
+	struct arena *a = arena_create();
+	struct ctl_traces found;
+
+	ctl_traces_find(p, a, &found);
+	vec_each(t, &found.list) {
+		introduce(p, p->place.process, t->process);
+		introduce(p, t->process, p->place.process);
+	}
+	arena_destroy(a);
+}
+
+/* ---- partings ------------------------------------------------------------------------- */
+
 void ctl_peers_part(struct ctl_process *p)
 {
 	struct arena *a = arena_create();
@@ -92,6 +152,7 @@ void ctl_peers_part(struct ctl_process *p)
 			ignored = write_peer(p, t->process, i, 0);
 			(void)ignored;
 		}
+		forget(p, t->process, p->place.process);
 	}
 	arena_destroy(a);
 }

@@ -85,6 +85,8 @@ static void show_trampolines(struct ctl_session *s, const struct ctl_process *p)
 	_Static_assert(offsetof(struct abi_process, n_unwinds) == offsetof(struct abi_process, unwinds) + 8, "read at once");
 	tool->text_start = p->place.image;
 	tool->text_end = p->place.sites;
+	if (!ctl_process_read(p, offsetof(struct abi_process, company), tool->company, sizeof tool->company))
+		memset(tool->company, 0, sizeof tool->company);
 	if (!p->place.max_unwinds || !ctl_process_read(p, offsetof(struct abi_process, unwinds), table, sizeof table) ||
 	    table[0] < p->place.unwinds || table[1] > p->place.max_unwinds)
 		return;
@@ -132,6 +134,7 @@ void ctl_sampled_leave(struct ctl_session *s)
 	tool->text_start = s->tool.place.image;
 	tool->text_end = s->tool.place.sites;
 	tool->unwinds = tool->n_unwinds = 0;
+	memset(tool->company, 0, sizeof tool->company);
 }
 
 void ctl_sampled_forked(struct ctl_session *s, uint32_t parent, uint32_t child)

@@ -753,6 +753,8 @@ bool ctl_peers_has_keeper(const struct ctl_process *p);
 /* In the window: it stands for us too, from now on; and no longer. */
 struct error *ctl_peers_join(struct ctl_process *p) BASE_MUST_CHECK;
 void ctl_peers_part(struct ctl_process *p);
+/* In the window: stacks are walked through trampolines of all sessions here, by each. Until ctl_peers_part(). */
+void ctl_company_join(const struct ctl_process *p);
 /* Others rely on the handlers of the session whose struct abi_process is given. */
 bool ctl_peers_rely(const struct ctl_process *p, uint64_t process);
 /* The address is in code of another session. */

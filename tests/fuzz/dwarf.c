@@ -220,7 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fd = mkstemp(path);
 		snprintf(package, sizeof package, "%s.dwp", path);
 		atexit(path_remove);
-		setenv("XDG_CACHE_HOME", "/nonexistent", 1);
+		setenv("XDG_CACHE_HOME", "/dev/null/none", 1); /* nowhere, for root too */
 		setenv("SYSTEMTAP_DEBUGINFO_PATH", ".", 1);
 		unsetenv("DEBUGINFOD_URLS");
 	}

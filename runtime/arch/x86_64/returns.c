@@ -211,15 +211,87 @@ int64_t rt_chain_is_long(const uint64_t *sp)
 
 /* ---- walking stacks --------------------------------------------------------------------------- */
 
-static bool shadowed_address(const struct abi_process *p, uint64_t key, uint64_t *out)
-{
-	for (uint32_t n = 0; p->shadow && n < ABI_SHADOW_PROBES; n++) {
-		const struct abi_shadow *s = place(p, key, n);
+/*
+ * The piece of a trampoline, and whose. What another session's tables say is loaded with care: it may leave at any moment. No
+ * address of a trampoline stays behind on the stack: whose session leaves takes it for a call that will return.
+ */
+struct piece {
+	uint64_t other;
+	int32_t cfa;
+	uint32_t kind;
+	uint64_t shadow, shadow_size;
+};
 
-		if (__atomic_load_n(&s->key, __ATOMIC_RELAXED) != key)
-			continue;
-		*out = s->address;
+#define WORD(u, process, member, out) rt_unwind_load(u, (process) + __builtin_offsetof(struct abi_process, member), out)
+#define ROW_WORD(u, row, member, out) rt_unwind_load(u, (row) + __builtin_offsetof(struct abi_unwind, member), out)
+#define ROWS_MOST (1ull << 24)
+
+/* The address of the first row that ends above pc; 0 none. */
+static uint64_t search_table(const struct rt_unwinder *u, uint64_t rows, uint64_t n, uint64_t pc)
+{
+	uint64_t low = 0, high = n, end = 0, row = 0;
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (!ROW_WORD(u, rows + middle * sizeof(struct abi_unwind), end, &end))
+			break;
+		if (end <= pc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == high && low < n && ROW_WORD(u, rows + low * sizeof(struct abi_unwind), start, &end) && pc >= end)
+		row = rows + low * sizeof(struct abi_unwind);
+	*(volatile uint64_t *)&end = 0;
+	return row;
+}
+
+/* Of a session, by the address of its struct abi_process. */
+static bool find_of(const struct rt_unwinder *u, uint64_t process, uint64_t pc, struct piece *out)
+{
+	uint64_t magic, rows, n, row, last;
+
+	if (!WORD(u, process, magic, &magic) || magic != ABI_MAGIC || !WORD(u, process, unwinds, &rows) ||
+	    !WORD(u, process, n_unwinds, &n) || n > ROWS_MOST)
+		return false;
+	row = search_table(u, rows, n, pc);
+	if (!row || !ROW_WORD(u, row, other, &out->other) || !ROW_WORD(u, row, cfa, &last) ||
+	    !WORD(u, process, shadow, &out->shadow) || !WORD(u, process, shadow_size, &out->shadow_size))
+		return false;
+	out->cfa = (int32_t)(uint32_t)last;
+	out->kind = (uint32_t)(last >> 32);
+	out->shadow_size &= UINT32_MAX;
+	return true;
+}
+
+static bool find_piece(const struct rt_unwinder *u, uint64_t pc, struct piece *out)
+{
+	const struct abi_unwind *row = rt_unwind_find(u->process, pc);
+
+	if (row) {
+		*out = (struct piece){ row->other, row->cfa, row->kind, u->process->shadow, u->process->shadow_size };
 		return true;
+	}
+	for (uint32_t i = 0; i < ABI_COMPANY; i++) {
+		uint64_t process = __atomic_load_n(&u->process->company[i], __ATOMIC_RELAXED);
+
+		if (process && find_of(u, process, pc, out))
+			return true;
+	}
+	return false;
+}
+
+/* In the tool, some time later, the table may have gone on: not asked. */
+static bool shadowed_address(const struct rt_unwinder *u, const struct piece *o, uint64_t key, uint64_t *out)
+{
+	for (uint32_t n = 0; !u->slot && o->shadow && n < ABI_SHADOW_PROBES; n++) {
+		uint64_t at = o->shadow + ((ABI_SHADOW_INDEX(key) + n) & (ABI_SHADOW_ENTRIES - 1)) * o->shadow_size, found;
+
+		if (!rt_unwind_load(u, at, &found))
+			return false;
+		if (found == key)
+			return rt_unwind_load(u, at + __builtin_offsetof(struct abi_shadow, address), out);
 	}
 	return false;
 }
@@ -227,23 +299,23 @@ static bool shadowed_address(const struct abi_process *p, uint64_t key, uint64_t
 /* As unwinders of the program do, but that the frame is not shown. */
 bool rt_through_trampoline(struct rt_unwinder *u, bool *through)
 {
-	const struct abi_unwind *row = rt_unwind_find(u->process, u->exact ? u->pc : u->pc - 1);
+	struct piece o;
 	uint64_t cfa, pc;
 
-	*through = row != 0;
-	if (!row)
+	*through = find_piece(u, u->exact ? u->pc : u->pc - 1, &o);
+	if (!*through)
 		return true;
-	if (row->kind == ABI_UNWIND_DISPLACED) {
-		u->registers[ABI_RSP] += (uint64_t)(int64_t)row->cfa;
-		u->pc = row->other;
+	if (o.kind == ABI_UNWIND_DISPLACED) {
+		u->registers[ABI_RSP] += (uint64_t)(int64_t)o.cfa;
+		u->pc = o.other;
 		u->exact = true;
 		return true;
 	}
-	cfa = u->registers[ABI_RSP] + (uint64_t)(int64_t)row->cfa;
-	if (row->kind == ABI_UNWIND_STACK || row->kind == ABI_UNWIND_CALL) {
-		if (row->cfa < 8 || !rt_unwind_load(u, cfa - 8, &pc))
+	cfa = u->registers[ABI_RSP] + (uint64_t)(int64_t)o.cfa;
+	if (o.kind == ABI_UNWIND_STACK || o.kind == ABI_UNWIND_CALL) {
+		if (o.cfa < 8 || !rt_unwind_load(u, cfa - 8, &pc))
 			return false;
-	} else if (!shadowed_address(u->process, cfa - 8, &pc)) {
+	} else if (!shadowed_address(u, &o, cfa - 8, &pc)) {
 		return false;
 	}
 	u->registers[ABI_RSP] = cfa;

@@ -256,6 +256,18 @@ static bool is_in_runtime(const struct rt_unwinder *u)
 	return u->pc - u->process->text_start < u->process->text_end - u->process->text_start;
 }
 
+static bool is_in_runtime_of_company(const struct rt_unwinder *u)
+{
+	for (uint32_t i = 0; i < ABI_COMPANY; i++) {
+		uint64_t other = __atomic_load_n(&u->process->company[i], __ATOMIC_RELAXED), start, end;
+
+		if (other && load(u, other + __builtin_offsetof(struct abi_process, text_start), &start) &&
+		    load(u, other + __builtin_offsetof(struct abi_process, text_end), &end) && u->pc - start < end - start)
+			return true;
+	}
+	return false;
+}
+
 /*
  * A signal came while the runtime made a system call in the program's place (rt_hook_sigprocmask). It is compiled with
  * frame pointers, and its entries begin with one: they lead to where the trampoline called.
@@ -264,7 +276,7 @@ static bool leave_runtime(struct rt_unwinder *u)
 {
 	uint64_t rbp, outer, pc;
 
-	for (uint32_t n = 0; is_in_runtime(u); n++) {
+	for (uint32_t n = 0; is_in_runtime(u) || is_in_runtime_of_company(u); n++) {
 		rbp = u->registers[ABI_RBP];
 		if (n == RUNTIME_FRAMES_MOST || rbp % 8 || rbp < u->registers[ABI_RSP] ||
 		    rbp - u->registers[ABI_RSP] > RUNTIME_REACH || !load(u, rbp, &outer) || !load(u, rbp + 8, &pc))
@@ -278,10 +290,10 @@ static bool leave_runtime(struct rt_unwinder *u)
 /* Out of our trampolines, which nobody wants to see. False: the walk ends in one. */
 static bool leave_trampolines(struct rt_unwinder *u)
 {
-	bool through = leave_runtime(u);
+	bool through = true;
 
 	for (uint32_t n = 0; through && !find_module(u, u->exact ? u->pc : u->pc - 1); n++)
-		if (n == TRAMPOLINES_MOST || !rt_through_trampoline(u, &through))
+		if (n == TRAMPOLINES_MOST || !leave_runtime(u) || !rt_through_trampoline(u, &through))
 			return false;
 	return true;
 }
@@ -343,6 +355,7 @@ static uint32_t walk(struct rt_unwinder *u, uint64_t *out, uint32_t most)
 		if (!rt_unwind_step(u))
 			break;
 	}
+	*(volatile uint64_t *)&u->pc = 0; /* no address of a trampoline stays behind */
 	return n;
 }
 
