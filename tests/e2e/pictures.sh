@@ -43,6 +43,46 @@ head -c 20000 /dev/urandom | "$SPILE" --plot=flame >"$W/e.svg"
 is_xml "$W/e.svg"
 done_t
 
+# As a browser has it: a click, one on the way back, a search, a key. What is seen is told in an element of its own.
+t flame-in-a-browser
+browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
+if [ -n "$browser" ]; then
+	sed 's|</svg>||' "$W/g.svg" >"$W/driven.svg"
+	cat >>"$W/driven.svg" <<'END'
+<text id="told"></text><script>//<![CDATA[
+window.addEventListener('load', function () {
+	var told = [];
+	function frame(name) { return all.filter(function (g) { return g.getAttribute('data-n') === name })[0] }
+	function click(e) { e.dispatchEvent(new MouseEvent('click', { bubbles: true })) }
+	function tell(what) {
+		told.push(what + ':' + all.filter(function (g) { return g.style.display !== 'none' }).map(function (g) {
+			return g.getAttribute('data-n').split(' ')[0] + '=' + Math.round(g.querySelector('rect').getAttribute('width')) +
+				(g.querySelector('rect').getAttribute('fill') === '#c8f' ? '*' : '')
+		}).join(',') + ' ' + document.getElementById('shown').textContent + (back.style.display === 'none' ? '' : ' back'))
+	}
+	tell('begin');
+	click(frame('work')); tell('work');
+	click(back); tell('back');
+	window.prompt = function () { return 'le.f|other' };
+	click(document.getElementById('search')); tell('search');
+	frame('main').dispatchEvent(new MouseEvent('mouseover', { bubbles: true }));
+	told.push('info:' + info.textContent);
+	window.prompt = function () { return '(' };
+	window.dispatchEvent(new KeyboardEvent('keydown', { key: 'f', ctrlKey: true })); tell('wrong');
+	click(frame('main'));
+	window.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' })); tell('escape');
+	document.getElementById('told').textContent = told.join(';');
+});
+//]]></script></svg>
+END
+	HOME=$W timeout 60 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$W/chromium" --dump-dom "file://$W/driven.svg" >"$W/dom" 2>/dev/null
+	is "what the browser shows" "$(sed -nE 's/.*id="told"[^>]*>([^<]*)<.*/\1/p' "$W/dom" | sed 's/&amp;/\&/g; s/&lt;/</g; s/&gt;/>/g' | tr ';' '~')" \
+		"begin:all=1180,main=1032,work=1032,leaf=442,other=147 ~work:all=1180,main=1180,work=1180,leaf=505  back~back:all=1180,main=1032,work=1032,leaf=442,other=147 ~search:all=1180,main=1032,work=1032,leaf=442*,other=147* \"le.f|other\": 50.0%~info:main (7, 87.50%)~wrong:all=1180,main=1032,work=1032,leaf=442,other=147 ~escape:all=1180,main=1032,work=1032,leaf=442,other=147 "
+	done_t
+else
+	skip_t flame-in-a-browser "no chromium here"
+fi
+
 t charts
 awk 'BEGIN { print "time up down"; for (i = 0; i < 100; i++) print i, i * i, 5000 - i }' >"$W/line.txt"
 for kind in line bars heat; do
