@@ -31,9 +31,9 @@ for order in "FRAMES STACKS" "STACKS FRAMES"; do
 		session A "${!first}"
 		session B "${!second}"
 		sleep 0.5
-		for name in $leaves A B; do [ "$name" = "$leaves" ] && [ -n "${gone:-}" ] && continue; quit "$name"; gone=1; done
-		gone=
-		[ "$first" = STACKS ] && whole A || whole B
+		quit "$leaves"
+		if [ "$leaves" = A ]; then quit B; else quit A; fi
+		if [ "$first" = STACKS ]; then whole A; else whole B; fi
 		end_target
 		done_t
 	done
