@@ -123,8 +123,9 @@ done_t
 t coming-and-going
 start "$T/watched" 1500000 4 1 3
 seen=0
-for i in 1 2 3 4 5 6; do
-	visit -e 'global n probe '"$P"'.data("total").write { n++ } probe end { println(n > 0) }' -T 0.$((i + 2))
+# The first is there when the writing begins, a second after the start.
+for seconds in 1.5 0.3 0.4 0.5 0.6 0.7; do
+	visit -e 'global n probe '"$P"'.data("total").write { n++ } probe end { println(n > 0) }' -T "$seconds"
 	[ "$(cat "$W/out")" = 0 ] || seen=$((seen + 1))
 	grep -q ^total "$W/bg" && break
 done
