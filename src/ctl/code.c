@@ -57,6 +57,15 @@ static void find_pads(const struct place *g, struct patch_request *r)
 	r->entries = pads;
 }
 
+uint32_t ctl_code_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint64_t size)
+{
+	uint32_t n = (uint32_t)proc_read(p->proc, address, bytes, size);
+
+	patch_space_original(p->space, address, bytes, n);
+	ctl_chain_original(p, address, bytes, n);
+	return n;
+}
+
 /* Bytes around the site, as the planner wants them. */
 static void read_code(const struct place *g, struct patch_request *r)
 {
@@ -74,9 +83,7 @@ static void read_code(const struct place *g, struct patch_request *r)
 	code = arena_alloc(g->p->session->scratch, end - start);
 	r->code = code;
 	r->code_address = start;
-	r->code_size = (uint32_t)proc_read(g->p->proc, start, code, end - start);
-	patch_space_original(g->p->space, start, code, r->code_size);
-	ctl_chain_original(g->p, start, code, r->code_size);
+	r->code_size = ctl_code_original(g->p, start, code, end - start);
 }
 
 /*
@@ -103,6 +110,26 @@ static bool is_own_int3(const struct place *g)
 		byte = 0;
 	close(fd);
 	return byte == INT3;
+}
+
+/*
+ * Reading a whole mapping from memory would have the kernel map all of its pages, and each fork of the target would
+ * copy their entries: what is mapped from a file that can be read is looked at there.
+ */
+const uint8_t *ctl_mapping_original(struct ctl_process *p, const struct proc_map *m, uint64_t *size)
+{
+	struct elf_file *f;
+	uint8_t *bytes;
+
+	*size = m->end - m->start;
+	if (m->inode && !m->deleted && !elf_open(p->session->elf, m->path, &f) && m->offset < f->image_size &&
+	    *size <= base_align((uint64_t)f->image_size - m->offset, (uint64_t)ABI_PAGE)) {
+		*size = base_min(*size, f->image_size - m->offset);
+		return f->image + m->offset;
+	}
+	bytes = arena_alloc(p->session->scratch, *size);
+	*size = ctl_code_original(p, m->start, bytes, *size);
+	return bytes;
 }
 
 /* For tables of jumps. */

@@ -77,29 +77,19 @@ static const struct hook_sites *known_sites(struct ctl_session *s, const struct 
 	return NULL;
 }
 
-/* Code as it is without anybody's patches. */
-static uint32_t read_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint64_t size)
-{
-	uint32_t n = (uint32_t)proc_read(p->proc, address, bytes, size);
-
-	patch_space_original(p->space, address, bytes, n);
-	ctl_chain_original(p, address, bytes, n);
-	return n;
-}
-
 static const struct hook_sites *look_through(struct ctl_process *p, const struct proc_map *m, int64_t changed)
 {
 	struct ctl_session *session = p->session;
 	struct arena_mark mark = arena_mark(session->scratch);
 	struct hook_file file = { .device = m->device, .inode = m->inode, .offset = m->offset,
 				  .size = m->end - m->start, .changed = changed };
-	uint8_t *bytes = arena_alloc(session->scratch, file.size);
-	uint32_t numbers[base_count(calls)], size;
+	uint64_t size;
+	const uint8_t *bytes = ctl_mapping_original(p, m, &size);
+	uint32_t numbers[base_count(calls)];
 	struct hook_sites found = { 0 };
 
 	for (size_t i = 0; i < base_count(calls); i++)
 		numbers[i] = calls[i].number;
-	size = read_original(p, m->start, bytes, file.size);
 	hook_sites_find(session->scratch, bytes, size, 0, numbers, base_count(numbers), &found);
 	vec_each(s, &found.list)
 		if (is_wanted(s))
@@ -182,7 +172,7 @@ static void add_patch(const struct scan *s, struct ctl_patch *patch)
 					     .address = patch->plan.before[i].address,
 					     .is_helper = true,
 					     .wanted = true });
-	patch->code_size = read_original(p, patch->address, patch->code,
+	patch->code_size = ctl_code_original(p, patch->address, patch->code,
 					 base_min(sizeof patch->code, s->m->end - patch->address));
 	vec_push(p->arena, &p->hooks->patches, *patch);
 }
@@ -207,7 +197,7 @@ static void look_around(const struct scan *s, struct patch_request *r)
 	code = arena_alloc(s->p->session->scratch, high - low);
 	r->code = code;
 	r->code_address = low;
-	r->code_size = read_original(s->p, low, code, high - low);
+	r->code_size = ctl_code_original(s->p, low, code, high - low);
 }
 
 /*

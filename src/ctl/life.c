@@ -112,15 +112,13 @@ static struct life_file *scan_file(struct ctl_process *p, const struct proc_map 
 {
 	struct ctl_session *s = p->session;
 	struct arena_mark mark = arena_mark(s->scratch);
-	size_t size = (size_t)(m->end - m->start);
-	uint8_t *bytes = arena_alloc(s->scratch, size);
+	uint64_t size;
+	const uint8_t *bytes = ctl_mapping_original(p, m, &size);
 	struct life_file f = { .device = m->device, .inode = m->inode, .offset = m->offset,
 			       .changed = elf ? elf->changed : 0 };
 	struct life_sites sites = { 0 };
 	const char *name;
 
-	size = proc_read(p->proc, m->start, bytes, size);
-	ctl_chain_original(p, m->start, bytes, (uint32_t)size);
 	life_sites_find(s->scratch, bytes, size, 0, &sites);
 	vec_each(site, &sites.list) {
 		struct found found = { .site = *site };

@@ -698,6 +698,10 @@ struct error *ctl_ledger_leave(struct ctl_process *p) BASE_MUST_CHECK;
 void ctl_chain_look(struct ctl_process *p);
 /* No other session is in the process now; reads its maps anew. */
 bool ctl_chain_is_alone(struct ctl_process *p);
+/* Code as it is without anybody's patches: reads up to size bytes, returns how many there were. */
+uint32_t ctl_code_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint64_t size);
+/* The same for a whole mapping: bytes of the file, or in s->scratch. */
+const uint8_t *ctl_mapping_original(struct ctl_process *p, const struct proc_map *m, uint64_t *size);
 /* Bytes read from the process become as they are without other sessions' patches. */
 void ctl_chain_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint32_t n);
 /* The uppermost patch of another session for a site at the address; NULL none. The next plan may take its bytes. */

@@ -373,17 +373,6 @@ static void scan_text(struct scan *s)
 	}
 }
 
-/* The bytes of a mapping as they are without anybody's patches. */
-static uint8_t *read_text(struct ctl_process *p, const struct proc_map *m, uint64_t *size)
-{
-	uint8_t *bytes = arena_alloc(p->session->scratch, m->end - m->start);
-
-	*size = proc_read(p->proc, m->start, bytes, m->end - m->start);
-	patch_space_original(p->space, m->start, bytes, (uint32_t)*size);
-	ctl_chain_original(p, m->start, bytes, (uint32_t)*size);
-	return bytes;
-}
-
 /* Looked through before, in this process or another; NULL: not yet. */
 static struct known_text *find_known(struct ctl_session *s, const struct proc_map *m, int64_t changed)
 {
@@ -428,7 +417,7 @@ static void look_through(struct scan *s, const struct proc_map *m)
 	if (s->known)
 		return;
 	s->known = make_known(p->session, m, changed);
-	s->bytes = read_text(p, m, &s->size);
+	s->bytes = ctl_mapping_original(p, m, &s->size);
 	scan_text(s);
 }
 

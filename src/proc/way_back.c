@@ -27,7 +27,7 @@
 
 #include "proc/private.h"
 
-#define CHUNK (64u << 10)
+#define CHUNK (8u << 10) /* what is read of a target is mapped there from then on, and copied by its forks */
 #define HINTS 16u
 #define SEARCH_LIMIT (8u << 20) /* bytes looked through per mapping */
 #define XSTATE_MOST (12u << 10)
