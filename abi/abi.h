@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 12
+#define ABI_VERSION 13
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -384,6 +384,8 @@ struct abi_process {
 	uint64_t modules_late; /* events that the program went on from before they were served */
 	/* struct abi_process of other sessions in the process, through whose trampolines stacks are walked; 0 none */
 	uint64_t company[ABI_COMPANY];
+	/* The r_state of struct r_debug, int: the loader tells of what it is about to add, too, which is nothing to look at; 0 unknown */
+	uint64_t loader_state;
 };
 
 /* ---- modules: how to unwind from code, and what it is called ------------------------------------ */

@@ -11,7 +11,7 @@
  * _dl_debug_state around every change of its list, for debuggers.  We patch it; the
  * thread that loads or unloads waits there until the tool has looked.
  */
-#include <elf.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -351,8 +351,8 @@ static const char *path_in_root(const struct ctl_process *p, const struct proc_m
 	return stat(path, &st) == 0 && st.st_ino == m->inode ? path : m->path;
 }
 
-/* Address of the loader's notification function; 0 if it has none. */
-static uint64_t notification_of(const struct ctl_process *p, const struct proc_map *loader)
+/* Address of something of the loader; 0 if it has none. */
+static uint64_t symbol_of(const struct ctl_process *p, const struct proc_map *loader, const char *name)
 {
 	const struct elf_symbol *symbol = NULL;
 	struct elf_file *f;
@@ -361,7 +361,7 @@ static uint64_t notification_of(const struct ctl_process *p, const struct proc_m
 	if (!read_headers(p, loader->start, &h) ||
 	    elf_open(p->session->elf, path_in_root(p, loader), &f))
 		return 0;
-	symbol = elf_symbol_find(f, FOLLOWED);
+	symbol = elf_symbol_find(f, name);
 	return symbol ? h.bias + symbol->address : 0;
 }
 
@@ -370,13 +370,21 @@ static const struct proc_map *loader_of(const struct ctl_process *p)
 	return proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_BASE));
 }
 
+uint64_t ctl_modules_loader_state(const struct ctl_process *p)
+{
+	const struct proc_map *loader = loader_of(p);
+	uint64_t at = loader ? symbol_of(p, loader, "_r_debug") : 0;
+
+	return at ? at + offsetof(struct r_debug, r_state) : 0;
+}
+
 bool ctl_modules_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
 			    struct patch_body *out)
 {
 	const struct proc_map *loader = loader_of(p);
 
 	if (!loader || loader->inode != m->inode || loader->device != m->device ||
-	    notification_of(p, loader) != address)
+	    symbol_of(p, loader, FOLLOWED) != address)
 		return false;
 	*out = (struct patch_body){ .handler = ctl_runtime_address(p, "rt_module_event"),
 				    .site_number = NO_SITE };
@@ -427,7 +435,7 @@ void ctl_modules_follow(struct ctl_process *p)
 
 	if (p->follow.wanted || p->follow_shared || !loader || !may_come_later(p, program, loader))
 		return;
-	at = notification_of(p, loader);
+	at = symbol_of(p, loader, FOLLOWED);
 	if (at)
 		e = plan_hook(p, at);
 	if (at && !e)

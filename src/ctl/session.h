@@ -815,6 +815,8 @@ bool ctl_modules_look(struct ctl_process *p);
  */
 bool ctl_modules_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
 			    struct patch_body *out);
+/* Address of the r_state of the loader's struct r_debug, by p->maps; 0 unknown. */
+uint64_t ctl_modules_loader_state(const struct ctl_process *p);
 /* Plans the hook of the dynamic loader if libraries may come later. */
 void ctl_modules_follow(struct ctl_process *p);
 /* Answers events that the process waits for. */

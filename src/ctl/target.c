@@ -436,9 +436,10 @@ static struct error *init_process_page(struct ctl_process *p)
 				    .shadow = at->shadow,
 				    .shadow_size = at->shadow_entry,
 				    .syscalls = ctl_syscalls_any(p->session->bundle) ? at->syscalls : 0,
-				    .syscalls_kept = p->keep_syscalls };
-	int64_t pid;
-	struct error *e = proc_remote_call(p->proc, SYS_getpid, (const uint64_t[6]){ 0 }, &pid);
+				    .syscalls_kept = p->keep_syscalls,
+				    .loader_state = ctl_modules_loader_state(p) };
+	int64_t pid = proc_pid_inside(p->proc->pid);
+	struct error *e = pid ? NULL : proc_remote_call(p->proc, SYS_getpid, (const uint64_t[6]){ 0 }, &pid);
 
 	if (e)
 		return e;

@@ -217,6 +217,18 @@ int64_t proc_status_number(pid_t pid, const char *name, int64_t fallback)
 	return status_read(pid, name, value) && isdigit((unsigned char)*value) ? strtoll(value, NULL, 10) : fallback;
 }
 
+pid_t proc_pid_inside(pid_t pid)
+{
+	char value[VALUE_SIZE], *end;
+	const char *last;
+
+	if (!status_read(pid, "NSpid", value) || !(end = strchr(value, '\n')))
+		return 0;
+	*end = 0;
+	last = strrchr(value, '\t');
+	return (pid_t)strtol(last ? last : value, NULL, 10);
+}
+
 uint64_t proc_status_mask(pid_t pid, const char *name)
 {
 	char value[VALUE_SIZE];

@@ -235,6 +235,8 @@ uint64_t proc_auxiliary(pid_t pid, uint64_t type);
 uint64_t proc_heap_start(pid_t pid);
 /* When the process began, in clock ticks since boot; 0 unknown. */
 uint64_t proc_start_ticks(pid_t pid);
+/* What the process itself takes for its number: that in the innermost pid namespace; 0 unknown. */
+pid_t proc_pid_inside(pid_t pid);
 /* A number from /proc/PID/status ("TracerPid"); fallback if absent. */
 int64_t proc_status_number(pid_t pid, const char *name, int64_t fallback);
 /* A mask of signals from there ("SigPnd", of a thread by its number); 0 if absent. */

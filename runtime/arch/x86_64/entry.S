@@ -78,7 +78,7 @@ ENTRY rt_module_event
 	pushfq
 	push	%rax
 	SAVE_CALLER_SAVED
-	call	rt_module_wait
+	call	rt_module_changed
 	RESTORE_CALLER_SAVED
 	pop	%rax
 	popfq

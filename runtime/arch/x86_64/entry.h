@@ -108,7 +108,7 @@ void rt_life_exit(void);
 void rt_life_exit_group(void);
 struct abi_slot *rt_slot_register(uint64_t key);
 int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp);
-void rt_module_wait(void);
+void rt_module_changed(void);
 void rt_text_wait(void);
 uint64_t rt_syscall_entered(uint64_t sp, int64_t number);
 uint64_t rt_syscall_left(uint64_t sp, int64_t result);

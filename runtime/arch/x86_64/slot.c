@@ -214,8 +214,8 @@ int64_t rt_slot_recover(struct abi_slot *s, uint64_t sp)
 #define WORK_WAITS 20000u
 #define MODULE_WAITS_UNANSWERED 20u /* the tool did not answer the last time: it may be dead */
 
-/* Called when the dynamic loader changed its list: tells the tool and waits for it, two seconds for it to begin, twenty for it to end. */
-void rt_module_wait(void)
+/* Tells the tool and waits for it, two seconds for it to begin, twenty for it to end. */
+static void wait_for_look(void)
 {
 	struct abi_process *p = rt_process();
 	struct abi_region *r = (void *)p->region;
@@ -248,5 +248,16 @@ void rt_module_wait(void)
 void rt_text_wait(void)
 {
 	__atomic_add_fetch(&rt_process()->text_mapped, 1, __ATOMIC_SEQ_CST);
-	rt_module_wait();
+	wait_for_look();
+}
+
+#define LOADER_ADDS 1 /* RT_ADD of <link.h>: its list is as it was */
+
+/* Called when the dynamic loader has changed its list, or is about to. */
+void rt_module_changed(void)
+{
+	const int *state = (const int *)rt_process()->loader_state;
+
+	if (!state || *state != LOADER_ADDS)
+		wait_for_look();
 }

@@ -72,6 +72,8 @@ static void tells_about_this_process(void **state)
 	assert_int_equal(proc_auxiliary(getpid(), 4711), 0);
 	assert_int_equal(proc_status_number(getpid(), "TracerPid", -1), 0);
 	assert_int_equal(proc_status_number(getpid(), "NoSuchName", -7), -7);
+	assert_int_equal(proc_pid_inside(getpid()), getpid());
+	assert_int_equal(proc_pid_inside(0x7ffffffe), 0);
 	assert_true(proc_heap_start(getpid()) != 0);
 	assert_true(proc_heap_start(getpid()) <= (uint64_t)sbrk(0));
 	assert_null(proc_threads_list(a, getpid(), &list, &n));
