@@ -121,12 +121,12 @@ const uint8_t *ctl_mapping_original(struct ctl_process *p, const struct proc_map
 	struct elf_file *f;
 	uint8_t *bytes;
 
-	*size = m->end - m->start;
-	if (m->inode && !m->deleted && !elf_open(p->session->elf, m->path, &f) && m->offset < f->image_size &&
-	    *size <= base_align((uint64_t)f->image_size - m->offset, (uint64_t)ABI_PAGE)) {
-		*size = base_min(*size, f->image_size - m->offset);
+	if (m->inode && !m->deleted && !elf_open(p->session->elf, m->path, &f) && f->inode == m->inode &&
+	    f->device == m->device && m->offset < f->image_size) {
+		*size = base_min(m->end - m->start, f->image_size - m->offset);
 		return f->image + m->offset;
 	}
+	*size = m->end - m->start;
 	bytes = arena_alloc(p->session->scratch, *size);
 	*size = ctl_code_original(p, m->start, bytes, *size);
 	return bytes;
