@@ -11,15 +11,17 @@ FRAMES="global n probe $P.function(\"leaf\").return, $P.function(\"middle\").ret
 # Chains of functions as hits and samples see them; all that are not whole.
 STACKS="global hits, samples probe $P.function(\"leaf\") { hits[sprint_ubacktrace()]++ } probe timer.profile { samples[sprint_ubacktrace()]++ }
 	probe timer.ms(50) { foreach (s in hits) n++; if (n) println(n) } global n
-	probe end { println(\"end\") foreach (s in hits) println(\"hit \", s) foreach (s in samples) println(\"sample \", s) }"
+	probe end { println(\"end\") foreach (s in hits) println(\"hit \", s) foreach (s in samples) println(\"sample \", s, \" times \", samples[s]) }"
 
-# whole NAME: what its stacks are like. Samples end in handlers, and, since they are looked at a moment later, at frames whose return address is kept aside.
+# whole NAME MOST: what its stacks are like. Samples end in handlers, and, since they are looked at a moment later, at frames whose return address is kept aside; for the
+# same reason up to MOST end at frames of a session that has just left.
 whole() {
-	local chains
+	local chains cut
 	chains=$(sed '1,/^end/d' "$W/out-$1" | tr '\n' ' ' | sed 's/+0x[0-9a-f]* \[[^]]*\]//g; s/ \(hit\|sample\) /\n\1 /g' | grep -v '^$' | sed 's/ *$//' | sort -u)
 	is "hits of $1" "$(grep '^hit' <<<"$chains" | sed -E 's/ (main|start_thread.*)$//' | sort -u | tr '\n' ',')" "hit leaf middle outer work,"
 	grep -qE '^sample (leaf )?middle outer' <<<"$chains" || bad "no sample of $1 has come through an inserted frame"
-	is "cut samples of $1" "$(grep -E '^sample (leaf|leaf middle|middle)$' <<<"$chains" | tr '\n' ',')" ""
+	cut=$(sed -nE 's/^sample (leaf|leaf middle|middle) +times ([0-9]+)$/\2/p' <<<"$chains" | awk '{ n += $1 } END { print n + 0 }')
+	[ "$cut" -le "$2" ] || bad "$cut samples of $1 are cut"
 }
 
 for order in "FRAMES STACKS" "STACKS FRAMES"; do
@@ -33,7 +35,9 @@ for order in "FRAMES STACKS" "STACKS FRAMES"; do
 		sleep 0.5
 		quit "$leaves"
 		if [ "$leaves" = A ]; then quit B; else quit A; fi
-		if [ "$first" = STACKS ]; then whole A; else whole B; fi
+		stacks=B frames=A
+		[ "$first" = FRAMES ] || stacks=A frames=B
+		if [ "$frames" = "$leaves" ]; then whole $stacks 100; else whole $stacks 0; fi
 		end_target
 		done_t
 	done
