@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -164,6 +165,10 @@ static int wait_for(int threads)
 
 int main(int argc, char **argv)
 {
+#ifdef M_ARENA_MAX
+	/* A thread's arena is aligned by one or two munmap, as its address falls. */
+	mallopt(M_ARENA_MAX, 1);
+#endif
 	if (pipe(pipes))
 		return 1;
 	if (argc > 1 && strcmp(argv[1], "wait") == 0)
