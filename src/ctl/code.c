@@ -18,21 +18,21 @@ struct place {
 	const struct ctl_module *m;
 	const struct bundle_site *site;
 	uint64_t address;
+	struct elf_file *file; /* the module's; NULL: it cannot be read */
 };
 
 /* Functions before and behind a small one may have to make room for its patch. */
 static void find_near(const struct place *g, struct patch_request *r, uint64_t *first, uint64_t *last)
 {
 	uint64_t sides[] = { *first - 1 - g->m->bias, *last - g->m->bias };
-	struct elf_file *f;
 	const char *name;
 
-	if (*last - *first >= NEAR_SMALL || elf_open(g->p->session->elf, g->m->file->path, &f))
+	if (*last - *first >= NEAR_SMALL || !g->file)
 		return;
 	for (int i = 0; i < 2; i++) {
 		struct patch_range *n = &r->near[r->n_near];
 
-		if (!elf_function_at(f, sides[i], &name, &n->start, &n->end) ||
+		if (!elf_function_at(g->file, sides[i], &name, &n->start, &n->end) ||
 		    n->end - n->start > NEAR_MOST || sides[i] - n->start >= n->end - n->start)
 			continue;
 		n->start += g->m->bias;
@@ -47,11 +47,10 @@ static void find_near(const struct place *g, struct patch_request *r, uint64_t *
 static void find_pads(const struct place *g, struct patch_request *r)
 {
 	uint64_t *pads = arena_array(g->p->session->scratch, uint64_t, PADS_MOST);
-	struct elf_file *f;
 
-	if (!r->check_start || elf_open(g->p->session->elf, g->m->file->path, &f))
+	if (!r->check_start || !g->file)
 		return;
-	r->n_entries = elf_landing_pads(f, g->address - g->m->bias, pads, PADS_MOST);
+	r->n_entries = elf_landing_pads(g->file, g->address - g->m->bias, pads, PADS_MOST);
 	for (uint32_t i = 0; i < r->n_entries; i++)
 		pads[i] += g->m->bias;
 	r->entries = pads;
@@ -93,20 +92,19 @@ static void read_code(const struct place *g, struct patch_request *r)
 static bool is_own_int3(const struct place *g)
 {
 	uint64_t available;
-	struct elf_file *f;
 	const uint8_t *code;
 	uint8_t byte = 0;
 	int fd;
 
-	if (elf_open(g->p->session->elf, g->m->file->path, &f))
+	if (!g->file)
 		return false;
-	code = elf_bytes(f, g->address - g->m->bias, &available);
+	code = elf_bytes(g->file, g->address - g->m->bias, &available);
 	if (!code || !available || *code != INT3)
 		return false;
 	fd = open(g->m->file->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	if (pread(fd, &byte, 1, code - f->image) != 1)
+	if (pread(fd, &byte, 1, code - g->file->image) != 1)
 		byte = 0;
 	close(fd);
 	return byte == INT3;
@@ -143,13 +141,14 @@ static bool read_data(void *user, uint64_t address, void *to, uint32_t n)
 void ctl_code_read(struct ctl_process *p, const struct ctl_module *m, const struct bundle_site *site,
 		   struct patch_request *r)
 {
-	struct place g = { p, m, site, r->address };
-	struct elf_file *f;
+	struct place g = { p, m, site, r->address, NULL };
 
 	r->read = read_data;
 	r->read_user = p;
-	if (!elf_open(p->session->elf, m->file->path, &f)) {
-		r->file = (uintptr_t)f;
+	if (elf_open(p->session->elf, m->file->path, &g.file))
+		g.file = NULL;
+	if (g.file) {
+		r->file = (uintptr_t)g.file;
 		r->bias = m->bias;
 	}
 	r->own_int3 = is_own_int3(&g);
