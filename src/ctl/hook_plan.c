@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "ctl/file_calls.h"
 #include "ctl/hook_sites.h"
 #include "ctl/hooks.h"
 #include "ctl/syscalls.h"
@@ -56,33 +57,12 @@ static bool is_wait(const struct hook_site *s)
 	return calls[row_of(s->number)].begin != NULL;
 }
 
-/* The sites of one file, from the beginning of the mapping; kept for the session: its processes run the same few. */
-struct hook_file {
-	uint64_t device, inode, offset, size;
-	int64_t changed; /* the file: one may be written over in its place */
-	struct hook_sites sites;
-};
-struct ctl_hook_files {
-	VEC(struct hook_file) list;
-};
-
-static const struct hook_sites *known_sites(struct ctl_session *s, const struct proc_map *m, int64_t changed)
-{
-	if (!s->hook_files)
-		s->hook_files = arena_new(s->arena, struct ctl_hook_files);
-	vec_each(f, &s->hook_files->list)
-		if (f->inode == m->inode && f->device == m->device && f->offset == m->offset &&
-		    f->size == m->end - m->start && f->changed == changed)
-			return &f->sites;
-	return NULL;
-}
-
-static const struct hook_sites *look_through(struct ctl_process *p, const struct proc_map *m, int64_t changed)
+/* From the beginning of the mapping. */
+static const struct hook_sites *look_through(struct ctl_process *p, const struct proc_map *m, struct ctl_file_calls *known)
 {
 	struct ctl_session *session = p->session;
 	struct arena_mark mark = arena_mark(session->scratch);
-	struct hook_file file = { .device = m->device, .inode = m->inode, .offset = m->offset,
-				  .size = m->end - m->start, .changed = changed };
+	struct hook_sites *out = arena_new(session->arena, struct hook_sites);
 	uint64_t size;
 	const uint8_t *bytes = ctl_mapping_original(p, m, &size);
 	uint32_t numbers[base_count(calls)];
@@ -93,22 +73,20 @@ static const struct hook_sites *look_through(struct ctl_process *p, const struct
 	hook_sites_find(session->scratch, bytes, size, 0, numbers, base_count(numbers), &found);
 	vec_each(s, &found.list)
 		if (is_wanted(s))
-			vec_push(session->arena, &file.sites.list, *s);
+			vec_push(session->arena, &out->list, *s);
 	arena_reset(session->scratch, mark);
-	vec_push(session->arena, &session->hook_files->list, file);
-	return &session->hook_files->list.p[session->hook_files->list.n - 1].sites;
+	known->signals = size ? out : NULL;
+	return out;
 }
 
 /* The system calls in a mapping. */
 static void find_sites(struct ctl_process *p, struct arena *a, const struct proc_map *m, const struct elf_file *file,
 		       struct hook_sites *out)
 {
-	int64_t changed = file ? file->changed : 0;
-	const struct hook_sites *known = known_sites(p->session, m, changed);
+	struct ctl_file_calls *known = ctl_file_calls_of(p->session, m, file);
+	const struct hook_sites *sites = known->signals ? known->signals : look_through(p, m, known);
 
-	if (!known)
-		known = look_through(p, m, changed);
-	vec_each(s, &known->list) {
+	vec_each(s, &sites->list) {
 		struct hook_site site = *s;
 
 		site.address += m->start;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ctl/family.h"
+#include "ctl/file_calls.h"
 #include "ctl/hooks.h"
 #include "ctl/life_sites.h"
 #include "ctl/session.h"
@@ -20,18 +21,13 @@
 #define SYSCALL_SIZE 2u
 #define JUMP_SIZE 5u
 
-/* The sites of one file, at its link-time addresses; kept for the session. */
-struct life_file {
-	uint64_t device, inode, offset;
-	int64_t changed; /* the file: one may be written over in its place */
-	VEC(struct found) list;
-};
 struct found {
 	struct life_site site; /* address: from the beginning of the mapping */
 	uint64_t function_start, function_end; /* link-time, 0 0 unknown */
 };
-struct ctl_life {
-	VEC(struct life_file) files;
+/* Those of one mapping of a file. */
+struct life_places {
+	VEC(struct found) list;
 };
 
 bool ctl_life_any(const struct bundle *b)
@@ -58,26 +54,10 @@ bool ctl_life_wanted(const struct ctl_session *s)
 
 /* ---- places -------------------------------------------------------------------------- */
 
-static struct ctl_life *life_of(struct ctl_session *s)
-{
-	if (!s->life)
-		s->life = arena_new(s->arena, struct ctl_life);
-	return s->life;
-}
-
-static struct life_file *find_file(struct ctl_session *s, const struct proc_map *m, const struct elf_file *elf)
-{
-	vec_each(f, &life_of(s)->files)
-		if (f->inode == m->inode && f->device == m->device && f->offset == m->offset &&
-		    f->changed == (elf ? elf->changed : 0))
-			return f;
-	return NULL;
-}
-
 /* A call whose number is known at run time only may be an exec: Go makes them so. */
 struct opens {
 	struct ctl_session *session;
-	struct life_file *file;
+	struct life_places *places;
 };
 
 static void add_open(void *user, const struct patch_call *c, const struct bundle_site *function)
@@ -91,7 +71,7 @@ static void add_open(void *user, const struct patch_call *c, const struct bundle
 	while (nth + 1 < c->n_before && c->address - c->before[nth] < JUMP_SIZE)
 		nth++;
 	found.site.address = c->before[nth];
-	vec_push(o->session->arena, &o->file->list, found);
+	vec_push(o->session->arena, &o->places->list, found);
 }
 
 static int from_highest(const void *a, const void *b)
@@ -101,21 +81,21 @@ static int from_highest(const void *a, const void *b)
 	return x->site.address < y->site.address ? 1 : x->site.address > y->site.address ? -1 : 0;
 }
 
-static void add_opens(struct ctl_process *p, const struct proc_map *m, struct life_file *f)
+static void add_opens(struct ctl_process *p, const struct proc_map *m, struct life_places *out)
 {
-	ctl_syscalls_each_open(p, m, add_open, &(struct opens){ p->session, f });
-	if (f->list.n)
-		qsort(f->list.p, f->list.n, sizeof *f->list.p, from_highest);
+	ctl_syscalls_each_open(p, m, add_open, &(struct opens){ p->session, out });
+	if (out->list.n)
+		qsort(out->list.p, out->list.n, sizeof *out->list.p, from_highest);
 }
 
-static struct life_file *scan_file(struct ctl_process *p, const struct proc_map *m, struct elf_file *elf, uint64_t bias)
+static const struct life_places *look_through(struct ctl_process *p, const struct proc_map *m, struct elf_file *elf,
+					      uint64_t bias, struct ctl_file_calls *known)
 {
 	struct ctl_session *s = p->session;
 	struct arena_mark mark = arena_mark(s->scratch);
 	uint64_t size;
 	const uint8_t *bytes = ctl_mapping_original(p, m, &size);
-	struct life_file f = { .device = m->device, .inode = m->inode, .offset = m->offset,
-			       .changed = elf ? elf->changed : 0 };
+	struct life_places *out = arena_new(s->arena, struct life_places);
 	struct life_sites sites = { 0 };
 	const char *name;
 
@@ -126,26 +106,26 @@ static struct life_file *scan_file(struct ctl_process *p, const struct proc_map 
 		if (elf && !elf_function_at(elf, m->start + site->address - bias, &name, &found.function_start,
 					    &found.function_end))
 			found.function_start = found.function_end = 0;
-		vec_push(s->arena, &f.list, found);
+		vec_push(s->arena, &out->list, found);
 	}
 	arena_reset(s->scratch, mark);
 	if (elf && elf->is_go)
-		add_opens(p, m, &f);
-	vec_push(s->arena, &life_of(s)->files, f);
-	return &life_of(s)->files.p[life_of(s)->files.n - 1];
+		add_opens(p, m, out);
+	known->life = size ? out : NULL;
+	return out;
 }
 
 /* NULL: it makes no such calls that we look for. */
-static struct life_file *file_of(struct ctl_process *p, const struct proc_map *m, uint64_t *bias)
+static const struct life_places *places_of(struct ctl_process *p, const struct proc_map *m, uint64_t *bias)
 {
 	struct elf_file *elf;
-	struct life_file *f;
+	struct ctl_file_calls *known;
 
 	if (m->deleted || !ctl_hooks_may_ask(p, m, &elf))
 		return NULL;
 	*bias = elf ? ctl_bias_of(p, m) : m->start;
-	f = find_file(p->session, m, elf);
-	return f ? f : scan_file(p, m, elf, *bias);
+	known = ctl_file_calls_of(p->session, m, elf);
+	return known->life ? known->life : look_through(p, m, elf, *bias, known);
 }
 
 static bool is_planned(struct ctl_process *p, uint64_t address)
@@ -229,10 +209,10 @@ static void each_site(struct ctl_process *p, void (*visit)(struct ctl_process *p
 {
 	for (uint32_t i = 0; i < p->maps.n; i++) {
 		uint64_t bias = 0;
-		struct life_file *f = file_of(p, &p->maps.p[i], &bias);
+		const struct life_places *places = places_of(p, &p->maps.p[i], &bias);
 
-		for (uint32_t j = 0; f && j < f->list.n; j++)
-			visit(p, &p->maps.p[i], bias, &f->list.p[j]);
+		for (uint32_t j = 0; places && j < places->list.n; j++)
+			visit(p, &p->maps.p[i], bias, &places->list.p[j]);
 	}
 }
 

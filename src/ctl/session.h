@@ -131,7 +131,7 @@ struct ctl_cursor; /* collect.c */
 struct ctl_procfs; /* procfs.h */
 struct ctl_records; /* records.c */
 struct ctl_family; /* family.c */
-struct ctl_life; /* life.c */
+struct ctl_file_calls; /* file_calls.h */
 struct ctl_everybody; /* everybody.c */
 struct ctl_tables; /* tables.c */
 
@@ -179,9 +179,7 @@ struct ctl_session {
 	struct ctl_family *family; /* its processes; NULL: there was none yet */
 	struct ctl_everybody *everybody; /* of --user: who has been looked at */
 	struct patch_flow_cache *flows; /* of functions of files that were looked at */
-	struct ctl_life *life; /* what files have of system calls that matter to it */
-	struct ctl_hook_files *hook_files; /* and of those about signals */
-	struct ctl_known_texts *known_texts; /* and of any */
+	VEC(struct ctl_file_calls *) file_calls; /* system calls found in files */
 	int64_t slots_looked, slots_wait; /* for those of dead threads: when, and how long until again */
 	/* leaving */
 	int signals_forwarded;

@@ -22,6 +22,7 @@
 
 #include <string.h>
 
+#include "ctl/file_calls.h"
 #include "ctl/hooks.h"
 
 #define SYSCALL_SIZE 2u
@@ -216,26 +217,21 @@ static bool is_wanted(struct ctl_process *p, const struct site *s)
 
 /* ---- finding them --------------------------------------------------------------------------- */
 
-/* Any call of a file's mapping, wanted or not; kept for the session. Addresses: from the beginning of the mapping. */
+/* Any call of a file's mapping, wanted or not. Addresses: from the beginning of the mapping. */
 struct known_call {
 	struct patch_call call;
 	struct bundle_site function; /* extents: link-time */
 };
-struct known_text {
-	uint64_t device, inode, offset, size;
-	int64_t changed; /* the file: one may be written over in its place */
-	VEC(struct known_call) calls; /* by address */
-};
-struct ctl_known_texts {
-	VEC(struct known_text *) list;
+struct known_calls {
+	VEC(struct known_call) list; /* by address */
 };
 
 struct scan {
 	struct ctl_process *p;
 	struct text *text;
-	struct known_text *known;
 	struct elf_file *file;
 	struct site like; /* module and file of all of them */
+	struct known_calls *found;
 	const uint8_t *bytes;
 	uint64_t size;
 };
@@ -268,12 +264,12 @@ static void add(struct scan *s, const struct patch_call *c, const struct bundle_
 	struct known_call known = { *c, *function };
 
 	move_call(&known.call, -s->text->start);
-	vec_push(s->p->session->arena, &s->known->calls, known);
+	vec_push(s->p->session->arena, &s->found->list, known);
 }
 
-static void add_wanted(struct scan *s)
+static void add_wanted(struct scan *s, const struct known_calls *known)
 {
-	vec_each(k, &s->known->calls) {
+	vec_each(k, &known->list) {
 		struct site site = s->like;
 
 		site.call = k->call;
@@ -373,36 +369,11 @@ static void scan_text(struct scan *s)
 	}
 }
 
-/* Looked through before, in this process or another; NULL: not yet. */
-static struct known_text *find_known(struct ctl_session *s, const struct proc_map *m, int64_t changed)
-{
-	if (!s->known_texts)
-		s->known_texts = arena_new(s->arena, struct ctl_known_texts);
-	vec_each(t, &s->known_texts->list)
-		if ((*t)->inode == m->inode && (*t)->device == m->device && (*t)->offset == m->offset &&
-		    (*t)->size == m->end - m->start && (*t)->changed == changed)
-			return *t;
-	return NULL;
-}
-
-static struct known_text *make_known(struct ctl_session *s, const struct proc_map *m, int64_t changed)
-{
-	struct known_text *t = arena_new(s->arena, struct known_text);
-
-	t->device = m->device;
-	t->inode = m->inode;
-	t->offset = m->offset;
-	t->size = m->end - m->start;
-	t->changed = changed;
-	vec_push(s->arena, &s->known_texts->list, t);
-	return t;
-}
-
 /* What is known of a mapping, looked through if it was not. */
-static void look_through(struct scan *s, const struct proc_map *m)
+static const struct known_calls *known_of(struct scan *s, const struct proc_map *m)
 {
 	struct ctl_process *p = s->p;
-	int64_t changed;
+	struct ctl_file_calls *known;
 
 	s->like.module = (struct ctl_module){ .start = m->start,
 					      .end = m->end,
@@ -412,21 +383,21 @@ static void look_through(struct scan *s, const struct proc_map *m)
 	s->like.file.path = arena_strdup(p->arena, m->path);
 	if (elf_open(p->session->elf, m->path, &s->file))
 		s->file = NULL;
-	changed = s->file ? s->file->changed : 0;
-	s->known = find_known(p->session, m, changed);
-	if (s->known)
-		return;
-	s->known = make_known(p->session, m, changed);
+	known = ctl_file_calls_of(p->session, m, s->file);
+	if (known->all)
+		return known->all;
+	s->found = arena_new(p->session->arena, struct known_calls);
 	s->bytes = ctl_mapping_original(p, m, &s->size);
 	scan_text(s);
+	known->all = s->size ? s->found : NULL;
+	return s->found;
 }
 
 static void scan_map(struct ctl_process *p, const struct proc_map *m, struct text *t)
 {
 	struct scan s = { .p = p, .text = t };
 
-	look_through(&s, m);
-	add_wanted(&s);
+	add_wanted(&s, known_of(&s, m));
 	vec_each(site, &t->sites)
 		site->module.file = &site->file;
 }
@@ -438,9 +409,10 @@ void ctl_syscalls_each_open(struct ctl_process *p, const struct proc_map *m,
 	struct arena_mark mark = arena_mark(p->session->scratch);
 	struct text t = { .start = m->start, .end = m->end };
 	struct scan s = { .p = p, .text = &t };
+	const struct known_calls *known;
 
-	look_through(&s, m);
-	vec_each(k, &s.known->calls)
+	known = known_of(&s, m);
+	vec_each(k, &known->list)
 		if (k->call.number < 0 && k->call.n_before)
 			visit(user, &k->call, &k->function);
 	arena_reset(p->session->scratch, mark);

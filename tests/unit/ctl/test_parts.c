@@ -5,11 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "ctl/file_calls.h"
 #include "ctl/life_sites.h"
 #include "ctl/session.h"
+#include "ctl/syscalls.h"
 #include "tests.h"
 
 extern const uint8_t runtime_image_start[], runtime_image_end[];
@@ -159,6 +163,64 @@ static void ends_by_another_register(void **state)
 	arena_destroy(a);
 }
 
+static void what_is_known_is_of_one_mapping(void **state)
+{
+	struct ctl_session s = { .arena = arena_create() };
+	const struct elf_file file = { .changed = 7 }, written_over = { .changed = 8 };
+	const struct proc_map m = { .start = 0x1000, .end = 0x3000, .offset = 0x1000, .device = 1, .inode = 2 };
+	const struct proc_map elsewhere = { .start = 0x8000, .end = 0xa000, .offset = 0x1000, .device = 1, .inode = 2 };
+	struct proc_map other;
+	struct ctl_file_calls *c = ctl_file_calls_of(&s, &m, &file);
+
+	(void)state;
+	assert_ptr_equal(ctl_file_calls_of(&s, &elsewhere, &file), c);
+	assert_ptr_not_equal(ctl_file_calls_of(&s, &m, &written_over), c);
+	assert_ptr_not_equal(ctl_file_calls_of(&s, &m, NULL), c);
+	other = m, other.device++;
+	assert_ptr_not_equal(ctl_file_calls_of(&s, &other, &file), c);
+	other = m, other.inode++;
+	assert_ptr_not_equal(ctl_file_calls_of(&s, &other, &file), c);
+	other = m, other.offset++;
+	assert_ptr_not_equal(ctl_file_calls_of(&s, &other, &file), c);
+	other = m, other.end++;
+	assert_ptr_not_equal(ctl_file_calls_of(&s, &other, &file), c);
+	assert_ptr_equal(ctl_file_calls_of(&s, &m, &file), c);
+	assert_int_equal(s.file_calls.n, 7);
+	arena_destroy(s.arena);
+}
+
+static void not_called(void *user, const struct patch_call *c, const struct bundle_site *function)
+{
+	(void)user;
+	(void)c;
+	(void)function;
+	fail();
+}
+
+/* Others may run the file still, which has no name any more: nothing was learned of it. */
+static void nothing_is_known_by_a_process_that_ended(void **state)
+{
+	static const uint8_t code[ABI_PAGE];
+	struct arena *a = arena_create();
+	struct ctl_session s = { .arena = a, .scratch = arena_create(), .elf = elf_cache_create(a) };
+	struct proc proc = { .arena = a, .memory = -1 };
+	struct ctl_process p = { .session = &s, .arena = a, .proc = &proc, .space = patch_space_create(a) };
+	const struct proc_map m = { .start = (uintptr_t)code, .end = (uintptr_t)code + sizeof code, .inode = 2,
+				    .executable = true, .deleted = true, .path = "/no/such/file" };
+
+	(void)state;
+	ctl_syscalls_each_open(&p, &m, not_called, NULL);
+	assert_null(s.file_calls.p[0]->all);
+	proc.memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	ctl_syscalls_each_open(&p, &m, not_called, NULL);
+	assert_non_null(s.file_calls.p[0]->all);
+	assert_int_equal(s.file_calls.n, 1);
+	close(proc.memory);
+	elf_cache_destroy(s.elf);
+	arena_destroy(s.scratch);
+	arena_destroy(a);
+}
+
 int run_parts_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +230,8 @@ int run_parts_tests(void)
 		cmocka_unit_test(unknown_runtime_functions_are_told),
 		cmocka_unit_test(calls_without_a_number_of_32_bits),
 		cmocka_unit_test(ends_by_another_register),
+		cmocka_unit_test(what_is_known_is_of_one_mapping),
+		cmocka_unit_test(nothing_is_known_by_a_process_that_ended),
 	};
 
 	return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
