@@ -275,7 +275,8 @@ const struct ctl_foreign *ctl_chain_near(const struct ctl_process *p, uint64_t a
 	return NULL;
 }
 
-struct patch_body ctl_chain_body(struct arena *a, uint64_t trampoline)
+/* The last body of a patch over another. */
+static struct patch_body link_body(struct arena *a, uint64_t trampoline)
 {
 	uint8_t *bytes = arena_alloc(a, LINK_SIZE);
 
@@ -363,9 +364,11 @@ static void stand_upon_own(struct ctl_patch *patch, const struct ctl_patch *own)
 	patch->below = own->plan.trampoline;
 }
 
-/* The planner has seen the code as it was; what is there now is what the patch replaces. */
-struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *f,
-			       struct ctl_patch *patch)
+/*
+ * The planner has seen the code as it was; what is there now is what the patch replaces. f: the one that it stands upon;
+ * NULL none.
+ */
+static struct error *stand_upon(struct ctl_process *p, const struct ctl_foreign *f, struct ctl_patch *patch)
 {
 	struct patch_plan *plan = &patch->plan;
 	struct error *e;
@@ -400,7 +403,7 @@ struct error *ctl_chain_plan(struct ctl_process *p, struct arena *a, const struc
 	r->tail = NULL;
 	r->upon = hook || below;
 	if (r->upon) {
-		chain = ctl_chain_body(a, hook ? hook->plan.trampoline : below->trampoline);
+		chain = link_body(a, hook ? hook->plan.trampoline : below->trampoline);
 		r->tail = &chain;
 	}
 	if (hook)
@@ -408,7 +411,7 @@ struct error *ctl_chain_plan(struct ctl_process *p, struct arena *a, const struc
 	e = patch_plan_make(a, p->space, r, &patch->plan);
 	r->tail = NULL;
 	if (e || !hook)
-		return e ? e : ctl_chain_finish(p, below, patch);
+		return e ? e : stand_upon(p, below, patch);
 	stand_upon_own(patch, hook);
 	return NULL;
 }

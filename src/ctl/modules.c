@@ -397,32 +397,27 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 {
 	uint8_t code[64];
 	const struct ctl_foreign *below = ctl_chain_at(p, at);
-	struct patch_body bodies[2] = { { .handler = ctl_runtime_address(p, "rt_module_event"),
-					  .site_number = NO_SITE } };
+	struct patch_body body = { .handler = ctl_runtime_address(p, "rt_module_event"), .site_number = NO_SITE };
 	struct patch_request r = { .address = at,
 				   .code = code,
 				   .code_address = at,
-				   .code_size = (uint32_t)proc_read(p->proc, at, code, sizeof code),
+				   .code_size = ctl_code_original(p, at, code, sizeof code),
 				   .function_start = at,
-				   .bodies = bodies,
+				   .bodies = &body,
 				   .n_bodies = 1 };
 	struct error *e;
 
-	ctl_chain_original(p, at, code, r.code_size);
-	r.upon = below != NULL;
-	if (below)
-		bodies[r.n_bodies++] = ctl_chain_body(p->arena, below->trampoline);
-	if (!bodies[0].handler)
+	if (!body.handler)
 		return error_new(ERROR_UNSUPPORTED, "the runtime does not follow libraries");
 	/* It is an empty function: what follows the return is filler up to the next one. */
 	for (uint32_t i = 0; i < r.code_size && !r.function_end; i++)
 		if (code[i] == 0xc3)
 			r.function_end = at + i + 1;
 	p->follow = (struct ctl_patch){ .address = at, .wanted = true };
-	e = patch_plan_make(p->arena, p->space, &r, &p->follow.plan);
+	e = ctl_chain_plan(p, p->arena, NULL, below, &r, &p->follow);
 	if (!e)
 		ctl_helpers_add(p, &p->follow);
-	return e ? e : ctl_chain_finish(p, below, &p->follow);
+	return e;
 }
 
 void ctl_modules_follow(struct ctl_process *p)

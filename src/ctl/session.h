@@ -704,8 +704,6 @@ const uint8_t *ctl_mapping_original(struct ctl_process *p, const struct proc_map
 void ctl_chain_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint32_t n);
 /* The uppermost patch of another session for a site at the address; NULL none. The next plan may take its bytes. */
 const struct ctl_foreign *ctl_chain_at(const struct ctl_process *p, uint64_t address);
-/* The last body of a patch over it. */
-struct patch_body ctl_chain_body(struct arena *a, uint64_t trampoline);
 /* Another session's patch is at just that address. */
 bool ctl_chain_has(const struct ctl_process *p, uint64_t address);
 /* Another session's patch that touches the code of a site there; NULL none. */
@@ -717,9 +715,6 @@ const struct ctl_foreign *ctl_chain_near(const struct ctl_process *p, uint64_t a
 struct error *ctl_chain_plan(struct ctl_process *p, struct arena *a, const struct ctl_patch *hook,
 			     const struct ctl_foreign *below, struct patch_request *r,
 			     struct ctl_patch *patch) BASE_MUST_CHECK;
-/* Makes a plan stand on what is there; f may be NULL. An error: patches would overlap. */
-struct error *ctl_chain_finish(struct ctl_process *p, const struct ctl_foreign *f,
-			       struct ctl_patch *patch) BASE_MUST_CHECK;
 /* The original bytes become what is there now, if that is how the session below leaves it. */
 void ctl_chain_accept(const struct ctl_process *p, struct ctl_patch *patch);
 /* Brings the links in the bytes of a page up to date, before it is written again. */
