@@ -33,8 +33,12 @@
 #define base_count(a) (sizeof(a) / sizeof((a)[0]))
 #define base_assert(c) ((c) ? (void)0 : base_assert_failed(__FILE__, __LINE__, #c))
 #define base_unreachable() base_assert_failed(__FILE__, __LINE__, "unreachable")
-#define base_min(a, b) ((a) < (b) ? (a) : (b))
-#define base_max(a, b) ((a) > (b) ? (a) : (b))
+/* Each side is evaluated once: it may be what another process writes meanwhile. */
+#define BASE_PASTE_(a, b) a##b
+#define BASE_NAME_(a, b) BASE_PASTE_(a, b)
+#define BASE_PICK_(a, b, x, y, op) ({ __auto_type x = (a); __auto_type y = (b); x op y ? x : y; })
+#define base_min(a, b) BASE_PICK_(a, b, BASE_NAME_(one_, __COUNTER__), BASE_NAME_(other_, __COUNTER__), <)
+#define base_max(a, b) BASE_PICK_(a, b, BASE_NAME_(one_, __COUNTER__), BASE_NAME_(other_, __COUNTER__), >)
 #define base_align(v, to) (((v) + ((to) - 1)) & ~((__typeof__(v))(to) - 1))
 
 _Noreturn void base_assert_failed(const char *file, int line, const char *what);

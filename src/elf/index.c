@@ -122,7 +122,7 @@ static unsigned percent_of(const struct crew *c)
 	if (!c->packed)
 		return 0;
 	now = own_bytes();
-	return (unsigned)base_min((now - base_min(now, c->before)) * 50 / c->packed, 49);
+	return (unsigned)base_min((now - base_min(now, c->before)) * 50 / c->packed, 49u);
 }
 
 static void *tick(void *user)

@@ -169,6 +169,23 @@ static void columns_are_as_wide_as_shown(void **state)
 	assert_rendered("", 0, 1, "    1 | \n      | ^\n");
 }
 
+static int asked;
+
+/* As what other processes write does, it changes. */
+static int ask(void)
+{
+	return ++asked;
+}
+
+static void the_lesser_and_greater_are_asked_once(void **state)
+{
+	(void)state;
+	assert_int_equal(base_min(ask(), 10), 1);
+	assert_int_equal(base_max(0, ask()), 2);
+	assert_int_equal(base_max(base_min(ask(), ask()), base_min(0, -1)), 3);
+	assert_int_equal(asked, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +197,7 @@ int main(void)
 		cmocka_unit_test(diagnostics_render_with_caret),
 		cmocka_unit_test(spans_of_several_lines_show_both_ends),
 		cmocka_unit_test(columns_are_as_wide_as_shown),
+		cmocka_unit_test(the_lesser_and_greater_are_asked_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
