@@ -18,7 +18,6 @@
 #include "ctl/hooks.h"
 #include "ctl/syscalls.h"
 
-#define SYSCALL_SIZE 2u
 #define AROUND 8192u /* bytes of code read on both sides of a site */
 
 static const struct {

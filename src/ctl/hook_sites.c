@@ -16,12 +16,22 @@
 #include "x86/x86.h"
 
 #define MOVE_SIZE 5u
-#define SYSCALL_SIZE 2u
 #define REACH 40u /* bytes between the mov and its syscall */
 
 static bool is_syscall(const uint8_t *p)
 {
 	return p[0] == 0x0f && p[1] == 0x05;
+}
+
+/* Its second byte is the rarer one in code; memmem() takes eight times as long. */
+size_t hook_sites_next(const uint8_t *bytes, size_t size, size_t at)
+{
+	const uint8_t *p = bytes + at + 1, *end = bytes + size;
+
+	for (; p < end && (p = memchr(p, 0x05, (size_t)(end - p))); p++)
+		if (is_syscall(p - 1))
+			return (size_t)(p - 1 - bytes);
+	return size;
 }
 
 /* Offset of the syscall that the mov at `at` leads to by straight-line code; 0 none. */

@@ -19,6 +19,10 @@ struct hook_sites {
 	VEC(struct hook_site) list;
 };
 
+#define SYSCALL_SIZE 2u /* of a `syscall` instruction */
+/* Offset of the first pair of bytes at or behind `at` that could be one; size: there is none. */
+size_t hook_sites_next(const uint8_t *bytes, size_t size, size_t at);
+
 /*
  * Finds, in `size` executable bytes at `address`, every `mov $number,%eax` for one of
  * numbers[n] that reaches a `syscall` within a few straight-line instructions.

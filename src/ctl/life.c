@@ -13,12 +13,12 @@
 
 #include "ctl/family.h"
 #include "ctl/file_calls.h"
+#include "ctl/hook_sites.h"
 #include "ctl/hooks.h"
 #include "ctl/life_sites.h"
 #include "ctl/session.h"
 #include "ctl/syscalls.h"
 
-#define SYSCALL_SIZE 2u
 #define JUMP_SIZE 5u
 
 struct found {

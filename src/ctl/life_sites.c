@@ -27,6 +27,7 @@
 #include "x86/x86.h"
 
 #define MOVE_SIZE 5u
+#define COPY_SIZE 2u /* mov %reg,%eax */
 #define REACH 80u /* bytes between the number's mov and the last use looked for */
 
 const char *const life_hook_names[] = {
@@ -67,85 +68,62 @@ static void add_found(struct arena *a, struct life_sites *to, const struct hook_
 	}
 }
 
-/* mov %reg,%eax; syscall */
-static bool is_use(const uint8_t *p, uint32_t reg)
+/* Instructions from `at` on end just at `to`; straight: none of them is a branch or another call. */
+static bool leads_to(const uint8_t *bytes, size_t at, size_t to, bool straight)
 {
-	return p[0] == 0x89 && p[1] == (0xc0 | reg << 3) && p[2] == 0x0f && p[3] == 0x05;
-}
-
-/* Uses of a number that the mov at `at` puts into another register than eax. */
-static void follow_register(struct arena *a, struct life_sites *to, const uint8_t *bytes, size_t size, size_t at,
-			    uint64_t address)
-{
-	uint32_t reg = bytes[at] - 0xb8u, number;
-	size_t end = base_min(size, at + REACH);
 	struct x86_ins ins;
 
-	memcpy(&number, bytes + at + 1, sizeof number);
-	for (size_t i = at + MOVE_SIZE; i + 4 <= end; i += ins.length) {
-		if (is_use(bytes + i, reg))
-			add(a, to, address + i, number == SYS_exit ? LIFE_BEFORE_EXIT : LIFE_BEFORE_EXIT_GROUP, number);
-		if (!x86_decode(bytes + i, size - i, i, &ins))
+	while (at < to && x86_decode(bytes + at, to - at, at, &ins) &&
+	       !(straight && (ins.class != X86_OTHER || ins.ends_flow)))
+		at += ins.length;
+	return at == to;
+}
+
+/* mov %reg,%eax; syscall: behind a mov of the number to that register. */
+static void find_end(struct arena *a, struct life_sites *to, const uint8_t *bytes, size_t call, uint64_t address)
+{
+	size_t use = call - COPY_SIZE;
+	uint32_t reg, number;
+
+	if (call < COPY_SIZE + MOVE_SIZE || bytes[use] != 0x89 || (bytes[use + 1] & 0xc7) != 0xc0)
+		return;
+	reg = bytes[use + 1] >> 3 & 7;
+	for (size_t at = use - MOVE_SIZE; reg && at + REACH >= call; at--) {
+		memcpy(&number, bytes + at + 1, sizeof number);
+		if (bytes[at] == 0xb8 + reg && (number == SYS_exit || number == SYS_exit_group) &&
+		    leads_to(bytes, at + MOVE_SIZE, use, false)) {
+			add(a, to, address + use, number == SYS_exit ? LIFE_BEFORE_EXIT : LIFE_BEFORE_EXIT_GROUP, number);
+			return;
+		}
+		if (!at)
 			return;
 	}
 }
 
-/* Uses of one number wherever it is moved to another register. */
-static void find_ends(struct arena *a, struct life_sites *to, const uint8_t *bytes, size_t size, uint32_t number,
-		      uint64_t address)
-{
-	const uint8_t *p = bytes, *end = bytes + size;
-
-	while ((p = memmem(p, (size_t)(end - p), &number, sizeof number))) {
-		if (p > bytes && p[-1] > 0xb8 && p[-1] <= 0xbf)
-			follow_register(a, to, bytes, size, (size_t)(p - bytes) - 1, address);
-		p++;
-	}
-}
-
 /* rawVforkSyscall: the child writes over the return address, so that waits in a register. */
-static void find_go_vfork(struct arena *a, struct life_sites *to, const uint8_t *bytes, size_t size, uint64_t address)
+static void find_go_vfork(struct arena *a, struct life_sites *to, const uint8_t *bytes, size_t size, size_t call,
+			  uint64_t address)
 {
 	static const uint8_t forms[][6] = { { 0x41, 0x5c, 0x0f, 0x05, 0x41, 0x54 },
 					    { 0x41, 0x59, 0x0f, 0x05, 0x41, 0x51 } };
 
-	for (size_t i = 0; i < base_count(forms); i++) {
-		const uint8_t *p = memmem(bytes, size, forms[i], sizeof forms[i]);
-
-		if (p)
-			add(a, to, address + (uint64_t)(p - bytes) + 4, LIFE_AFTER_CLONE, SYS_vfork);
-	}
-}
-
-/* The call that straight code from `at` on leads to; 0: none. */
-static size_t next_call(const uint8_t *bytes, size_t size, size_t at)
-{
-	size_t end = base_min(size, at + REACH);
-	struct x86_ins ins;
-
-	for (; at + 2 <= end; at += ins.length) {
-		if (bytes[at] == 0x0f && bytes[at + 1] == 0x05)
-			return at;
-		if (!x86_decode(bytes + at, size - at, at, &ins) || ins.class != X86_OTHER || ins.ends_flow)
-			return 0;
-	}
-	return 0;
+	for (size_t i = 0; i < base_count(forms) && call >= 2 && size - call >= 4; i++)
+		if (memcmp(bytes + call - 2, forms[i], sizeof forms[i]) == 0)
+			add(a, to, address + call + SYSCALL_SIZE, LIFE_AFTER_CLONE, SYS_vfork);
 }
 
 /* musl's clone: xor %eax,%eax; mov $56,%al; arguments; syscall. */
-static void find_short_clone(struct arena *a, struct life_sites *to, const uint8_t *bytes, size_t size,
+static void find_short_clone(struct arena *a, struct life_sites *to, const uint8_t *bytes, size_t call,
 			     uint64_t address)
 {
 	static const uint8_t form[] = { 0x31, 0xc0, 0xb0, SYS_clone };
-	const uint8_t *p = bytes, *end = bytes + size;
 
-	while ((p = memmem(p, (size_t)(end - p), form, sizeof form))) {
-		size_t call = next_call(bytes, size, (size_t)(p - bytes) + sizeof form);
-
-		if (call)
-			add(a, to, address + call + 2, LIFE_AFTER_CLONE, SYS_clone);
-		p += sizeof form;
-	}
+	for (size_t back = sizeof form; back <= base_min(call, (size_t)REACH); back++)
+		if (memcmp(bytes + call - back, form, sizeof form) == 0 &&
+		    leads_to(bytes, call - back + sizeof form, call, true)) {
+			add(a, to, address + call + SYSCALL_SIZE, LIFE_AFTER_CLONE, SYS_clone);
+			return;
+		}
 }
 
 static int from_highest(const void *a, const void *b)
@@ -164,10 +142,11 @@ void life_sites_find(struct arena *a, const uint8_t *bytes, size_t size, uint64_
 	hook_sites_find(a, bytes, size, address, numbers, base_count(numbers), &found);
 	vec_each(s, &found.list)
 		add_found(a, out, s);
-	find_ends(a, out, bytes, size, SYS_exit, address);
-	find_ends(a, out, bytes, size, SYS_exit_group, address);
-	find_go_vfork(a, out, bytes, size, address);
-	find_short_clone(a, out, bytes, size, address);
+	for (size_t call = 0; (call = hook_sites_next(bytes, size, call)) < size; call += SYSCALL_SIZE) {
+		find_end(a, out, bytes, call, address);
+		find_go_vfork(a, out, bytes, size, call, address);
+		find_short_clone(a, out, bytes, call, address);
+	}
 	if (out->list.n)
 		qsort(out->list.p, out->list.n, sizeof *out->list.p, from_highest);
 }

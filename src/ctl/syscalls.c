@@ -23,9 +23,9 @@
 #include <string.h>
 
 #include "ctl/file_calls.h"
+#include "ctl/hook_sites.h"
 #include "ctl/hooks.h"
 
-#define SYSCALL_SIZE 2u
 #define JUMP 5u
 #define MOVE_SIZE 5u
 #define FALLBACK_MOST 1024 /* numbers believed where no function is known */
@@ -354,13 +354,9 @@ static uint64_t scan_function(struct scan *s, uint64_t at)
 
 static void scan_text(struct scan *s)
 {
-	static const uint8_t syscall_bytes[] = { 0x0f, 0x05 };
-	uint64_t at = 0;
-	const uint8_t *next;
+	uint64_t found, at = 0;
 
-	while (at + SYSCALL_SIZE <= s->size &&
-	       (next = memmem(s->bytes + at, s->size - at, syscall_bytes, sizeof syscall_bytes))) {
-		uint64_t found = (uint64_t)(next - s->bytes);
+	while ((found = hook_sites_next(s->bytes, s->size, at)) < s->size) {
 		struct arena_mark mark = arena_mark(s->p->session->scratch);
 
 		at = scan_function(s, found);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ctl/file_calls.h"
+#include "ctl/hook_sites.h"
 #include "ctl/life_sites.h"
 #include "ctl/session.h"
 #include "ctl/syscalls.h"
@@ -163,6 +164,20 @@ static void ends_by_another_register(void **state)
 	arena_destroy(a);
 }
 
+static void calls_are_found_to_the_last_byte(void **state)
+{
+	static const uint8_t code[] = { 0x0f, 0x05, 0x05, 0x0f, 0x0f, 0x05, 0x90, 0x0f, 0x05 };
+
+	(void)state;
+	assert_int_equal(hook_sites_next(code, sizeof code, 0), 0);
+	assert_int_equal(hook_sites_next(code, sizeof code, 1), 4);
+	assert_int_equal(hook_sites_next(code, sizeof code, 5), 7);
+	assert_int_equal(hook_sites_next(code, sizeof code - 1, 5), sizeof code - 1);
+	assert_int_equal(hook_sites_next(code, sizeof code, 8), sizeof code);
+	assert_int_equal(hook_sites_next(code, sizeof code, 9), sizeof code);
+	assert_int_equal(hook_sites_next(code, 0, 0), 0);
+}
+
 static void what_is_known_is_of_one_mapping(void **state)
 {
 	struct ctl_session s = { .arena = arena_create() };
@@ -230,6 +245,7 @@ int run_parts_tests(void)
 		cmocka_unit_test(unknown_runtime_functions_are_told),
 		cmocka_unit_test(calls_without_a_number_of_32_bits),
 		cmocka_unit_test(ends_by_another_register),
+		cmocka_unit_test(calls_are_found_to_the_last_byte),
 		cmocka_unit_test(what_is_known_is_of_one_mapping),
 		cmocka_unit_test(nothing_is_known_by_a_process_that_ended),
 	};
