@@ -43,12 +43,28 @@ bool plot_bars(const struct plot_table *t, FILE *to, bool svg, const char *title
 /* How often values (second column) came over time (first column), third column: how often; values by powers of two. */
 bool plot_heat(const struct plot_table *t, FILE *to, bool svg, const char *title);
 
-/* Text with what XML reserves replaced. */
+/* UTF-8 with what XML reserves replaced; what is neither becomes a question mark. */
 void plot_text(FILE *to, const char *text, size_t n);
 /* The head of a picture: its size, title and style. */
 void plot_svg_begin(FILE *to, uint32_t width, uint32_t height, const char *title);
-/* A round step for about `n` marks from low to high. */
-double plot_step(double low, double high, uint32_t n);
+
+/* What an axis shows, where its marks are, and how their numbers are written: as (v - base) / unit and a suffix. */
+struct plot_scale {
+	double low, high;
+	double first, step; /* of the marks, n of them */
+	uint32_t n;
+	double base; /* 0, but where all numbers begin with the same digits */
+	double unit;
+	const char *suffix;
+	int decimals; /* -1: as many as it takes */
+};
+/* About `n` marks, one at least. What has no extent (one point, none at all) gets some. */
+struct plot_scale plot_scale_of(double low, double high, uint32_t n);
+/* 0 at low, 1 at high. */
+double plot_share(const struct plot_scale *s, double v);
+#define PLOT_NUMBER 32
+/* Of the mark i. */
+void plot_mark(const struct plot_scale *s, uint32_t i, char out[PLOT_NUMBER]);
 
 /* --plot=KIND: reads `in`, writes `to`. False after a message: no such kind. */
 bool plot_filter(struct arena *a, const char *kind, FILE *in, FILE *to, bool svg);
