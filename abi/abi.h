@@ -162,8 +162,9 @@ struct abi_global {
 
 #define ABI_STATE_STARTING 0u
 #define ABI_STATE_RUNNING 1u
-#define ABI_STATE_EXITING 2u /* exit() or the tool leaves: handlers return at once */
+#define ABI_STATE_EXITING 2u /* the tool leaves: handlers return at once */
 #define ABI_STATE_ERROR 3u /* MAXERRORS reached */
+#define ABI_STATE_STOPPING 4u /* exit() was called: no handler begins, those that run end as ever */
 
 struct abi_region {
 	uint64_t magic;

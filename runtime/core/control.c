@@ -80,11 +80,14 @@ void rt_condition_changed(struct abi_slot *s)
 	rt_wake_tool(r);
 }
 
+/* From here on no handler begins: what comes behind the event that was waited for does not count. */
 void rt_exit(struct abi_slot *s)
 {
 	struct abi_region *r = rt_region(s);
+	uint32_t running = ABI_STATE_RUNNING;
 
 	__atomic_store_n(&r->request_exit, 1, __ATOMIC_SEQ_CST);
+	__atomic_compare_exchange_n(&r->state, &running, ABI_STATE_STOPPING, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	rt_wake_tool(r);
 }
 

@@ -43,6 +43,14 @@ static bool drain(struct abi_slot *s, uint64_t size)
 	return has_room(s, size);
 }
 
+/* The tool reads. */
+static bool is_read(const struct abi_region *r)
+{
+	uint32_t state = __atomic_load_n(&r->state, __ATOMIC_RELAXED);
+
+	return state == ABI_STATE_RUNNING || state == ABI_STATE_STOPPING;
+}
+
 /* Lossless: the program waits for the tool. */
 static bool wait(struct abi_slot *s, uint64_t size)
 {
@@ -51,8 +59,7 @@ static bool wait(struct abi_slot *s, uint64_t size)
 
 	rt_ring_publish(s);
 	while (!has_room(s, size)) {
-		if (__atomic_load_n(&r->state, __ATOMIC_RELAXED) != ABI_STATE_RUNNING ||
-		    rt_tsc() - start > most)
+		if (!is_read(r) || rt_tsc() - start > most)
 			return false;
 		rt_wake_tool(r);
 		rt_syscall(RT_SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0);

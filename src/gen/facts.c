@@ -13,6 +13,7 @@
 #define REGISTERS 4u /* may read any register of the target */
 #define PLACE 8u /* looks at slot->site */
 #define CHANGES 16u /* writes registers of the target */
+#define ENDS 32u /* the session: exit() */
 #define ANYTHING (FAILS | PUBLISHES | REGISTERS | PLACE)
 
 /* What runtime functions need of a handler's edges; one that is not listed may need anything. */
@@ -53,8 +54,8 @@ static const struct runtime_fact {
 	{ "rt_raise", FAILS },
 	{ "rt_called_from", 0 },
 	{ "rt_catch", FAILS },
-	{ "rt_exit", PUBLISHES },
-	{ "rt_abort", FAILS | PUBLISHES },
+	{ "rt_exit", PUBLISHES | ENDS },
+	{ "rt_abort", FAILS | PUBLISHES | ENDS },
 	{ "rt_map_get", 0 },
 	{ "rt_map_get_str", 0 },
 	{ "rt_map_ref", FAILS },
@@ -198,6 +199,7 @@ static void see_call(struct gen_facts *f, const struct runtime_fact *known)
 	f->all_registers |= (bits & REGISTERS) != 0;
 	f->site |= (bits & PLACE) != 0;
 	f->changes_registers |= (bits & CHANGES) != 0;
+	f->ends |= (bits & ENDS) != 0;
 }
 
 static void see(struct gen_facts *f, const struct map *runtime, const struct ir_ins *ins)
@@ -228,6 +230,7 @@ static bool merge(struct gen_facts *into, const struct gen_facts *from)
 	into->all_registers |= from->all_registers;
 	into->changes_registers |= from->changes_registers;
 	into->site |= from->site;
+	into->ends |= from->ends;
 	into->budget |= from->budget;
 	into->targets |= from->targets;
 	return memcmp(&before, into, sizeof before) != 0;

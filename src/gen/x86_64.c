@@ -248,6 +248,22 @@ static void emit_variant(struct gen *g, uint32_t function, struct bundle_handler
 	h->variant[v].at = emit_code(g, function, form, v == VARIANT_CALLED ? VARIANT_GENERIC : v, name);
 }
 
+/* Has a form that runs in the target. */
+static bool is_of_target(const struct bundle_handler *h)
+{
+	for (uint32_t v = 0; v < VARIANT_COUNT; v++)
+		if (v != VARIANT_TOOL && h->variant[v].kind != BUNDLE_ABSENT)
+			return true;
+	return false;
+}
+
+static void find_ends(struct gen *g)
+{
+	for (uint32_t i = 0; i < g->m->functions.n; i++)
+		g->ends |= g->handlers[i] != IR_NONE && g->facts[i].ends &&
+			   is_of_target(&g->b->handlers.p[g->handlers[i]]);
+}
+
 static void emit_handler(struct gen *g, uint32_t function)
 {
 	struct bundle_handler *h = &g->b->handlers.p[g->handlers[function]];
@@ -286,6 +302,7 @@ void gen_emit(struct gen *g)
 			g->functions[i] =
 				emit_code(g, i, FORM_FUNCTION, VARIANT_TOOL,
 					  g->m->functions.p[i]->name);
+	find_ends(g);
 	for (uint32_t i = 0; i < g->m->functions.n; i++)
 		if (g->handlers[i] != IR_NONE)
 			emit_handler(g, i);

@@ -124,10 +124,23 @@ static void find_slot(struct unit *u)
 	code_jcc(c, CC_E, u->exit);
 }
 
+/* Nothing is counted behind the exit() of a handler. Where only the tool ends the session it does not matter which hit is the last. */
+static void check_state(struct unit *u)
+{
+	struct code *c = u->c;
+
+	code_rm(c, X_LOAD, ABI_RCX, code_at(ABI_RAX, offsetof(struct abi_slot, region)));
+	code_alu_number_mem(c, EXT_CMP, 0, code_at(ABI_RCX, offsetof(struct abi_region, state)),
+			    (int32_t)ABI_STATE_RUNNING);
+	code_jcc(c, CC_NE, u->exit);
+}
+
 static void inline_round(struct unit *u)
 {
 	push_all(u);
 	find_slot(u);
+	if (u->g->ends)
+		check_state(u);
 	unit_blocks(u, false);
 	if (u->plan.n_hot < u->plan.n_order)
 		code_jump(u->c, u->exit);
