@@ -197,7 +197,7 @@ static struct expr *no_scope(struct access *a, const struct sema_site *site, con
 
 	if (!elf_has_debug(a->file) && !a->probing)
 		warn_no_debug(a->resolver, a->file, site->module, a->at);
-	if (summary_of(name, &which))
+	if (summary_of(name, &which) || ((site->flags & SITE_RETURN) && strcmp(name, "$$return") == 0))
 		return probe_expr_string(a->resolver, a->written, "");
 	probe_access_refuse(a, DIAG_VARIABLE_UNKNOWN, a->at,
 			    "debuginfo scope not found for module '%s', cannot resolve context "

@@ -167,6 +167,11 @@ for one in variables variables0; do
 done
 spile -e 'probe process.function("inner_name")? {} probe process.function("bad") { println(@defined($return), $$parms) }' -c "$T/variables0"
 has "$W/out" '^0w=0x0$'
+# of all functions, those of the compiler included, which nothing describes
+spile -w -e 'probe process.function("_*").return, process.function("floats").return { printf("%s<%s%s%s>\n", ppfunc(), $$return, $$return$, $$parms) }' -c "$T/variables0"
+ok_rc
+has "$W/out" '^_fini<>$'
+has "$W/out" '^floats<return=0x.*>$'
 done_t
 
 t wide
