@@ -127,6 +127,9 @@ RT_API void rt_condition_changed(struct abi_slot *s); /* a variable was written:
 /* ---- target memory: fails on a fault ("read fault at 0x...") */
 RT_API int64_t rt_read(struct abi_slot *s, int64_t address, int64_t size); /* 1 2 4 8, zero-extended */
 RT_API int64_t rt_read_signed(struct abi_slot *s, int64_t address, int64_t size);
+/* The same, but what cannot be read is 0: --skip-badvars. */
+RT_API int64_t rt_read_or_zero(struct abi_slot *s, int64_t address, int64_t size);
+RT_API int64_t rt_read_signed_or_zero(struct abi_slot *s, int64_t address, int64_t size);
 RT_API void rt_user_string(struct abi_slot *s, int64_t address, int64_t limit, struct abi_string *out); /* fails */
 RT_API void rt_user_bytes(struct abi_slot *s, int64_t address, int64_t size, struct abi_string *out); /* fails; exact, may hold NULs */
 RT_API void rt_user_string_quoted(struct abi_slot *s, int64_t address, int64_t limit, int64_t out_limit,

@@ -52,11 +52,28 @@ int64_t rt_read(struct abi_slot *s, int64_t address, int64_t size)
 	return 0;
 }
 
-int64_t rt_read_signed(struct abi_slot *s, int64_t address, int64_t size)
+static int64_t extend(int64_t value, int64_t size)
 {
 	uint32_t unused = (uint32_t)(64 - size * 8);
 
-	return (int64_t)((uint64_t)rt_read(s, address, size) << unused) >> unused;
+	return (int64_t)((uint64_t)value << unused) >> unused;
+}
+
+int64_t rt_read_signed(struct abi_slot *s, int64_t address, int64_t size)
+{
+	return extend(rt_read(s, address, size), size);
+}
+
+int64_t rt_read_or_zero(struct abi_slot *s, int64_t address, int64_t size)
+{
+	uint64_t value;
+
+	return rt_peek(s, (uint64_t)address, (uint32_t)size, &value) ? (int64_t)value : 0;
+}
+
+int64_t rt_read_signed_or_zero(struct abi_slot *s, int64_t address, int64_t size)
+{
+	return extend(rt_read_or_zero(s, address, size), size);
 }
 
 #define LOW_BITS 0x0101010101010101ull

@@ -9,9 +9,11 @@
 #include "probe/probe.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct utsname machine;
@@ -124,6 +126,7 @@ static void fill_sema(struct cmd_session *s, struct sema_options *o, struct prob
 		.lang = &s->lang,
 		.guru = s->options->guru,
 		.unoptimized = s->options->unoptimized,
+		.skip_badvars = s->options->skip_badvars,
 		.has_target = s->options->command || s->options->pid,
 		.target_path = s->target_path,
 		.target_pid = s->options->pid,
@@ -177,6 +180,8 @@ static bool read_limits(const struct cmd_options *o, struct gen_limits *l)
 	    !cmd_limit(o, "HIST_WIDTH", 1, 1000, &width) || !cmd_limit(o, "HIST_ELISION", -1000, 1000, &elision) ||
 	    !cmd_limit(o, "MAXBACKTRACE", 1, 128, &frames))
 		return false;
+	if (o->no_time_limits)
+		action = INT64_MAX / 16;
 	*l = (struct gen_limits){
 		.max_string = (uint32_t)string,
 		.max_map_entries = (uint32_t)entries,
@@ -218,13 +223,29 @@ static struct ir_module *pass_3(struct cmd_session *s, const struct sema_program
 	return m;
 }
 
-static void apply_global_values(struct cmd_session *s, struct bundle *b)
+/* False after a message: SystemTap's modules refuse such a number, too. */
+static bool number_given(struct bundle_global *g, const struct cmd_assignment *a)
 {
+	char *end;
+	bool wide = a->value[0] != '-' && (errno = 0, strtoull(a->value, &end, 0)) > INT64_MAX;
+
+	errno = 0;
+	g->init_long = wide ? (int64_t)strtoull(a->value, &end, 0) : strtoll(a->value, &end, 0);
+	if (!errno && end != a->value && !*end)
+		return true;
+	fprintf(stderr, "ERROR: -G %s=%s: the global is a number\n", a->name, a->value);
+	return false;
+}
+
+static bool apply_global_values(struct cmd_session *s, struct bundle *b)
+{
+	bool good = true;
+
 	vec_each(a, &s->options->globals) {
 		struct bundle_global *found = NULL;
 
 		vec_each(g, &b->globals)
-			if (strcmp(g->name, a->name) == 0 && !g->layout.is_map)
+			if (strcmp(g->name, a->name) == 0 && !g->layout.is_map && g->layout.kind != ABI_VALUE_STAT)
 				found = g;
 		if (!found) {
 			fprintf(stderr, "WARNING: Ignoring unknown module option '%s'\n", a->name);
@@ -232,9 +253,10 @@ static void apply_global_values(struct cmd_session *s, struct bundle *b)
 			found->init_string = a->value;
 			found->init_length = (uint32_t)strlen(a->value);
 		} else {
-			found->init_long = strtoll(a->value, NULL, 0);
+			good &= number_given(found, a);
 		}
 	}
+	return good;
 }
 
 static struct bundle *pass_4(struct cmd_session *s, const struct ir_module *m, struct gen_limits *l)
@@ -244,20 +266,35 @@ static struct bundle *pass_4(struct cmd_session *s, const struct ir_module *m, s
 
 	l->want_listing = s->options->last_pass == 4;
 	b = gen_bundle(s->arena, m, l);
-	apply_global_values(s, b);
+	if (!apply_global_values(s, b))
+		return NULL;
 	cmd_pass_done(s, 4, start, "generated %u bytes of code for %u site(s)", b->code_size, b->sites.n);
 	return b;
 }
 
-static FILE *open_output(struct cmd_session *s)
+/* The name given by -o, with what strftime(3) knows; NULL without one. */
+static const char *output_path(struct cmd_session *s)
+{
+	const char *name = s->options->output;
+	char text[PATH_MAX];
+	time_t now = time(NULL);
+
+	if (!name || !strchr(name, '%'))
+		return name;
+	return strftime(text, sizeof text, name, localtime(&now)) ? arena_strdup(s->arena, text) : name;
+}
+
+static FILE *open_output(struct cmd_session *s, const char *path)
 {
 	FILE *f;
 
-	if (!s->options->output)
+	if (!path)
 		return stdout;
-	f = fopen(s->options->output, "we");
+	if (s->options->rotate_size)
+		path = arena_printf(s->arena, "%s.0", path);
+	f = fopen(path, "we");
 	if (!f)
-		cmd_error(s, error_errno(errno, "cannot write '%s'", s->options->output));
+		cmd_error(s, error_errno(errno, "cannot write '%s'", path));
 	return f;
 }
 
@@ -301,11 +338,12 @@ static int pass_5(struct cmd_session *s, const struct bundle *b)
 {
 	const struct cmd_options *o = s->options;
 	struct cmd_clock start = cmd_clock_now();
-	FILE *out = open_output(s);
+	const char *path = output_path(s);
+	FILE *out = open_output(s, path);
 	struct ctl_options c = {
 		.arena = s->arena, .bundle = b, .command = s->command, .command_text = o->command, .pids = o->pids.p,
 		.n_pids = o->pids.n, .no_follow = o->no_follow, .user = o->user,
-		.out = out, .out_path = o->output, .err = stderr, .verbose = o->verbose[4], .quiet = o->no_warnings,
+		.out = out, .out_path = path, .rotate_size = o->rotate_size, .rotate_keep = o->rotate_keep, .err = stderr, .verbose = o->verbose[4], .quiet = o->no_warnings,
 		.lossless = o->lossless, .suppress_handler_errors = o->suppress_errors, .timing = o->timing,
 		.colour = s->colour, .timeout_ns = o->timeout_ns, .ring_size = o->buffer, .guru = o->guru,
 	};
@@ -369,6 +407,8 @@ static int compile_and_run(struct cmd_session *s, struct sema_program *p)
 		return 0;
 	}
 	b = pass_4(s, m, &limits);
+	if (!b)
+		return 1;
 	if (o->last_pass == 4) {
 		fputs(b->listing ? b->listing : "", stdout);
 		return 0;

@@ -83,6 +83,25 @@ static bool parse_buffer(const char *text, uint64_t *out)
 	return true;
 }
 
+/* "MB[,N]" */
+static bool parse_rotation(const char *text, struct cmd_options *o)
+{
+	char *end;
+	long size = strtol(text, &end, 10), keep = 0;
+
+	if (end != text && *end == ',') {
+		text = end + 1;
+		keep = strtol(text, &end, 10);
+		if (keep < 1)
+			end = (char *)text;
+	}
+	if (end == text || *end || size < 1 || size > 1 << 20 || keep > 1 << 20)
+		return complain("Invalid file size (-S takes megabytes and, behind a comma, a number of files, 1 or more each).");
+	o->rotate_size = (uint64_t)size << 20;
+	o->rotate_keep = (uint32_t)keep;
+	return true;
+}
+
 static bool parse_pass(const char *text, int *out)
 {
 	if (text[0] < '1' || text[0] > '0' + CMD_PASSES || text[1])
@@ -228,6 +247,8 @@ static bool *flag_of(struct cmd_options *o, enum option_id id)
 		{ OPTION_SUPPRESS_ERRORS, &o->suppress_errors },
 		{ OPTION_NO_GLOBAL_DISPLAY, &o->no_global_display },
 		{ OPTION_LOSSLESS, &o->lossless },
+		{ OPTION_SKIP_BADVARS, &o->skip_badvars },
+		{ OPTION_SUPPRESS_TIME_LIMITS, &o->no_time_limits },
 		{ OPTION_USER, &o->user },
 	};
 
@@ -321,6 +342,8 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 		return set_list(p, value, id == OPTION_LIST_VARIABLES);
 	case OPTION_PASS:
 		return parse_pass(value, &o->last_pass);
+	case OPTION_ROTATE:
+		return parse_rotation(value, o);
 	case OPTION_TIMEOUT:
 		return parse_timeout(value, &o->timeout_ns);
 	case OPTION_BUFFER:
@@ -359,7 +382,7 @@ static const char *build_short_options(struct arena *a)
 	for (int i = 0; i < OPTION_COUNT; i++)
 		if (rows[i].letter) {
 			buf_addc(&b, rows[i].letter);
-			if (rows[i].argument)
+			if (rows[i].argument && rows[i].argument[0] != '[')
 				buf_addc(&b, ':');
 		}
 	return buf_str(&b);
@@ -408,6 +431,10 @@ static bool take_words(struct parse *p, int argc, char **argv)
 	}
 	if (o->command && o->pid)
 		return complain("You can't specify both -c and -x.");
+	if (o->no_time_limits && !o->guru)
+		return complain("You can't specify --suppress-time-limits without -g.");
+	if (o->rotate_size && !o->output)
+		return complain("-S needs the name of a file, by -o.");
 	if (o->user && (o->command || o->pid))
 		return complain("You can't specify --user with -c or -x.");
 	return true;

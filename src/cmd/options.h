@@ -31,12 +31,14 @@ struct cmd_options {
 	bool list_variables;
 	int last_pass;
 	const char *output; /* -o */
+	uint64_t rotate_size; /* -S: bytes; 0 all in one file */
+	uint32_t rotate_keep; /* files; 0 all */
 	int64_t timeout_ns;
 	uint64_t buffer; /* bytes per thread, 0 default */
 	VEC(struct cmd_assignment) defines, globals;
 	VEC(const char *) includes;
 	bool guru, unoptimized, no_warnings, warnings_fail, timing, suppress_errors, no_global_display,
-		lossless;
+		lossless, skip_badvars, no_time_limits;
 	int verbose[CMD_PASSES]; /* per pass */
 	const char *compatible; /* version of the language, or NULL: the newest */
 	const char *colour; /* never, always, auto */

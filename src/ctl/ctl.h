@@ -23,7 +23,9 @@ struct ctl_options {
 	const uint32_t *pids; /* -x: target() is the first */
 	uint32_t n_pids;
 	FILE *out; /* script output: stdout or -o */
-	const char *out_path; /* of -o, or NULL */
+	const char *out_path; /* of -o, or NULL; where rotate_size is set `out` is its .0 */
+	uint64_t rotate_size; /* -S: bytes of one file; 0 all */
+	uint32_t rotate_keep; /* files; 0 all */
 	FILE *err; /* messages */
 	int verbose;
 	bool quiet; /* -w: no warnings */

@@ -82,12 +82,23 @@ static void remove_left(struct arena *a, const char *base)
 		closedir(dir);
 }
 
+/* mkdir whatever umask says: -1 and errno. */
+int ctl_folder_mkdir(const char *path)
+{
+	mode_t before = umask(0);
+	int result = mkdir(path, PRIVATE), saved = errno;
+
+	umask(before);
+	errno = saved;
+	return result;
+}
+
 struct error *ctl_folder_make(struct arena *a, struct ctl_folder *out)
 {
 	const char *base = find_base(a);
 
 	*out = (struct ctl_folder){ .lock = -1 };
-	if (mkdir(base, PRIVATE) && errno != EEXIST)
+	if (ctl_folder_mkdir(base) && errno != EEXIST)
 		return error_errno(errno, "cannot make the folder %s", base);
 	if (!is_mine(base))
 		return error_hint(error_new(ERROR_OTHER, "%s is not a private folder of this user", base),
@@ -95,7 +106,7 @@ struct error *ctl_folder_make(struct arena *a, struct ctl_folder *out)
 	remove_left(a, base);
 	for (int i = 0; i < TRIES; i++) {
 		out->path = arena_printf(a, i ? "%s/%d.%d" : "%s/%d", base, (int)getpid(), i);
-		if (mkdir(out->path, PRIVATE) == 0) {
+		if (ctl_folder_mkdir(out->path) == 0) {
 			out->lock = take(out->path);
 			return NULL;
 		}

@@ -11,6 +11,8 @@ struct ctl_folder {
 };
 /* Makes it, private to the user, and removes what killed tools left. */
 struct error *ctl_folder_make(struct arena *a, struct ctl_folder *out) BASE_MUST_CHECK;
+/* A private folder, whatever umask says; -1 and errno as mkdir(2). */
+int ctl_folder_mkdir(const char *path);
 /* With all that is in it. */
 void ctl_folder_remove(struct ctl_folder *f);
 

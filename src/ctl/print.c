@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "runtime/format.h"
 
@@ -41,7 +42,20 @@ static size_t piece_of(const char *p, size_t n)
 	return end ? (size_t)(end - p) + 1 : PIPE_BUF;
 }
 
-void ctl_flush(struct ctl_session *s)
+/* Whoever reads no more (head) has what he wants; a full disk is told. Either ends the session. */
+static void output_fails(struct ctl_session *s)
+{
+	const char *path = s->options->out_path;
+
+	s->output_failed = true;
+	if (errno == EPIPE)
+		return;
+	s->output_lost = true;
+	fprintf(s->options->err, "ERROR: cannot write %s%s%s: %s\n", path ? "'" : "the output", path ? path : "",
+		path ? "'" : "", strerror(errno));
+}
+
+static void write_output(struct ctl_session *s)
 {
 	struct buf *b = &s->output;
 	FILE *out = s->options->out;
@@ -49,9 +63,36 @@ void ctl_flush(struct ctl_session *s)
 
 	for (size_t at = 0, n; at < b->n && !s->output_failed; at += n) {
 		n = shared ? piece_of(b->p + at, b->n - at) : b->n;
-		s->output_failed = fwrite(b->p + at, 1, n, out) != n || fflush(out);
+		if (fwrite(b->p + at, 1, n, out) != n || fflush(out))
+			output_fails(s);
 	}
+	s->output_size += b->n;
 	b->n = 0;
+}
+
+/* What comes now goes to PATH.1, PATH.2 ... of -o PATH; of -S the oldest is removed. */
+static void next_output(struct ctl_session *s)
+{
+	const struct ctl_options *o = s->options;
+	const char *path = arena_printf(s->arena, "%s.%u", o->out_path, ++s->output_files);
+
+	s->output_size = 0;
+	if (!freopen(path, "we", o->out)) {
+		s->output_failed = s->output_lost = true;
+		fprintf(o->err, "ERROR: cannot write '%s': %s\n", path, strerror(errno));
+	}
+	if (o->rotate_keep && s->output_files >= o->rotate_keep)
+		unlink(arena_printf(s->arena, "%s.%u", o->out_path, s->output_files - o->rotate_keep));
+}
+
+void ctl_flush(struct ctl_session *s)
+{
+	uint64_t size = s->options->rotate_size;
+
+	write_output(s);
+	if (s->options->out_path && !s->output_failed &&
+	    (ctl_signals_rotate() || (size && s->output_size >= size)))
+		next_output(s);
 }
 
 /* The unfinished line waits for its end. */
@@ -125,7 +166,8 @@ void ctl_verbose(struct ctl_session *s, int level, const char *fmt, ...)
 static void set_signals(posix_spawnattr_t *attributes)
 {
 	static const int ours[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
-				    SIGCHLD, SIGPIPE, SIGSEGV, SIGBUS };
+				    SIGCHLD, SIGPIPE, SIGSEGV, SIGBUS, SIGXFSZ,
+				    SIGUSR1, SIGUSR2, SIGALRM, SIGXCPU };
 	sigset_t defaults, none;
 
 	sigemptyset(&none);
@@ -176,19 +218,12 @@ void ctl_commands_finish(struct ctl_session *s)
 	}
 }
 
-/* What is printed from now on goes to PATH.1, PATH.2 ... of -o PATH. */
 static void switch_output(struct ctl_session *s)
 {
-	const char *path;
-
 	if (!s->options->out_path)
 		return;
-	ctl_flush(s);
-	path = arena_printf(s->arena, "%s.%u", s->options->out_path, ++s->output_files);
-	if (!freopen(path, "we", s->options->out)) {
-		s->output_failed = true;
-		fprintf(s->options->err, "ERROR: cannot write '%s': %s\n", path, strerror(errno));
-	}
+	write_output(s);
+	next_output(s);
 }
 
 /* ---- records --------------------------------------------------------------------------------- */

@@ -111,7 +111,7 @@ static struct error *make_way(struct ctl_session *s, const struct ctl_procfs_fil
 
 	while ((at = strchr(at, '/'))) {
 		*at = 0;
-		if (mkdir(path, PRIVATE) && errno != EEXIST)
+		if (ctl_folder_mkdir(path) && errno != EEXIST)
 			return error_errno(errno, "cannot make the folder %s", path);
 		*at++ = '/';
 	}

@@ -264,7 +264,7 @@ static int finish(struct ctl_session *s)
 	ctl_timing_report(s);
 	tell_counts(s);
 	ctl_commands_finish(s);
-	return tell_child(s) || failed || s->left_behind;
+	return tell_child(s) || failed || s->left_behind || s->output_lost;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -341,12 +341,13 @@ struct error *ctl_run(const struct ctl_options *o, int *status)
 	session_init(&s, o);
 	ctl_signals_block(&mask);
 	e = open_target(&s, &mask);
+	ctl_signals_take(); /* behind the start of the target, which inherits what was */
 	if (!e)
 		e = open_named(&s);
 	if (!e)
 		e = prepare(&s);
 	if (!e) {
-		ctl_signals_take(&s);
+		ctl_signals_begin(s.region);
 		e = run(&s, status);
 	}
 	if (e)

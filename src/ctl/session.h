@@ -163,8 +163,9 @@ struct ctl_session {
 	uint8_t *record; /* the one being printed; record_cap bytes */
 	size_t record_cap;
 	VEC(pid_t) commands; /* system() in the background */
-	bool output_failed, corrupt_told;
+	bool output_failed, output_lost, corrupt_told; /* lost: not only unwanted */
 	uint32_t output_files; /* times that the output was switched */
+	uint64_t output_size; /* bytes of the present one */
 	struct arena *scratch; /* for one plan at a time */
 	uint64_t start_ticks; /* when the tool began, as /proc counts */
 	struct map *warned; /* texts of warn() told already */
@@ -855,9 +856,13 @@ void ctl_leave_child(const struct ctl_process *parent, pid_t pid);
 
 /* Blocks the signals that end a session; *before is the mask for the child. */
 void ctl_signals_block(sigset_t *before);
-void ctl_signals_take(struct ctl_session *s);
+/* From here on they are ours; those that are blocked wait for ctl_signals_begin, from which on they wake the loop. */
+void ctl_signals_take(void);
+void ctl_signals_begin(struct abi_region *r);
 void ctl_signals_give_back(const sigset_t *before);
-int ctl_signals_count(void); /* INT, TERM, HUP so far */
+/* SIGUSR2 has come since this was asked last: the output goes on in another file. */
+bool ctl_signals_rotate(void);
+int ctl_signals_count(void); /* those that end a session, so far */
 bool ctl_signals_from_terminal(void); /* the last came from the terminal: the child has it too */
 /* A stop window must not be cut: holds deadly signals off. Nests not. */
 void ctl_window_open(void);

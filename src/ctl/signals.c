@@ -2,8 +2,8 @@
 /*
  * Signals to the tool.
  *
- * The first two of INT, TERM and HUP begin an orderly end, the third ends the tool
- * at once, as QUIT does; what is in targets then stays there, but does nothing
+ * The first two of INT, TERM, HUP and what else would kill begin an orderly end, the third
+ * ends the tool at once, as QUIT does; what is in targets then stays there, but does nothing
  * any more.  All of them wait while a stop window is open: a process that is
  * left in the middle of a remote call would die.
  */
@@ -18,11 +18,14 @@
 #define SLICE 100000 /* ns, the least there is */
 #define RESET_ON_FORK 1 /* SCHED_FLAG_RESET_ON_FORK */
 
-static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
-static const int all[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGPIPE, SIGIO };
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM, SIGXCPU };
+/* The calls say that they failed. */
+static const int unwanted[] = { SIGPIPE, SIGXFSZ };
+static const int all[] = { SIGINT,  SIGTERM, SIGHUP,  SIGUSR1, SIGUSR2, SIGALRM,
+			   SIGXCPU, SIGQUIT, SIGCHLD, SIGIO,   SIGPIPE, SIGXFSZ };
 
 static struct abi_region *region; /* for the handlers */
-static volatile sig_atomic_t count;
+static volatile sig_atomic_t count, rotate;
 static volatile sig_atomic_t from_terminal;
 static struct sigaction before_all[base_count(all)];
 
@@ -60,6 +63,21 @@ static void on_news(int sig, siginfo_t *info, void *context)
 	wake();
 }
 
+static void on_rotate(int sig, siginfo_t *info, void *context)
+{
+	(void)sig, (void)info, (void)context;
+	rotate = 1;
+	wake();
+}
+
+bool ctl_signals_rotate(void)
+{
+	bool wanted = rotate;
+
+	rotate = 0;
+	return wanted;
+}
+
 static sigset_t window_set(void)
 {
 	sigset_t set;
@@ -84,6 +102,14 @@ static bool is_news(int sig)
 	return sig == SIGCHLD || sig == SIGIO;
 }
 
+static bool is_unwanted(int sig)
+{
+	for (size_t i = 0; i < base_count(unwanted); i++)
+		if (unwanted[i] == sig)
+			return true;
+	return false;
+}
+
 /* A signal that whoever started us has ignored stays ignored. */
 static void take(size_t i, void (*handler)(int, siginfo_t *, void *))
 {
@@ -91,32 +117,33 @@ static void take(size_t i, void (*handler)(int, siginfo_t *, void *))
 
 	a.sa_sigaction = handler;
 	sigaction(all[i], NULL, &before_all[i]);
-	if (is_news(all[i]) || before_all[i].sa_handler != SIG_IGN)
+	if (is_unwanted(all[i]))
+		signal(all[i], SIG_IGN);
+	else if (is_news(all[i]) || before_all[i].sa_handler != SIG_IGN)
 		sigaction(all[i], &a, NULL);
 }
 
-void ctl_signals_take(struct ctl_session *s)
+void ctl_signals_take(void)
+{
+	count = from_terminal = 0;
+	for (size_t i = 0; i < base_count(all); i++)
+		take(i, is_news(all[i])	    ? on_news
+			: all[i] == SIGUSR2 ? on_rotate
+			: all[i] == SIGQUIT ? on_quit
+					    : on_ending);
+}
+
+void ctl_signals_begin(struct abi_region *r)
 {
 	sigset_t set = window_set();
 
-	region = s->region;
-	count = from_terminal = 0;
-	for (size_t i = 0; i < base_count(all); i++) {
-		if (all[i] == SIGPIPE) {
-			sigaction(SIGPIPE, NULL, &before_all[i]);
-			signal(SIGPIPE, SIG_IGN);
-		} else {
-			take(i, is_news(all[i])   ? on_news
-				: all[i] == SIGQUIT ? on_quit
-						    : on_ending);
-		}
-	}
+	region = r;
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 void ctl_signals_give_back(const sigset_t *before)
 {
-	for (size_t i = 0; region && i < base_count(all); i++)
+	for (size_t i = 0; i < base_count(all); i++)
 		sigaction(all[i], &before_all[i], NULL);
 	region = NULL;
 	sigprocmask(SIG_SETMASK, before, NULL);

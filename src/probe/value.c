@@ -62,7 +62,9 @@ struct expr *probe_expr_call(struct sema_resolver *r, const struct expr *like, c
 struct expr *probe_expr_load(struct sema_resolver *r, const struct expr *like, struct expr *address,
 			     uint32_t size, bool is_signed)
 {
-	const char *name = arena_printf(r->arena, "user_%sint%u_error", is_signed ? "" : "u", size * 8);
+	bool fails = !r->options->skip_badvars;
+	const char *name = arena_printf(r->arena, "%suser_%sint%u%s", fails ? "" : "__", is_signed ? "" : "u", size * 8,
+					fails ? "_error" : "");
 
 	return probe_expr_call(r, like, name, 1, address);
 }

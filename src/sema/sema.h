@@ -317,6 +317,7 @@ struct sema_options {
 	uint32_t n_library;
 	const struct lang_options *lang; /* to parse on demand */
 	bool guru, unoptimized; /* -g, -u */
+	bool skip_badvars; /* target variables that are not there, or not readable, are 0 */
 	bool has_target; /* -c or -x given */
 	const char *target_path; /* the executable of -c / -x, canonical; NULL unknown */
 	uint32_t target_pid; /* of -x */

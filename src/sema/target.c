@@ -83,8 +83,22 @@ static struct expr *look_up_by(const struct sema_place *p, struct expr *e, struc
 	return found;
 }
 
+/* --skip-badvars: what is not there is 0, which the caller takes for NULL. */
+static bool is_to_skip(const struct sema_place *p, struct expr *e)
+{
+	struct sema *s = p->sema;
+
+	if (!s->options->skip_badvars || look_up_by(p, lang_clone_expr(s->arena, e), NULL, OP_ASSIGN, true))
+		return false;
+	diag_add(s->quiet ? &s->muted : s->diags, DIAG_WARN_OTHER, e->token,
+		 "Bad $context variable being substituted with literal 0");
+	return true;
+}
+
 static struct expr *look_up(const struct sema_place *p, struct expr *e, struct expr *store, bool probing)
 {
+	if (!probing && !store && is_to_skip(p, e))
+		return NULL;
 	return look_up_by(p, e, store, OP_ASSIGN, probing);
 }
 

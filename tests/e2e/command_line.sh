@@ -80,3 +80,47 @@ if have script; then
 	done
 fi
 done_t
+
+t umask-of-the-user
+# shellcheck disable=SC2016 # for the shell inside
+as_user bash -c 'umask 777; exec "$0" "$@"' "$SPILE" -e 'probe procfs("a/b").read { $value = "1" } probe oneshot { println("good") }' \
+	>"$W/said" 2>"$W/err" </dev/null
+is status $? 0
+is output "$(cat "$W/said")" good
+is messages "$(cat "$W/err")" ""
+done_t
+
+t values-of-globals
+for value in 7 -3 0x10 18446744073709551615; do say -G n=$value -e 'global n = 1 probe oneshot { println(n == '$value') }'; is "$value" "$(cat "$W/said")" 1; done
+for value in abc 5x 99999999999999999999 ''; do
+	say -G "n=$value" -e 'global n = 1 probe oneshot { println(n) }'
+	is "status of '$value'" $RC 1
+	has "$W/err" "^ERROR: -G n=$value: the global is a number"
+done
+say -G n=1 -e 'global n probe oneshot { n <<< 5; println(@count(n)) }'
+has "$W/err" "^WARNING: Ignoring unknown module option 'n'"
+done_t
+
+t variables-that-are-not-there
+target variables variables.c gcc -O2 -g || exit 1
+say --skip-badvars -w -e 'probe process("'"$T/variables"'").function("plain") { println($nothing, $w->none, " ", $w->b, " ", @cast(0, "struct whole")->a, @cast(8, "struct whole")->b) exit() }' -c "$T/variables"
+is status $RC 0
+has "$W/said" '^00 5 00$'
+say --skip-badvars -e 'probe process("'"$T/variables"'").function("plain") { println($nothing) }' -c "$T/variables"
+has "$W/err" '^WARNING: Bad .context variable being substituted with literal 0'
+done_t
+
+t limits-of-time
+say -g --suppress-time-limits -e 'probe oneshot { for (i = 0; i < 100000; i++) x++; println(x) }'
+is output "$(cat "$W/said")" 100000
+say --suppress-time-limits -e 'probe oneshot { println(1) }'
+is status $RC 1
+has "$W/err" 'without -g'
+done_t
+
+t options-without-a-meaning-here
+echo 'probe oneshot { println("said") }' >"$W/said.stp"
+say -P -R /tmp --check-version --poison-cache --disable-cache --rlimit-cpu=3 --tmpdir=/tmp --use-server --modinfo=a=b "$W/said.stp"
+is status $RC 0
+is output "$(cat "$W/said")" said
+done_t
