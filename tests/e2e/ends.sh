@@ -93,7 +93,7 @@ say -S 1,2 -o rotated -e 'probe begin { for (i = 0; i < 9000; i++) printf("%500s
 is status $RC 0
 is files "$(ls rotated* | tr '\n' ' ')" "rotated.3 rotated.4 "
 is size "$(($(stat -c %s rotated.3) >= 1 << 20))" 1
-for wrong in 0 x 1,0 1,x 1,; do
+for wrong in 0 x 1,0 1,x '1,'; do
 	say -S $wrong -o rotated -e 'probe oneshot { }'
 	is "status of $wrong" $RC 1
 	has "$W/err" '^ERROR: Invalid file size'
