@@ -236,15 +236,19 @@ static struct elf_file *open_mapped(struct ctl_process *p, const struct proc_map
 
 /* ---- tables ------------------------------------------------------------------------------------- */
 
+static uint64_t keep_symbols(struct ctl_session *s, struct described *d, const struct abi_symbol_table *symbols)
+{
+	d->symbols_made = true;
+	return symbols ? keep(s, symbols, symbols->size) : 0;
+}
+
+/* They were not asked for when the file was described. */
 static void make_symbols(struct ctl_session *s, struct described *d)
 {
 	struct arena *a = arena_create();
 	struct abi_module_tables *t = at_offset(s, d->tables);
-	const struct abi_symbol_table *symbols = elf_symbol_table(a, d->file);
 
-	d->symbols_made = true;
-	if (symbols)
-		__atomic_store_n(&t->symbols, keep(s, symbols, symbols->size), __ATOMIC_RELEASE);
+	__atomic_store_n(&t->symbols, keep_symbols(s, d, elf_symbol_table(a, d->file)), __ATOMIC_RELEASE);
 	arena_destroy(a);
 }
 
@@ -274,30 +278,42 @@ static void add_guesses(struct arena *a, const struct elf_file *f, const struct 
 	}
 }
 
-static uint64_t keep_guesses(struct ctl_session *s, struct elf_file *f, const struct abi_unwind_table *unwind,
-			     const struct abi_symbol_table *symbols)
+static const struct abi_unwind_table *make_guesses(struct arena *a, struct elf_file *f, const struct abi_unwind_table *unwind,
+						   const struct abi_symbol_table *symbols)
 {
-	struct arena *a = arena_create();
 	const struct abi_unwind_table *table = NULL;
 	struct patch_rules rules = { 0 };
 	struct elf_unwind_piece *pieces;
-	uint64_t at;
 
-	if (symbols)
-		add_guesses(a, f, unwind, symbols, &rules);
+	add_guesses(a, f, unwind, symbols, &rules);
 	pieces = arena_array(a, struct elf_unwind_piece, rules.list.n);
 	for (uint32_t i = 0; i < rules.list.n; i++)
 		pieces[i] = (struct elf_unwind_piece){ rules.list.p[i].start, rules.list.p[i].rule };
 	if (rules.list.n)
 		table = elf_unwind_table_of(a, f, pieces, rules.list.n);
+	if (table)
+		elf_unwind_guesses_keep(f, table);
+	return table;
+}
+
+static uint64_t keep_guesses(struct ctl_session *s, struct elf_file *f, const struct abi_unwind_table *unwind,
+			     const struct abi_symbol_table *symbols)
+{
+	struct arena *a = arena_create();
+	const struct abi_unwind_table *table = symbols ? elf_unwind_guesses(a, f) : NULL;
+	uint64_t at;
+
+	if (!table && symbols)
+		table = make_guesses(a, f, unwind, symbols);
 	at = table ? keep(s, table, table->size) : 0;
 	arena_destroy(a);
 	return at;
 }
 
-static void fill(struct ctl_session *s, const struct described *d, struct abi_module_tables *out)
+static void fill(struct ctl_session *s, struct described *d, struct abi_module_tables *out)
 {
 	struct arena *a = arena_create();
+	const struct abi_symbol_table *symbols = s->tables->unwind || s->tables->symbols ? elf_symbol_table(a, d->file) : NULL;
 	const struct abi_unwind_table *unwind = s->tables->unwind ? elf_unwind_table(a, d->file) : NULL;
 	const struct abi_line_table *lines = s->tables->lines ? elf_line_table(a, d->file) : NULL;
 	uint64_t end = 0;
@@ -314,7 +330,8 @@ static void fill(struct ctl_session *s, const struct described *d, struct abi_mo
 	out->path = keep_text(s, d->path);
 	out->build_id = keep_text(s, d->file->build_id ? d->file->build_id : "");
 	out->unwind = unwind ? keep(s, unwind, unwind->size) : 0;
-	out->guessed = s->tables->unwind ? keep_guesses(s, d->file, unwind, elf_symbol_table(a, d->file)) : 0;
+	out->guessed = s->tables->unwind ? keep_guesses(s, d->file, unwind, symbols) : 0;
+	out->symbols = s->tables->symbols ? keep_symbols(s, d, symbols) : 0;
 	out->lines = lines ? keep(s, lines, lines->size) : 0;
 	arena_destroy(a);
 }
@@ -346,8 +363,6 @@ static struct described *describe(struct ctl_process *p, uint32_t i)
 	if (!d->tables)
 		return NULL;
 	map_put_u64(s->tables->by_tables, d->tables, d);
-	if (s->tables->symbols)
-		make_symbols(s, d);
 	return d;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "elf/index.h"
+#include "elf/kept.h"
 
 #define WORKERS 8u
 /* Smaller debug information is read again faster than a thread starts. */
@@ -376,7 +377,7 @@ static const uint8_t *image_make(struct image *m, const struct elf_file *f,
 		       h.n_units * sizeof(struct index_unit));
 	vec_each(e, &m->texts.list)
 		strcpy((char *)image + h.strings + (*e)->offset, (*e)->text);
-	h.hash = elf_index_hash(image + sizeof h, h.size - sizeof h);
+	h.hash = elf_kept_hash(image + sizeof h, h.size - sizeof h);
 	memcpy(image, &h, sizeof h);
 	*size = h.size;
 	return image;

@@ -124,6 +124,5 @@ bool elf_index_load(struct elf_index *x, const struct elf_file *f, const struct 
 void elf_index_save(const struct elf_index *x, const struct elf_file *f);
 /* Sets the pointers from a whole image; false when it is not one. */
 bool elf_index_attach(struct elf_index *x, const void *image, size_t size);
-uint64_t elf_index_hash(const void *p, size_t n);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "elf/debug.h"
+#include "elf/kept.h"
 #include "elf/symbol.h"
 
 struct named {
@@ -124,7 +125,7 @@ static const struct abi_symbol_table *lay_out(struct arena *a, const struct name
 	return (const void *)out;
 }
 
-const struct abi_symbol_table *elf_symbol_table(struct arena *a, struct elf_file *f)
+static const struct abi_symbol_table *make_table(struct arena *a, struct elf_file *f)
 {
 	struct name_list l = { .arena = arena_create(), .low = UINT64_MAX };
 	struct elf_debug *d = elf_debug_file_of(f);
@@ -145,4 +146,15 @@ const struct abi_symbol_table *elf_symbol_table(struct arena *a, struct elf_file
 	}
 	arena_destroy(l.arena);
 	return out;
+}
+
+const struct abi_symbol_table *elf_symbol_table(struct arena *a, struct elf_file *f)
+{
+	const struct abi_symbol_table *t = elf_table_load(a, f, KEPT_SYMBOLS);
+
+	if (!t) {
+		t = make_table(a, f);
+		elf_table_save(f, KEPT_SYMBOLS, t);
+	}
+	return t;
 }

@@ -18,6 +18,9 @@ struct elf_unwind_piece {
 };
 const struct abi_unwind_table *elf_unwind_table_of(struct arena *a, struct elf_file *f, const struct elf_unwind_piece *p,
 						   uint32_t n);
+/* One that the last function made, kept for the next time that the file is asked about; NULL: there is none. */
+const struct abi_unwind_table *elf_unwind_guesses(struct arena *a, struct elf_file *f);
+void elf_unwind_guesses_keep(struct elf_file *f, const struct abi_unwind_table *t);
 /* The rule for a link-time address; ABI_RULE_NONE when nothing is said. t may be NULL. */
 uint8_t elf_unwind_kind_at(const struct abi_unwind_table *t, uint64_t address);
 /*

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# The index of debug information in its file: whatever is found there, or cannot be written, the answer is the same.
+# What is kept of files, the index of debug information and tables for stacks: whatever is found there, or cannot be written, the
+# answer is the same.
 . "$ROOT/tests/lib/e2e.sh"
 {
 	echo '#include <stdio.h>'
 	for i in $(seq 1500); do
 		printf 'struct s%d { int a%d, *b%d; struct s%d *next; };\n' "$i" "$i" "$i" "$i"
-		printf '__attribute__((noinline)) int f%d(struct s%d *p, int k) { int t = k * %d; return p ? p->a%d + t : t; }\n' "$i" "$i" "$i" "$i"
+		printf '__attribute__((noinline)) int f%d(struct s%d *p, int k) { volatile char room[%d]; int t = k * %d; room[k] = 1; return p ? p->a%d + t : t; }\n' \
+			"$i" "$i" $((i % 9 * 16 + 200)) "$i" "$i"
+	done
+	for i in $(seq 300); do # of which nobody says how to unwind from them
+		echo "asm(\".text; .type g$i,@function; g$i: push %rbx; sub \$16,%rsp; add \$16,%rsp; pop %rbx; ret; .size g$i,.-g$i\");"
 	done
 	printf '%s\n' 'int main(void) { printf("%d\n", f7(0, 6)); return 0; }'
 } >"$W/many.c"
@@ -98,6 +103,70 @@ for home in "HOME=" "HOME=/nonexistent" "HOME=/proc"; do
 	[ ! -s "$W/err" ] || bad "$home: $(head -3 "$W/err")"
 done
 [ ! -e relative ] || bad "a folder in the current one"
+done_t
+
+# Tables for stacks: from files that are there and right, else as they were the first time.
+KINDS="unwind symbols lines guesses"
+walk() { # WHAT
+	as_user env "XDG_CACHE_HOME=$XDG_CACHE_HOME" "$SPILE" -e "probe process(\"$P\").function(\"f7\") { print_ubacktrace_fileline(); println(usymfileline(uaddr())); print_ubacktrace() }" -c "$P" >"$W/got" 2>"$W/err"
+	is "status, $1" $? 0
+	sed -i 's/0x[0-9a-f]*/0x/g' "$W/got"
+	cmp -s "$W/walked" "$W/got" || bad "$1: $(diff "$W/walked" "$W/got" | head -3 | tr '\n' '~')"
+	[ ! -s "$W/err" ] || bad "$1: $(head -3 "$W/err")"
+}
+# kept_again KIND WHAT: the table of that kind was made anew
+kept_again() { cmp -s "$XDG_CACHE_HOME/spile/$ID.$1" "$W/good.$1" || bad "$2: the $1 were not made anew"; }
+t tables-kept
+as_user rm -rf "$XDG_CACHE_HOME/spile"
+walk "the first time" 2>/dev/null
+BAD=
+cp "$W/got" "$W/walked"
+is "lines" "$(sed -E 's/^ 0x : //' "$W/got" | tr '\n' ' ')" "42 f7+0x/0x at $W/many.c:15 [$P] main+0x/0x at $W/many.c:3302 [$P] $W/many.c:15 f7+0x/0x [$P] main+0x/0x [$P] "
+for k in $KINDS; do
+	[ -s "$XDG_CACHE_HOME/spile/$ID.$k" ] || bad "no $k"
+	cp "$XDG_CACHE_HOME/spile/$ID.$k" "$W/good.$k"
+done
+before=$(stat -c %n.%Y.%i "$XDG_CACHE_HOME/spile/$ID".*)
+walk again
+is "the same files" "$(stat -c %n.%Y.%i "$XDG_CACHE_HOME/spile/$ID".*)" "$before"
+done_t
+
+t tables-damaged
+for k in $KINDS; do
+	file=$XDG_CACHE_HOME/spile/$ID.$k size=$(stat -c %s "$W/good.$k")
+	for n in 0 127 200 $((size - 1)); do
+		as_user sh -c "head -c $n '$W/good.$k' >'$file'"
+		walk "$k cut at $n"
+		kept_again "$k" "cut at $n"
+	done
+	for at in 3 9 13 17 25 33 41 57 65 130 150 $((size / 2)) $((size - 9)); do
+		as_user sh -c "cp '$W/good.$k' '$file'; printf '\377\376' | dd of='$file' bs=1 seek=$at conv=notrunc 2>/dev/null"
+		walk "$k changed at $at"
+		kept_again "$k" "changed at $at"
+	done
+	as_user sh -c "cat '$W/good.$k' '$W/good.$k' >'$file'"
+	walk "$k twice as long"
+	kept_again "$k" "twice as long"
+	as_user rm -f "$file"
+	as_user mkdir "$file"
+	walk "a folder for $k"
+	as_user rmdir "$file"
+	as_user mkfifo "$file"
+	walk "a pipe for $k"
+	as_user rm -f "$file"
+done
+as_user cp "$W/good.symbols" "$XDG_CACHE_HOME/spile/$ID.unwind"
+walk "one for another"
+kept_again unwind "one for another"
+as_user touch "$P" 2>/dev/null || touch "$P"
+walk "of an older file"
+for k in $KINDS; do
+	! cmp -s "$XDG_CACHE_HOME/spile/$ID.$k" "$W/good.$k" || bad "the $k of the older file were kept"
+done
+as_user rm -rf "$XDG_CACHE_HOME/spile"
+chmod 555 "$XDG_CACHE_HOME"
+walk "read-only"
+chmod 777 "$XDG_CACHE_HOME"
 done_t
 
 # A full disk: what was written of the index must not be taken for one.

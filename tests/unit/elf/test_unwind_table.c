@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "elf/elf.h"
+#include "elf/kept.h"
 
 #define ADDRESSES 20000
 static const char *const files[] = { "/usr/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libstdc++.so.6",
@@ -158,9 +159,89 @@ static void names(void **state)
 	arena_destroy(a);
 }
 
+/* As targets do, who look at nothing twice: the sum depends on all that a walk may come to. */
+static uint64_t walk_all(enum kept_table kind, const void *table)
+{
+	const char *p = table;
+	uint64_t sum = 0;
+
+	if (kind == KEPT_UNWIND) {
+		const struct abi_unwind_table *t = table;
+
+		for (uint64_t at = 0; at < 1u << 20; at += 97)
+			sum += rule_at(t, t->text + at)->kind;
+		return sum + elf_unwind_kind_at(t, t->text + 1000);
+	}
+	if (kind == KEPT_SYMBOLS) {
+		const struct abi_symbol_table *t = table;
+		const struct abi_symbol *s = (const void *)(p + t->symbols);
+
+		for (uint32_t i = 0; i < t->n; i++)
+			for (uint32_t k = 0; k < s[i].length; k++)
+				sum += (uint8_t)p[t->names + (uint64_t)s[i].name + k];
+		return sum;
+	}
+	const struct abi_line_table *t = table;
+	const struct abi_line *rows = (const void *)(p + t->rows);
+	const struct abi_line_file *list = (const void *)(p + t->files);
+
+	for (uint32_t i = 0; i < t->n; i++)
+		for (uint32_t k = 0; rows[i].line && k < list[rows[i].file].length; k++)
+			sum += (uint8_t)p[t->names + (uint64_t)list[rows[i].file].name + k];
+	return sum;
+}
+
+/* Damaged somewhere, mostly where it says how it is laid out: refused, or nothing of a walk is outside. */
+static void damage(enum kept_table kind, const void *table, uint32_t *sound)
+{
+	static const uint32_t values[] = { 0, 1, 4, 0x7fffffff, 0x80000000, 0xffffffff };
+	uint64_t size;
+	uint8_t *copy;
+
+	memcpy(&size, table, sizeof size);
+	assert_true(elf_table_is_sound(kind, table, size));
+	assert_false(elf_table_is_sound(kind, table, size - 8));
+	assert_false(elf_table_is_sound(kind, table, 8));
+	copy = malloc(size); /* no byte more: a sanitizer sees each step outside */
+	for (uint32_t i = 0; i < 3000; i++) {
+		uint64_t words = size / 4, at = (i % 3 ? (uint64_t)random() % 12 : (uint64_t)random() % words) * 4;
+		uint32_t value = i % 2 ? values[random() % (long)base_count(values)] : (uint32_t)random() % (2 * (uint32_t)size);
+
+		memcpy(copy, table, size);
+		memcpy(copy + at, &value, sizeof value);
+		if (!elf_table_is_sound(kind, copy, size))
+			continue;
+		++*sound;
+		assert_true(walk_all(kind, copy) < UINT64_MAX);
+	}
+	free(copy);
+}
+
+static void damaged_tables(void **state)
+{
+	struct arena *a = arena_create();
+	struct elf_cache *cache = elf_cache_create(a);
+	const struct abi_line_table *lines;
+	struct elf_file *f, *self;
+	uint32_t sound = 0;
+
+	(void)state;
+	setenv("XDG_CACHE_HOME", "/nonexistent", 1);
+	assert_null(elf_open(cache, "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", &f));
+	damage(KEPT_UNWIND, elf_unwind_table(a, f), &sound);
+	damage(KEPT_SYMBOLS, elf_symbol_table(a, f), &sound);
+	assert_null(elf_open(cache, "/proc/self/exe", &self));
+	lines = elf_line_table(a, self);
+	if (lines)
+		damage(KEPT_LINES, lines, &sound);
+	assert_true(sound > 100);
+	elf_cache_destroy(cache);
+	arena_destroy(a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(as_libdw), cmocka_unit_test(names) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(as_libdw), cmocka_unit_test(names), cmocka_unit_test(damaged_tables) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
