@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/family.h"
 #include "ctl/hooks.h"
 #include "ctl/session.h"
 #include "ctl/syscalls.h"
@@ -39,6 +40,8 @@ struct group {
 	uint32_t n_returns;
 	uint32_t first, end; /* positions in the file's sites */
 	bool for_unwinders; /* the hook of one is among the bodies */
+	bool shares; /* probes of a system call are */
+	bool shares_life; /* the hook of a fork, exec or end is */
 };
 
 bool ctl_site_applies(const struct ctl_process *p, const struct bundle_site *site)
@@ -152,7 +155,7 @@ static void add_bodies(struct group *g)
 	const struct bundle *b = g->p->session->bundle;
 
 	g->bodies = arena_array(g->p->session->scratch, struct patch_body,
-				g->n + 2 + ctl_syscalls_most(g->p));
+				g->n + 2 + ctl_life_most(g->p));
 	for (uint32_t i = 0; i < g->n; i++)
 		if (!(b->sites.p[g->sites[i]].flags & ABI_SITE_RETURN))
 			add_body(g, g->sites[i]);
@@ -288,7 +291,7 @@ static void remember_conditions(const struct group *g, struct ctl_patch *patch)
 	for (uint32_t i = 0; i < g->n; i++)
 		if (!s->bundle->probes.p[s->bundle->sites.p[g->sites[i]].probe].condition)
 			return;
-	if (g->p->follow_shared_at == g->address || g->hook)
+	if (g->p->follow_shared_at == g->address || g->hook || g->for_unwinders || g->shares || g->shares_life)
 		return;
 	patch->conditional = arena_dup(g->p->arena, g->sites, g->n * sizeof *g->sites);
 	patch->n_conditional = g->n;
@@ -428,6 +431,7 @@ static void plan_patch(struct group *g)
 	struct ctl_patch patch = { .address = g->address,
 				   .first_site = g->sites[0],
 				   .wanted = true,
+				   .shares_life = g->shares_life,
 				   .for_unwinders = g->for_unwinders };
 	struct patch_request r = { .address = g->address,
 				   .alone = g->for_unwinders,
@@ -454,17 +458,33 @@ static void plan_patch(struct group *g)
 		plan_request(g, &r, &patch);
 }
 
-/* A system call right at the beginning of the function, or behind its endbr64, where the patch goes. */
-static uint32_t share_syscall(struct group *g)
+static bool has_endbr(const struct group *g)
 {
 	static const uint8_t endbr[ENDBR_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };
 	uint8_t code[ENDBR_SIZE];
-	uint32_t n = ctl_syscalls_share(g->p, g->address, g->bodies + g->n_bodies);
 
-	if (n || proc_read(g->p->proc, g->address, code, sizeof code) != sizeof code ||
-	    memcmp(code, endbr, sizeof endbr) != 0)
-		return n;
-	return ctl_syscalls_share(g->p, g->address + ENDBR_SIZE, g->bodies + g->n_bodies);
+	return proc_read(g->p->proc, g->address, code, sizeof code) == sizeof code &&
+	       memcmp(code, endbr, sizeof endbr) == 0;
+}
+
+/* A hook of ours at the address makes the patch its own as well. With probes of its system call, which share the same way. */
+static void share_call_at(struct group *g, uint64_t address)
+{
+	uint32_t n = ctl_life_share(g->p, address, g->bodies, g->n_bodies);
+
+	g->shares_life = n != 0;
+	if (!n)
+		n = ctl_syscalls_share(g->p, address, g->bodies + g->n_bodies);
+	g->shares = n != 0;
+	g->n_bodies += n;
+}
+
+/* A system call right at the beginning of the function, or behind its endbr64, where the patch goes. */
+static void share_call(struct group *g)
+{
+	share_call_at(g, g->address);
+	if (!g->shares && has_endbr(g))
+		share_call_at(g, g->address + ENDBR_SIZE);
 }
 
 /* Sites [first, end) of the module's file have one address. */
@@ -517,7 +537,7 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 		g.n_bodies++;
 	g.for_unwinders = ctl_unwind_share_hook(p, m, g.address, &g.bodies[g.n_bodies]);
 	g.n_bodies += g.for_unwinders;
-	g.n_bodies += share_syscall(&g);
+	share_call(&g);
 	g.hook = ctl_hooks_at(p, g.address);
 	g.below = g.hook ? NULL : ctl_chain_at(p, g.address);
 	if (g.n_bodies || g.n_returns)

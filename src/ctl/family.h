@@ -15,6 +15,12 @@ bool ctl_life_wanted(const struct ctl_session *s);
 /* Before sites are planned: their places are kept free. Then: plans them. */
 void ctl_life_expect(struct ctl_process *p);
 void ctl_life_plan(struct ctl_process *p);
+/*
+ * A site has the place of a hook: puts the hook's bodies, and those of the system call's probes, beside the `n` there
+ * are; how many, at most ctl_life_most(). 0: no hook goes there, or it is planned. Bodies lie in scratch memory.
+ */
+uint32_t ctl_life_share(struct ctl_process *p, uint64_t address, struct patch_body *bodies, uint32_t n);
+uint32_t ctl_life_most(const struct ctl_process *p);
 /* Bytes of the table of handlers in a process. */
 uint64_t ctl_life_size(const struct bundle *b);
 /* In the window: writes it, and fills what the page says of it. */

@@ -20,14 +20,15 @@
 #include "ctl/syscalls.h"
 
 #define JUMP_SIZE 5u
+#define ENDBR_SIZE 4u
 
-struct found {
+struct life_found {
 	struct life_site site; /* address: from the beginning of the mapping */
 	uint64_t function_start, function_end; /* link-time, 0 0 unknown */
 };
 /* Those of one mapping of a file. */
 struct life_places {
-	VEC(struct found) list;
+	VEC(struct life_found) list;
 };
 
 bool ctl_life_any(const struct bundle *b)
@@ -63,7 +64,7 @@ struct opens {
 static void add_open(void *user, const struct patch_call *c, const struct bundle_site *function)
 {
 	const struct opens *o = user;
-	struct found found = { .site = { .hook = LIFE_BEFORE_ANY, .until = c->address },
+	struct life_found found = { .site = { .hook = LIFE_BEFORE_ANY, .until = c->address },
 			       .function_start = function->function_start,
 			       .function_end = function->function_end };
 	uint32_t nth = 0;
@@ -76,7 +77,7 @@ static void add_open(void *user, const struct patch_call *c, const struct bundle
 
 static int from_highest(const void *a, const void *b)
 {
-	const struct found *x = a, *y = b;
+	const struct life_found *x = a, *y = b;
 
 	return x->site.address < y->site.address ? 1 : x->site.address > y->site.address ? -1 : 0;
 }
@@ -101,7 +102,7 @@ static const struct life_places *look_through(struct ctl_process *p, const struc
 
 	life_sites_find(s->scratch, bytes, size, 0, &sites);
 	vec_each(site, &sites.list) {
-		struct found found = { .site = *site };
+		struct life_found found = { .site = *site };
 
 		if (elf && !elf_function_at(elf, m->start + site->address - bias, &name, &found.function_start,
 					    &found.function_end))
@@ -128,11 +129,19 @@ static const struct life_places *places_of(struct ctl_process *p, const struct p
 	return known->life ? known->life : look_through(p, m, elf, *bias, known);
 }
 
-static bool is_planned(struct ctl_process *p, uint64_t address)
+static const struct ctl_patch *patch_at(struct ctl_process *p, uint64_t address)
 {
 	uintptr_t index = (uintptr_t)map_find_u64(p->by_address, address);
 
-	return index && p->patches.p[index - 1].wanted;
+	return index && p->patches.p[index - 1].wanted ? &p->patches.p[index - 1] : NULL;
+}
+
+/* Alone, or with sites that have the same place: those of a function with an endbr64 are known by that. */
+static bool is_planned(struct ctl_process *p, uint64_t address)
+{
+	const struct ctl_patch *at_endbr = patch_at(p, address - ENDBR_SIZE);
+
+	return patch_at(p, address) || (at_endbr && at_endbr->shares_life);
 }
 
 static bool is_behind(enum life_hook hook)
@@ -161,7 +170,7 @@ static uint32_t bodies_of(struct ctl_process *p, uint64_t address, const struct 
 	return n;
 }
 
-static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct found *found)
+static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct life_found *found)
 {
 	struct ctl_session *s = p->session;
 	struct ctl_file file = { .path = m->path };
@@ -205,7 +214,7 @@ static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, 
 
 /* All of them in what is mapped: `visit` gets each. */
 static void each_site(struct ctl_process *p, void (*visit)(struct ctl_process *p, const struct proc_map *m, uint64_t bias,
-							   const struct found *f))
+							   const struct life_found *f))
 {
 	for (uint32_t i = 0; i < p->maps.n; i++) {
 		uint64_t bias = 0;
@@ -216,14 +225,17 @@ static void each_site(struct ctl_process *p, void (*visit)(struct ctl_process *p
 	}
 }
 
-static void expect(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct found *f)
+static void expect(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct life_found *f)
 {
+	uint64_t address = m->start + f->site.address;
+
 	(void)bias;
-	if (!is_planned(p, m->start + f->site.address))
-		patch_space_expect(p->space, m->start + f->site.address);
+	vec_push(p->arena, &p->life_places, (struct ctl_life_place){ address, f });
+	if (!is_planned(p, address))
+		patch_space_expect(p->space, address);
 }
 
-static void plan(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct found *f)
+static void plan(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct life_found *f)
 {
 	struct arena_mark mark = arena_mark(p->session->scratch);
 	struct error *e = is_planned(p, m->start + f->site.address) ? NULL : plan_site(p, m, bias, f);
@@ -238,8 +250,36 @@ static void plan(struct ctl_process *p, const struct proc_map *m, uint64_t bias,
 
 void ctl_life_expect(struct ctl_process *p)
 {
+	p->life_places.n = 0;
 	if (ctl_life_wanted(p->session))
 		each_site(p, expect);
+}
+
+uint32_t ctl_life_most(const struct ctl_process *p)
+{
+	return 1 + ctl_syscalls_most(p);
+}
+
+uint32_t ctl_life_share(struct ctl_process *p, uint64_t address, struct patch_body *bodies, uint32_t n)
+{
+	const struct life_found *found = NULL;
+	struct patch_body *more;
+	uint32_t n_more;
+
+	vec_each(place, &p->life_places)
+		if (place->address == address)
+			found = place->found;
+	if (!found || found->site.until || is_planned(p, address))
+		return 0;
+	more = arena_array(p->session->scratch, struct patch_body, ctl_life_most(p));
+	n_more = bodies_of(p, address, &found->site, more);
+	if (is_behind(found->site.hook)) {
+		memmove(bodies + n_more, bodies, n * sizeof *bodies);
+		memcpy(bodies, more, n_more * sizeof *more);
+	} else {
+		memcpy(bodies + n, more, n_more * sizeof *more);
+	}
+	return n_more;
 }
 
 void ctl_life_plan(struct ctl_process *p)

@@ -227,6 +227,7 @@ struct ctl_patch {
 	/* the bundle's sites at the address, if all are under conditions; else NULL */
 	const uint32_t *conditional;
 	uint32_t n_conditional;
+	bool shares_life; /* runs a hook of life.c too, which has the same place */
 	bool for_unwinders; /* a hook, or its helper, that stays until no call is under way */
 	bool is_helper; /* no sites of its own: made room for the patch behind it in the list */
 	uint32_t n_helpers; /* right before it in the list */
@@ -237,6 +238,12 @@ struct ctl_patch {
 	/* while leaving: the patch of a session above that stands in the text */
 	const struct ctl_foreign *covered_by;
 	bool covered_rest; /* what it does not reach is ours */
+};
+
+/* Where a hook of life.c goes. */
+struct ctl_life_place {
+	uint64_t address;
+	const struct life_found *found; /* life.c's own */
 };
 
 /* One watchpoint. */
@@ -340,6 +347,7 @@ struct ctl_process {
 	bool follow_shared; /* that hook is a body of a patch for sites */
 	uint64_t follow_shared_at; /* of the sites */
 	bool was_toggling; /* its tool died while it armed patches under running threads */
+	VEC(struct ctl_life_place) life_places; /* in what is mapped, as of ctl_life_expect() */
 	struct ctl_hooks *hooks; /* hooks.c's own */
 	struct ctl_syscalls *syscalls; /* syscalls.c's own */
 	bool keep_syscalls; /* returns of system calls are probed */

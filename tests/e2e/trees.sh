@@ -57,6 +57,18 @@ if have go; then
 	done
 fi
 
+# A site where the tool has a hook of its own: both run, whether the site's condition holds or not.
+target bare bare.c gcc -O1 -nostdlib -static -fcf-protection=full || exit 1
+for condition in "" "if (off)" "if (calls >= 0)"; do
+	t "sites at hooks $condition"
+	launch_same "$T/bare $T/bare" -e 'global off, calls, b, e, n, s probe process("'"$T/bare"'").function("do_*") '"$condition"' { n[ppfunc()]++ }
+		probe process.begin { b++ } probe process.end { e++ } probe process.syscall { calls++; s[$syscall]++ }
+		probe end { println(b, " ", e, " ", calls >= 7, " ", s[57], " ", s[59], " ", s[61], " ", s[231]); foreach (f+ in n) println(f, " ", n[f]) }'
+	is "begins, ends, calls" "$(head -1 "$W/out")" "3 3 1 1 2 1 2"
+	[ "$condition" = "if (off)" ] || is "hits" "$(tail -n +2 "$W/out" | tr '\n' ' ')" "do_end 2 do_exec 1 do_fork 1 do_forked 2 do_plain_exec 1 do_wait 1 do_write 1 "
+	done_t
+done
+
 # The ways of a C library to make processes; the number of musl's clone stands in no 32 bits, and below 2 GB its vfork
 # has room for a trap alone.
 kinds="spawner spawner-static"
