@@ -201,6 +201,23 @@ static bool try_inner_holes(struct planner *p, const struct spot *s)
 	return false;
 }
 
+/*
+ * Whether the function ends where its instructions end: a function of an assembler file may go on, over nops, in the
+ * one behind it, as the checked memset of the C library does. A call in the end does not return.
+ */
+static bool ends_before_filler(struct planner *p)
+{
+	uint64_t end = p->request->function_end, last = end;
+	struct x86_ins ins;
+
+	if (!patch_flow_decode(p->flow, p->request))
+		return false;
+	for (uint64_t at = end; last == end && at > p->request->function_start;)
+		last = patch_flow_boundary(p->flow, --at);
+	return planner_decode(p, last, &ins) &&
+	       (ins.ends_flow || ins.class == X86_CALL || ins.class == X86_CALL_INDIRECT);
+}
+
 bool evict_to_island(struct planner *p)
 {
 	const struct patch_request *r = p->request;
@@ -214,7 +231,7 @@ bool evict_to_island(struct planner *p)
 		if (!s.own || !end)
 			continue;
 		filler = end > s.at + REACH_ON ? 0 : spot_filler(p, end, REACH_ON);
-		if (filler && try_hole(p, &s, end, filler))
+		if (filler && ends_before_filler(p) && try_hole(p, &s, end, filler))
 			return true;
 		if (patch_flow_decode(p->flow, r) && try_inner_holes(p, &s))
 			return true;
