@@ -86,6 +86,7 @@ bench: all
 	bench/syscalls $(BUILD)/spile
 	bench/stacks $(BUILD)/spile
 	bench/profile $(BUILD)/spile
+	bench/counters $(BUILD)/spile
 	bench/processes $(BUILD)/spile
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

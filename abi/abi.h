@@ -13,6 +13,7 @@
  *            [header page][globals][slot 0][slot 1]...[tables of modules]   sparse
  *   process  private anonymous, one per process:
  *            [struct abi_process, 1 page][slot table, 64 KiB, and a mark, MADV_WIPEONFORK][ledger][lives]
+ *            [pages of counters: a thread maps the kernel's over those of its slot]
  *   code     memfd mapped read+execute (the tool holds a writable view):
  *            [runtime image][bundle code and constants][site table]
  *            and pages of trampolines near each probed object.
@@ -26,7 +27,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 13
+#define ABI_VERSION 14
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -160,6 +161,20 @@ struct abi_global {
 
 /* ---- region header ---------------------------------------------------------------------- */
 
+/*
+ * A counter of the processor that handlers read (@perf). Each thread opens its own at its first read; until it may,
+ * and where it cannot, the page of the counter reads as zeroes, and so does the counter.
+ */
+#define ABI_COUNTERS 16u
+struct abi_counter {
+	uint64_t config; /* as perf_event_open(2) has it, and type */
+	uint32_t type, pad;
+};
+/* slot.counters_state, a futex: a thread asks the tool whether its system calls are its own business. */
+#define ABI_COUNTERS_ASKED 1u
+#define ABI_COUNTERS_GRANTED 2u
+#define ABI_COUNTERS_REFUSED 3u /* it is confined by a seccomp filter */
+
 #define ABI_STATE_STARTING 0u
 #define ABI_STATE_RUNNING 1u
 #define ABI_STATE_EXITING 2u /* the tool leaves: handlers return at once */
@@ -220,6 +235,14 @@ struct abi_region {
 	uint32_t pad_family;
 	uint64_t tables_offset, tables_size; /* descriptions of modules: struct abi_modules; 0: no script asks for them */
 	uint32_t max_backtrace; /* frames */
+	uint32_t n_counters;
+	struct abi_counter counters[ABI_COUNTERS];
+	uint32_t counters_user; /* they do not count what the kernel does */
+	uint32_t counters_asked; /* raised with each ABI_COUNTERS_ASKED */
+	uint32_t counters_error; /* errno of the last that could not be opened */
+	uint64_t counters_failed; /* that could not be opened */
+	uint64_t counters_idle; /* reads that found the processor counting something else */
+	char counters_file[128]; /* tests: the file whose first page stands for all counters; with a NUL */
 };
 
 /* ---- members -------------------------------------------------------------------------------- */
@@ -323,6 +346,8 @@ struct abi_watch {
 #define ABI_WATCH_BEFORE 16u
 #define ABI_RED_ZONE 128u
 
+#define ABI_COUNTER_FILES 8u
+
 /* Bits that tell quickly what is in no page of trampolines, as most addresses are. */
 #define ABI_UNWIND_PAGES 2048u
 #define ABI_PAGE_HASH(address) ((uint32_t)((uint64_t)(address) >> 12) * 0x9e3779b1u >> 21)
@@ -387,6 +412,11 @@ struct abi_process {
 	uint64_t company[ABI_COMPANY];
 	/* The r_state of struct r_debug, int: the loader tells of what it is about to add, too, which is nothing to look at; 0 unknown */
 	uint64_t loader_state;
+	uint64_t counters; /* address of pages, region.n_counters for each slot in the order of their numbers; 0 none */
+	uint32_t counters_mask; /* bits of those that are read in this process */
+	uint32_t counters_unanswered; /* the tool did not answer the last time: it may be dead */
+	/* 1 + descriptors that threads hold while they map such a page, by slot.number: a forked child closes them */
+	uint32_t counter_files[ABI_COUNTER_FILES];
 };
 
 /* ---- modules: how to unwind from code, and what it is called ------------------------------------ */
@@ -670,6 +700,10 @@ struct abi_slot {
 	uint64_t sample; /* in the tool: struct abi_sample that the handler runs for; 0 none */
 	struct abi_syscall syscalls[ABI_SYSCALL_DEPTH]; /* the latest, by n_syscalls modulo the size */
 	uint64_t n_syscalls;
+	uint64_t counters_pages; /* the slot's, address */
+	uint32_t counters_tid; /* the thread whose counters they are; 0 nobody's */
+	uint32_t counters_asker; /* the thread that counters_state is about */
+	uint32_t counters_state, pad2;
 	/* text of the raised error, an abi_string of up to ABI_MAXSTRINGLEN bytes, follows at ABI_SLOT_ERROR */
 };
 #define ABI_SLOT_ERROR 1280u

@@ -179,6 +179,10 @@ RT_API int64_t rt_task_limit(struct abi_slot *s, int64_t pid, int64_t kind); /* 
 RT_API int64_t rt_task_time(struct abi_slot *s, int64_t tid, int64_t system); /* ns, 0: the thread's */
 /* What the thread has of a software event, by its number in linux/perf_event.h, since it began. */
 RT_API int64_t rt_counter(struct abi_slot *s, int64_t event);
+/* At a handler's begin, before it locks anything: the thread gets its counters of the processor. */
+RT_API void rt_counters_open(struct abi_slot *s);
+/* What the thread has of region.counters[number], since it got them. */
+RT_API int64_t rt_processor_counter(struct abi_slot *s, int64_t number);
 RT_API int64_t rt_task_files(struct abi_slot *s, int64_t pid); /* open ones */
 RT_API int64_t rt_load_average(struct abi_slot *s, int64_t which); /* 0..2; hundredths */
 RT_API void rt_task_name(struct abi_slot *s, int64_t pid, struct abi_string *out); /* "" if none */

@@ -15,6 +15,7 @@
 /* System call numbers used by the runtime (Linux x86-64). */
 #define RT_SYS_READ 0
 #define RT_SYS_CLOSE 3
+#define RT_SYS_MMAP 9
 #define RT_SYS_RT_SIGACTION 13
 #define RT_SYS_RT_SIGPROCMASK 14
 #define RT_SYS_ACCESS 21
@@ -40,6 +41,7 @@
 #define RT_SYS_NEWFSTATAT 262
 #define RT_SYS_FACCESSAT 269
 #define RT_SYS_RT_TGSIGQUEUEINFO 297
+#define RT_SYS_PERF_EVENT_OPEN 298
 #define RT_SYS_PRLIMIT64 302
 #define RT_SYS_GETCPU 309
 #define RT_SYS_PROCESS_VM_READV 310
@@ -125,6 +127,27 @@ bool rt_host_poke(uint64_t address, const void *from, uint64_t size);
 		return false;                                                                      \
 	}
 #endif
+
+/*
+ * The processor's counter of this number, by rdpmc (Intel SDM volume 2, AMD APM volume 3); its width is the kernel's
+ * to know. False where it faults: the thread has come to a processor of another kind, or somebody has just forbidden it.
+ */
+#ifdef RT_HOSTED
+bool rt_pmc(uint32_t number, uint64_t *out);
+extern bool (*rt_host_processor)(uint32_t number, uint64_t *out); /* what it does, in tests */
+#else
+static inline bool rt_pmc(uint32_t number, uint64_t *out)
+{
+	uint32_t low, high;
+
+	__asm__ goto("1: rdpmc\n\t" RT_FAULT_ENTRY : "=a"(low), "=d"(high) : "c"(number) : : fault);
+	*out = (uint64_t)high << 32 | low;
+	return true;
+fault:
+	return false;
+}
+#endif
+
 RT_PEEK(8)
 RT_PEEK(16)
 RT_PEEK(32)

@@ -23,6 +23,14 @@ bool rt_host_poke(uint64_t address, const void *from, uint64_t size)
 			  (long)&remote, 1, 0) == (long)size;
 }
 
+/* Of the tests' making; NULL: every rdpmc faults. */
+bool (*rt_host_processor)(uint32_t number, uint64_t *out);
+
+bool rt_pmc(uint32_t number, uint64_t *out)
+{
+	return rt_host_processor && rt_host_processor(number, out);
+}
+
 struct abi_process *rt_process(void)
 {
 	return NULL;

@@ -104,7 +104,7 @@ static const char *check_handlers(const struct bundle *b)
 	vec_each(p, &b->probes)
 		if (p->event > LAST_EVENT || p->record > LAST_RECORD ||
 		    p->handler >= b->handlers.n || !p->name || !p->point ||
-		    p->condition > b->handlers.n || !file_ok(p))
+		    p->condition > b->handlers.n || p->counter > ABI_COUNTERS || !file_ok(p))
 			return "bad probe";
 	return NULL;
 }

@@ -21,7 +21,7 @@
 #include "bundle/check.h"
 
 #define FILE_MAGIC 0x444e42454c495053ull /* "SPILEBND" */
-#define FILE_FORMAT 3u
+#define FILE_FORMAT 4u
 #define FILE_MOST ((size_t)1 << 30)
 
 struct head {
@@ -127,6 +127,7 @@ static void move_probe(struct transfer *t, struct bundle_probe *p)
 	MOVE(t, p->record_period);
 	move_bool(t, &p->record_is_frequency);
 	move_text(t, &p->record_process);
+	MOVE(t, p->counter);
 	move_text(t, &p->name);
 	move_text(t, &p->point);
 	move_text(t, &p->place);
@@ -226,7 +227,7 @@ static void move_bundle(struct transfer *t, struct bundle *b)
 	MOVE_ARRAY(t, &b->runtime_symbols, 1, move_text);
 	MOVE_ARRAY(t, &b->inlines, 8, move_inline);
 	MOVE_ARRAY(t, &b->handlers, sizeof(struct bundle_handler), move_handler);
-	MOVE_ARRAY(t, &b->probes, 90, move_probe);
+	MOVE_ARRAY(t, &b->probes, 94, move_probe);
 	MOVE_ARRAY(t, &b->sites, 78, move_site);
 	MOVE_ARRAY(t, &b->globals, sizeof(struct abi_global) + sizeof(struct abi_map), move_global);
 	MOVE_ARRAY(t, &b->formats, 4, move_u32);

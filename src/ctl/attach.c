@@ -15,6 +15,7 @@
 
 #include "ctl/family.h"
 #include "ctl/hooks.h"
+#include "ctl/perf_counters.h"
 #include "ctl/session.h"
 #include "ctl/syscalls.h"
 
@@ -48,7 +49,7 @@ static struct error *plan_all(struct ctl_process *p)
 
 	p->needs_hooks =
 		(p->session->bundle->reads_memory || p->session->holds ||
-		 ctl_watches_any(p->session->bundle) || ctl_syscalls_any(p->session->bundle)) &&
+		 ctl_counters_may_fault(p->session) || ctl_watches_any(p->session->bundle) || ctl_syscalls_any(p->session->bundle)) &&
 		ctl_hooks_can_trap(p);
 	if (!e)
 		ctl_syscalls_prepare(p);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ctl/family.h"
+#include "ctl/perf_counters.h"
 #include "ctl/session.h"
 
 #define MS 1000000ll
@@ -167,6 +168,7 @@ void ctl_loop(struct ctl_session *s)
 		uint32_t seen = __atomic_load_n(&s->region->event, __ATOMIC_SEQ_CST);
 		uint64_t records;
 
+		ctl_counters_serve(s);
 		ctl_family_serve(s);
 		ctl_everybody_look(s);
 		/* The list may grow on the way. */

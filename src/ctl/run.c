@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "ctl/family.h"
+#include "ctl/perf_counters.h"
 #include "ctl/session.h"
 
 #define LAST_PIECES 1000 /* rounds of them: a writer may go on and on */
@@ -93,6 +94,8 @@ static struct error *prepare(struct ctl_session *s)
 
 	if (!e)
 		e = ctl_region_create(s);
+	if (!e)
+		e = ctl_counters_prepare(s);
 	if (!e)
 		e = ctl_tool_place(s);
 	if (!e)
@@ -219,6 +222,7 @@ static void tell_counts(struct ctl_session *s)
 	if (r->sites_skipped_no_slot)
 		ctl_warn(s, "%lu hits came from threads beyond the %u that a session follows",
 			 (unsigned long)r->sites_skipped_no_slot, r->slot_count);
+	ctl_counters_tell(s);
 	if (dropped)
 		ctl_warn(s,
 			 "There were %lu transport failures: records lost because a thread's ring "

@@ -85,6 +85,7 @@ struct ctl_place {
 	bool hooks_unwinders; /* those of the program are patched to know of them */
 	uint64_t lives; /* behind the ledger: struct abi_life for each probe of beginnings and ends */
 	uint64_t shadow; /* behind that; shadow_entry 0: none */
+	uint64_t counters; /* behind that: a page for each slot and counter */
 	uint64_t room; /* a page behind that, for remote calls */
 	uint64_t syscalls; /* tables of system calls, behind the unwinds: see syscall_stubs.c */
 	uint32_t shadow_entry;
@@ -181,6 +182,8 @@ struct ctl_session {
 	struct ctl_everybody *everybody; /* of --user: who has been looked at */
 	struct patch_flow_cache *flows; /* of functions of files that were looked at */
 	VEC(struct ctl_file_calls *) file_calls; /* system calls found in files */
+	uint32_t counters_answered; /* region.counters_asked that have been served */
+	bool counters_refused; /* to some thread */
 	int64_t slots_looked, slots_wait; /* for those of dead threads: when, and how long until again */
 	/* leaving */
 	int signals_forwarded;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "ctl/family.h"
+#include "ctl/perf_counters.h"
 #include "ctl/session.h"
 #include "ctl/syscalls.h"
 
@@ -210,12 +211,13 @@ static struct error *choose_addresses(struct ctl_process *p)
 {
 	const struct ctl_session *s = p->session;
 	struct ranges r = free_ranges(p);
-	uint64_t private, far, image;
+	uint64_t private, far, image, shadow;
 
 	p->place.ledger_size = ctl_ledger_size(s->bundle);
 	p->place.shadow_entry = ctl_returns_shadow_entry(s->bundle);
+	shadow = base_align((uint64_t)ABI_SHADOW_ENTRIES * p->place.shadow_entry, (uint64_t)ABI_PAGE);
 	private = ABI_PAGE + CTL_WIPED_SIZE + p->place.ledger_size + ctl_life_size(s->bundle) +
-		  base_align((uint64_t)ABI_SHADOW_ENTRIES * p->place.shadow_entry, (uint64_t)ABI_PAGE) + ABI_PAGE;
+		  shadow + ctl_counters_size(s->bundle) + ABI_PAGE;
 	far = choose_far(&r, s->region_size + 2 * private);
 	if (!far)
 		return no_room(p);
@@ -224,6 +226,7 @@ static struct error *choose_addresses(struct ctl_process *p)
 	p->place.ledger = p->place.table + CTL_WIPED_SIZE;
 	p->place.lives = p->place.ledger + p->place.ledger_size;
 	p->place.shadow = p->place.lives + ctl_life_size(s->bundle);
+	p->place.counters = p->place.shadow + shadow;
 	p->place.room = far + private - ABI_PAGE;
 	p->place.region = far + private; /* no hole that another mapping could take */
 	cut_out(&r, far, p->place.region + s->region_size);
@@ -445,6 +448,7 @@ static struct error *init_process_page(struct ctl_process *p)
 		return e;
 	ctl_peers_fill(p, &page);
 	page.pid = (uint32_t)pid;
+	ctl_counters_place(p, &page);
 	e = ctl_life_place(p, &page);
 	if (e)
 		return e;

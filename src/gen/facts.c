@@ -102,6 +102,8 @@ static const struct runtime_fact {
 	{ "rt_user_mode", 0 },
 	{ "rt_sample_value", 0 },
 	{ "rt_counter", 0 },
+	{ "rt_processor_counter", 0 },
+	{ "rt_counters_open", 0 },
 	{ "rt_stp_pid", 0 },
 	{ "rt_pp", PLACE },
 	{ "rt_ppfunc", PLACE },

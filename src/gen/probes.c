@@ -84,6 +84,7 @@ static void add_probe(struct gen *g, const struct ir_probe *from, const struct i
 				   .record_config = point->record.config,
 				   .record_period = point->record.period,
 				   .record_is_frequency = point->record.is_frequency,
+				   .counter = point->counter,
 				   .pid = point->pid,
 				   .target_only = point->target_only,
 				   .life = (uint32_t)point->life,

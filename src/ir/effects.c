@@ -113,6 +113,8 @@ static void scan_call(struct scan *s, const struct expr *e)
 	scan_list(s, &e->call.args);
 	if (e->call.builtin && e->call.builtin->flags & BUILTIN_MATCH)
 		s->uses->asks_match = true;
+	if (e->call.builtin && e->call.builtin->flags & BUILTIN_COUNTER)
+		s->uses->asks_counters = true;
 	for (uint32_t i = 0; c && i < c->globals.n; i++)
 		scan_place(s, e->call.args.list.p[c->builtin.n_parameters + i],
 			   c->globals.p[i].write ? USE_READ | USE_WRITE : USE_READ);
@@ -264,15 +266,17 @@ static void scan_stmt(struct scan *s, const struct stmt *t)
 static bool absorb(struct scan *s, struct ir_uses *u)
 {
 	uint32_t n = u->list.n;
-	bool changed = false, asked = u->asks_match;
+	bool changed = false, asked = u->asks_match, counted = u->asks_counters;
 
 	s->uses = u;
 	vec_each(i, &u->list) {
 		s->how[i->global] = i->how;
 		s->place[i->global] = (uint32_t)(i - u->list.p);
 	}
-	vec_each(c, &u->calls)
+	vec_each(c, &u->calls) {
 		u->asks_match |= s->effects->functions[*c].asks_match;
+		u->asks_counters |= s->effects->functions[*c].asks_counters;
+	}
 	vec_each(c, &u->calls)
 		vec_each(i, &s->effects->functions[*c].list) {
 			struct ir_use use = *i; /* the list may be our own, and move */
@@ -281,7 +285,7 @@ static bool absorb(struct scan *s, struct ir_uses *u)
 			note(s, use.global, use.how);
 		}
 	scan_end(s);
-	return changed || u->list.n != n || asked != u->asks_match;
+	return changed || u->list.n != n || asked != u->asks_match || counted != u->asks_counters;
 }
 
 static void scan_functions(struct scan *s, const struct sema_program *p)

@@ -21,6 +21,7 @@ struct ir_uses {
 	VEC(struct ir_use) list; /* every global once */
 	VEC(uint32_t) calls; /* indices of functions, repetitions possible */
 	bool asks_match; /* what the handler's last match was */
+	bool asks_counters; /* of the processor: the thread has to have its own */
 };
 
 struct ir_effects {

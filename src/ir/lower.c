@@ -244,6 +244,9 @@ static void build_handler(struct build *b, const struct sema_probe *p)
 	vec_each(v, &p->locals)
 		ir_place_add(b, *v);
 	b->temporaries = b->function.n_registers;
+	/* It may have to wait for the tool: not with locks. */
+	if (uses->asks_counters)
+		ir_emit_effect(b, "rt_counters_open", 0);
 	take_locks(b);
 	if (uses->asks_match)
 		ir_emit_effect(b, "rt_match_forget", 0);

@@ -7,14 +7,21 @@
  *	.process("p")		only of processes that run the file
  *	.counter("name")	no handler: @perf("name") in handlers of the target reads the thread's count
  *
+ * What the processor counts is read there from the processor (runtime/core/counter.c). What the kernel counts itself it
+ * shows to nobody while it changes: for some of that it has a call.
+ *
  * Switches and migrations happen in the kernel, whose events are hidden from ordinary users; their
  * records are not, so they stand in.
  */
+#include "abi/abi.h"
 #include "probe/variable.h"
 
 #include <string.h>
 
-#define TYPE_SOFTWARE 1 /* PERF_TYPE_SOFTWARE */
+/* PERF_TYPE_ */
+#define TYPE_SOFTWARE 1
+#define TYPE_TRACEPOINT 2
+#define TYPE_BREAKPOINT 5
 #define SAMPLE_DEFAULT 1000000
 #define HERTZ_MOST 100000 /* kernel.perf_event_max_sample_rate, as it is when nobody changed it */
 /* PERF_COUNT_SW_ */
@@ -42,7 +49,7 @@ static uint32_t component(const struct probe_point *p, const char *name)
 
 /* ---- counters ----------------------------------------------------------------------- */
 
-static struct probe_counter *counter_find(const struct probe_user *user, const char *name)
+static struct probe_counter *counter_find(struct probe_user *user, const char *name)
 {
 	vec_each(c, &user->counters)
 		if (strcmp(c->name, name) == 0)
@@ -55,7 +62,7 @@ static bool counter(struct sema_resolver *r, const struct probe_point *p, uint32
 {
 	struct probe_user *user = r->user;
 	struct probe_counter c = { .type = record->type, .config = record->config };
-	const struct probe_counter *have;
+	struct probe_counter *have;
 	struct sema_point *point;
 
 	if (!sema_string_argument(r, p, i, &c.name))
@@ -64,11 +71,16 @@ static bool counter(struct sema_resolver *r, const struct probe_point *p, uint32
 	if (have && (have->type != c.type || have->config != c.config))
 		return probe_point_fail(r, p, i, DIAG_PROBE_POINT,
 					"another event has a counter of this name");
-	if (!have)
+	if (!have) {
 		vec_push(r->arena, &user->counters, c);
+		have = counter_find(user, c.name);
+	}
 	point = sema_point_add(r, EVENT_NEVER, CONTEXT_TOOL, lang_point_text(r->arena, p, false));
 	point->type = "perf_event";
 	point->declares = true;
+	point->record = *record;
+	point->counter = have->number;
+	vec_push(r->arena, &have->points, point);
 	return true;
 }
 
@@ -170,23 +182,46 @@ static struct expr *unknown(struct sema_resolver *r, struct expr *target, const 
 	return refuse(r, target, probing, near ? arena_printf(r->arena, "%s (similar: %s)", text, near) : text);
 }
 
+/* The kernel tells it by a call. */
+static bool is_told(const struct probe_counter *c)
+{
+	return c->type == TYPE_SOFTWARE && c->config <= FAULTS_MAJOR && c->config != CPU_MIGRATIONS;
+}
+
+/* From now on somebody reads it. */
+static bool number_counter(struct probe_user *user, struct probe_counter *c)
+{
+	if (c->number)
+		return true;
+	if (user->n_counters == ABI_COUNTERS)
+		return false;
+	c->number = ++user->n_counters;
+	vec_each(point, &c->points)
+		(*point)->counter = c->number;
+	return true;
+}
+
 struct expr *probe_counter_value(struct sema_resolver *r, const struct sema_site *site,
 				 struct expr *target, bool probing)
 {
 	const struct expr *name = target->op.args.list.n ? target->op.args.list.p[0] : NULL;
-	const struct probe_counter *c = name && name->kind == EXPR_STRING ?
-						counter_find(r->user, name->string.text) :
-						NULL;
+	struct probe_counter *c = name && name->kind == EXPR_STRING ? counter_find(r->user, name->string.text) :
+								      NULL;
 
 	if (!c)
 		return unknown(r, target, name, probing);
 	if (!site)
 		return refuse(r, target, probing, "counters are read in handlers of a process");
-	if (c->type != TYPE_SOFTWARE || c->config > FAULTS_MAJOR || c->config == CPU_MIGRATIONS)
+	if (is_told(c))
+		return probe_expr_call(r, target, "__counter", 1, probe_expr_number(r, target, (int64_t)c->config));
+	if (c->type == TYPE_SOFTWARE || c->type == TYPE_TRACEPOINT || c->type == TYPE_BREAKPOINT)
 		return refuse(r, target, probing,
-			      "only counters of perf.sw.cpu_clock, task_clock, page_faults*, context_switches can be "
-			      "read; others can be sampled");
-	return probe_expr_call(r, target, "__counter", 1, probe_expr_number(r, target, (int64_t)c->config));
+			      "the kernel shows this count to nobody while it changes: of its own counters perf.sw.cpu_clock, "
+			      "task_clock, page_faults*, context_switches can be read; others can be sampled");
+	if (!probing && !number_counter(r->user, c))
+		return refuse(r, target, probing, "more counters of the processor than a session reads: 16");
+	return probe_expr_call(r, target, "__processor_counter", 1,
+			       probe_expr_number(r, target, probing ? 0 : (int64_t)c->number - 1));
 }
 
 extern const struct sema_provider probe_perf_provider;

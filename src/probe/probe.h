@@ -26,6 +26,8 @@ struct probe_counter {
 	const char *name;
 	uint32_t type;
 	uint64_t config;
+	uint32_t number; /* 1 + its place among the processor's counters that handlers read; 0: nobody has yet */
+	VEC(struct sema_point *) points; /* that declare it */
 };
 
 /* What sema_options.provider_user points to. */
@@ -36,6 +38,7 @@ struct probe_user {
 	struct map *warned; /* modules already warned about; made when needed */
 	struct map *headers; /* "<a.h>": struct elf_file with its types; made when needed */
 	VEC(struct probe_counter) counters;
+	uint32_t n_counters; /* of the processor, that handlers read */
 };
 
 /* All families, NULL-ended. */

@@ -103,6 +103,20 @@ struct proc_watchpoint {
 };
 struct error *proc_watchpoint_open(const struct proc_watchpoint *w, pid_t tid, int *fd) BASE_MUST_CHECK;
 
+/*
+ * A counter that threads are to read for themselves, by its page (struct perf_event_mmap_page) and rdpmc: an error if this
+ * machine does not have it, or does not let programs read it.
+ */
+struct proc_counter {
+	uint32_t type; /* PERF_TYPE_ */
+	uint64_t config;
+	const char *name; /* for messages */
+	/* out */
+	bool user_only; /* what the kernel does is not to be counted: ordinary users may not */
+	const char *file; /* tests: its first page stands for the counter's, nothing is to be opened; else NULL */
+};
+struct error *proc_counter_check(struct proc_counter *c) BASE_MUST_CHECK;
+
 /* /proc/sys/kernel/perf_event_paranoid; -1 .. 4; INT_MIN if it cannot be read. */
 int proc_perf_paranoid(void);
 /* An error for a refused event, with its likely reason and a hint. */

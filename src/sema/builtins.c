@@ -14,6 +14,7 @@
 #define GURU BUILTIN_GURU
 #define READS_MEMORY BUILTIN_READS_MEMORY
 #define MATCH BUILTIN_MATCH
+#define COUNTER BUILTIN_COUNTER
 #define NONE .n_parameters = 0
 /* With names of the parameters, or for the tapset's own without. */
 #define SELECT(a, b, c, d, e, f, chosen, ...) chosen

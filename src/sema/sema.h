@@ -130,6 +130,7 @@ struct sema_point {
 	uint32_t mode; /* read, write: permissions that the probe gives the file */
 	uint32_t max_size; /* read: bytes of $value; 0: what a string holds */
 	struct sema_record record; /* RECORD */
+	uint32_t counter; /* NEVER: 1 + number of the processor's counter that it declares (as record has it), if any handler reads it */
 	bool declares; /* its probe needs no body */
 	uint32_t pid; /* process(PID): only there; 0 any */
 	bool target_only; /* bare `process`: the -c or -x process */
@@ -197,6 +198,7 @@ struct sema_resolver {
 #define BUILTIN_GURU 8u
 #define BUILTIN_MATCH 32u /* asks about the last match of the handler */
 #define BUILTIN_READS_MEMORY 16u /* may fault: the fault table is needed */
+#define BUILTIN_COUNTER 128u /* reads a counter of the processor, that the thread has to have */
 #define BUILTIN_MAY_PASS 64u /* embedded C: may say STAP_NEXT, by slot.context_flags */
 
 /* A row of sema/builtins.def: script name, result, parameter types, runtime function. */

@@ -17,6 +17,7 @@
 #include "runtime/arch/arch.h"
 #include "runtime/arch/x86_64/entry.h"
 #include "runtime/core/core.h"
+#include "runtime/core/counter.h"
 #include "runtime/core/wake.h"
 
 #define CLONE_VFORK 0x4000u
@@ -168,6 +169,7 @@ static void begin_forked(struct abi_process *p)
 {
 	uint32_t pid = own_pid(), parent = p->member;
 
+	rt_counters_forked(p);
 	p->member = 0;
 	p->member_pid = pid;
 	if (p->alone)
@@ -368,6 +370,8 @@ void rt_life_exit(void)
 
 	if (m)
 		end_thread(p, m, s);
+	if (s && !s->borrowed)
+		rt_counters_drop(s);
 }
 
 void rt_life_exit_group(void)

@@ -105,6 +105,7 @@ static struct abi_slot *claim_slot(struct abi_process *p, uint64_t key)
 	s->process = (uint64_t)p;
 	s->region = p->region;
 	s->borrowed = s->thread_begun = 0;
+	s->counters_tid = s->counters_asker = 0;
 	rt_slot_identify(s, key);
 	s->virtual_mask = p->initial_virtual_mask;
 	__atomic_store_n(&s->key, key, __ATOMIC_RELEASE);

@@ -19,6 +19,7 @@ int main(void)
 	RUN(control);
 	RUN(lock);
 	RUN(share);
+	RUN(counter);
 #undef RUN
 	return failed != 0;
 }
