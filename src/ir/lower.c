@@ -440,7 +440,7 @@ static void lower_global(struct lower *l, const struct lang_variable *v, uint32_
 		g.init_long = v->init->number.value;
 	} else if (v->init && v->init->kind == EXPR_STRING) {
 		g.init_string = v->init->string.text;
-		g.init_length = base_min(v->init->string.length, l->limits->max_string - 1);
+		g.init_length = (uint32_t)strnlen(v->init->string.text, base_min(v->init->string.length, l->limits->max_string - 1));
 	}
 	vec_push(l->arena, &l->module->globals, g);
 }

@@ -32,6 +32,8 @@ static bool bind_name(struct lang_walker *w, struct expr **e)
 
 	if ((*e)->kind == EXPR_SYMBOL)
 		bind_global(n->sema, *e, n->file);
+	else if ((*e)->kind == EXPR_STRING) /* a value ends at its first NUL; a format goes on */
+		(*e)->string.length = (uint32_t)strnlen((*e)->string.text, (*e)->string.length);
 	else if ((*e)->kind == EXPR_CALL)
 		sema_call_resolve(n->sema, *e, n->file, n->probe);
 	return true;
