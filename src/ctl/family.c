@@ -553,6 +553,12 @@ static bool is_live(const struct ctl_session *s, uint32_t number)
 	return __atomic_load_n(&member_of(s, number)->state, __ATOMIC_ACQUIRE) == ABI_MEMBER_LIVE;
 }
 
+/* A process near its limits; another error may be but its end, or the beginning of another program. */
+static bool is_of_limits(const struct error *e)
+{
+	return e->saved_errno == ENOMEM || e->saved_errno == EMFILE || e->saved_errno == ENFILE;
+}
+
 static void attach(struct ctl_process *p)
 {
 	struct ctl_session *s = p->session;
@@ -563,7 +569,8 @@ static void attach(struct ctl_process *p)
 		e = ctl_attach(p);
 	last = proc_release(p->proc);
 	e = e ? e : last;
-	if (e && e->code != ERROR_NO_PROCESS && !ctl_is_between(p) && !proc_has_ended(p->proc))
+	if (e && (is_of_limits(e) ||
+		  (e->code != ERROR_NO_PROCESS && !ctl_is_between(p) && !proc_has_ended(p->proc))))
 		ctl_warn(s, "process %d: %s", (int)p->proc->pid, error_text(e));
 }
 

@@ -98,8 +98,9 @@ static struct error *map_region(struct ctl_session *s, const struct abi_region *
 			 s->region_fd, 0);
 	if (s->region == MAP_FAILED) {
 		s->region = NULL;
-		return error_errno(errno, "cannot map %lu MiB of shared memory",
-				   (unsigned long)(head->size >> 20));
+		return error_hint(error_errno(errno, "cannot map %lu MiB of shared memory",
+					      (unsigned long)(head->size >> 20)),
+				  "little of it is used, but the address space must have room: raise ulimit -v");
 	}
 	s->region_size = head->size;
 	*s->region = *head;

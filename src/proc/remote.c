@@ -352,9 +352,11 @@ struct error *proc_remote_map(struct proc *p, uint64_t address, uint64_t size, i
 
 	if (e)
 		return e;
-	if (KERNEL_ERROR(result))
-		return error_errno((int)-result, "cannot map 0x%lx bytes at 0x%lx in process %d",
-				   (unsigned long)size, (unsigned long)address, (int)p->pid);
+	if (KERNEL_ERROR(result)) {
+		e = error_errno((int)-result, "cannot map 0x%lx bytes at 0x%lx in process %d",
+				(unsigned long)size, (unsigned long)address, (int)p->pid);
+		return result == -ENOMEM ? error_hint(e, "its address space may be limited (ulimit -v, RLIMIT_AS)") : e;
+	}
 	if (result % PAGE || (exact && (uint64_t)result != address))
 		return error_new(ERROR_SYSTEM,
 				 "process %d cannot map memory at 0x%lx (seccomp or an old kernel)",

@@ -102,3 +102,16 @@ spile -c "$T/ticks 10 0" -e 'function half(x) { return 100 / (x - 5) }
 is "status" "$RC" 1
 is "error" "$(grep ^ERROR "$W/err")" "ERROR: division by 0 near operator '/' at <input>:1:31 (called from identifier 'half' at <input>:2:29) (called from identifier 'twice' at <input>:3:43)"
 done_t
+
+t address-space
+# shellcheck disable=SC2016 # for the shells inside
+as_user bash -c 'ulimit -v 1500000; exec "$0" "$@"' "$SPILE" -e 'probe oneshot { println(1) }' >"$W/out" 2>"$W/err" </dev/null
+is status $? 1
+has "$W/err" '^ERROR: cannot map [0-9]+ MiB'
+has "$W/err" '^  hint: .*ulimit -v'
+# a child that has no room is left alone and runs as ever
+spile -e 'global n probe process("/bin/cat").plt("*") { n++ }' -c 'bash -c "ulimit -v 1500000; exec cat /proc/self/comm"'
+ok_rc
+is "the child's output" "$(cat "$W/target")" cat
+has "$W/err" '^WARNING: process [0-9]+: cannot map'
+done_t
