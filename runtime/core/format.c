@@ -132,6 +132,7 @@ static struct text next_text(struct arguments *a)
 /* One conversion with its stars replaced; -1: not given. */
 struct conversion {
 	char kind, flag;
+	bool left; /* the flag, or a width that is computed and negative: then beside a flag */
 	int64_t width, precision;
 };
 
@@ -155,9 +156,10 @@ static struct conversion resolve(struct arguments *a, const struct abi_format_pa
 	else if (p->bits & ABI_FORMAT_HAS_PRECISION)
 		c.precision = p->precision;
 	if (p->bits & ABI_FORMAT_STAR_WIDTH && c.width < 0) {
-		c.flag = '-';
+		c.left = true;
 		c.width = c.width < -WIDTH_MOST ? WIDTH_MOST : -c.width;
 	}
+	c.left |= c.flag == '-';
 	c.width = limited(c.width);
 	c.precision = c.precision < 0 ? -1 : limited(c.precision);
 	return c;
@@ -173,10 +175,10 @@ static void put_padded(struct rt_writer *w, const struct conversion *c, const ch
 {
 	uint64_t pad = padding(c, n);
 
-	if (c->flag != '-')
+	if (!c->left)
 		rt_writer_fill(w, ' ', pad);
 	rt_writer_put(w, bytes, n);
-	if (c->flag == '-')
+	if (c->left)
 		rt_writer_fill(w, ' ', pad);
 }
 
@@ -192,14 +194,14 @@ static void put_number(struct rt_writer *w, const struct conversion *c, uint64_t
 	while (prefix[before])
 		before++;
 	pad = padding(c, before + zeroes + n);
-	if (c->flag == '0')
+	if (c->flag == '0' && !c->left)
 		zeroes += pad;
-	else if (c->flag != '-')
+	else if (!c->left)
 		rt_writer_fill(w, ' ', pad);
 	rt_writer_put(w, prefix, before);
 	rt_writer_fill(w, '0', zeroes);
 	rt_writer_put(w, digits, n);
-	if (c->flag == '-')
+	if (c->left)
 		rt_writer_fill(w, ' ', pad);
 }
 
@@ -259,10 +261,10 @@ static void put_binary(struct rt_writer *w, struct arguments *a, const struct co
 	uint64_t pad = padding(c, (uint64_t)size);
 
 	a->binary = true;
-	if (c->flag != '-')
+	if (!c->left)
 		rt_writer_fill(w, 0, pad);
 	rt_writer_put(w, (const char *)&v, (uint64_t)size);
-	if (c->flag == '-')
+	if (c->left)
 		rt_writer_fill(w, 0, pad);
 }
 
@@ -292,7 +294,7 @@ static void put_memory(struct rt_writer *w, struct arguments *a, const struct co
 	else
 		t = record_text(a);
 	pad = padding(c, c->kind == 'M' ? (uint64_t)t.length * 2 : t.length);
-	if (c->flag != '-')
+	if (!c->left)
 		rt_writer_fill(w, ' ', pad);
 	for (uint32_t i = 0; i < t.length; i++) {
 		if (t.bytes)
@@ -303,7 +305,7 @@ static void put_memory(struct rt_writer *w, struct arguments *a, const struct co
 		}
 		put_memory_byte(w, c->kind, (unsigned char)byte);
 	}
-	if (c->flag == '-')
+	if (c->left)
 		rt_writer_fill(w, ' ', pad);
 }
 
