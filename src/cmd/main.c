@@ -76,6 +76,15 @@ static int act(struct cmd_session *s)
 	return 1;
 }
 
+/* What was listed must have arrived, unless whoever read it wanted no more. */
+static int output_closed(int status)
+{
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE || errno == EBADF)
+		return status;
+	fprintf(stderr, "ERROR: cannot write the output: %s\n", strerror(errno));
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct arena *arena = arena_create();
@@ -92,5 +101,5 @@ int main(int argc, char **argv)
 		status = act(&s);
 	}
 	arena_destroy(arena);
-	return status;
+	return options.action == ACTION_RUN && options.last_pass == CMD_PASSES ? status : output_closed(status);
 }

@@ -236,7 +236,8 @@ static int tell_child(struct ctl_session *s)
 	const struct ctl_process *t = s->target;
 	int status;
 
-	if (!t || !t->launched || !proc_has_ended(t->proc) || s->interrupted)
+	/* Ctrl-C goes to both: the target may have ended of it before the loop has looked */
+	if (!t || !t->launched || !proc_has_ended(t->proc) || s->interrupted || ctl_signals_count())
 		return 0;
 	status = t->proc->status;
 	if (WIFSIGNALED(status))

@@ -50,6 +50,31 @@ for script in 'probe begin { println("x") exit() }' 'probe timer.ms(5) { println
 done
 done_t
 
+t full-disk-of-lists
+for what in '-l process.*' --dump-functions --help -p1 -p2 -p3 -p4; do
+	# shellcheck disable=SC2086 # words
+	case $what in
+	-p*) as_user "$SPILE" $what -e 'probe oneshot { println(1) }' >/dev/full 2>"$W/err" ;;
+	*) as_user "$SPILE" $what >/dev/full 2>"$W/err" ;;
+	esac
+	is "status of $what" $? 1
+	has "$W/err" '^ERROR: cannot write the output: No space left on device'
+done
+done_t
+
+t interrupt-of-both
+for _ in $(seq 10); do
+	"${RUN_AS[@]}" env --default-signal=INT setsid "$SPILE" -e 'probe process.begin { println("begun") }' -c 'sleep 30' >"$W/said" 2>"$W/err" </dev/null &
+	TOOL=$!
+	PIDS="$PIDS $TOOL"
+	wait_for "$W/said" begun
+	kill -INT -- "-$TOOL"
+	wait $TOOL
+	is status $? 0
+	is messages "$(cat "$W/err")" ""
+done
+done_t
+
 t reader-gone
 as_user timeout 60 "$SPILE" -T 20 -e 'probe timer.ms(1) { for (i = 0; i < 100; i++) println("line") }' 2>"$W/err" </dev/null | head -1 >"$W/said"
 is status "${PIPESTATUS[0]}" 0
