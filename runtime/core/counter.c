@@ -274,7 +274,7 @@ void rt_counters_drop(struct abi_slot *s)
 {
 	const struct abi_process *p = (const void *)s->process;
 
-	if (!s->counters_tid || !p->counters)
+	if (!p->counters)
 		return;
 	s->counters_tid = s->counters_asker = 0;
 	make_ordinary(pages_of(s, p), (uint64_t)rt_region(s)->n_counters * ABI_PAGE);

@@ -95,15 +95,20 @@ static bool line_has_key(const char *line, const char *key, uint32_t n)
 	return line[n] == ':';
 }
 
+static const char *next_line(const char *line)
+{
+	while (*line && *line != '\n')
+		line++;
+	return line + (*line == '\n');
+}
+
 /* Of the line that begins with the key; column -1: one in hexadecimal. */
 static int64_t column_of_key(const char *line, const char *key, uint32_t n, int64_t column)
 {
 	while (*line) {
 		if (line_has_key(line, key, n))
 			return column < 0 ? hex_of(line + n + 1) : column_of(line + n + 1, column);
-		while (*line && *line != '\n')
-			line++;
-		line += *line == '\n';
+		line = next_line(line);
 	}
 	return 0;
 }
@@ -187,11 +192,35 @@ enum { CPU_CLOCK, TASK_CLOCK, PAGE_FAULTS, CONTEXT_SWITCHES, CPU_MIGRATIONS, FAU
 #define USAGE_SWITCHES_WANTED 16
 #define USAGE_SWITCHES_FORCED 17
 
+#define MIGRATIONS "se.nr_migrations"
+
+/* /proc/TID/sched counts it where the event does; its keys have blanks in front of the colon. */
+static int64_t migrations_of(int64_t tid)
+{
+	char text[RT_PROC_SMALL];
+
+	if (rt_proc_small(tid, "sched", text) <= 0)
+		return 0;
+	for (const char *line = text; *line;) {
+		const char *p = line;
+		uint32_t n = 0;
+
+		while (MIGRATIONS[n] && p[n] == MIGRATIONS[n])
+			n++;
+		p = skip_blanks(p + n);
+		if (!MIGRATIONS[n] && *p == ':')
+			return value_at(skip_blanks(p + 1));
+		line = next_line(line);
+	}
+	return 0;
+}
+
 int64_t rt_counter(struct abi_slot *s, int64_t event)
 {
 	int64_t usage[18] = { 0 }, time[2] = { 0 };
 
-	(void)s;
+	if (event == CPU_MIGRATIONS)
+		return migrations_of(rt_tid(s));
 	if (event == CPU_CLOCK || event == TASK_CLOCK) {
 		rt_syscall(RT_SYS_CLOCK_GETTIME, CLOCK_OF_THREAD, (long)time, 0, 0, 0, 0);
 		return time[0] * SECOND + time[1];

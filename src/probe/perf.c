@@ -17,6 +17,7 @@
 #include "probe/variable.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* PERF_TYPE_ */
 #define TYPE_SOFTWARE 1
@@ -182,10 +183,11 @@ static struct expr *unknown(struct sema_resolver *r, struct expr *target, const 
 	return refuse(r, target, probing, near ? arena_printf(r->arena, "%s (similar: %s)", text, near) : text);
 }
 
-/* The kernel tells it by a call. */
+/* The kernel tells it by a call, migrations by a file. */
 static bool is_told(const struct probe_counter *c)
 {
-	return c->type == TYPE_SOFTWARE && c->config <= FAULTS_MAJOR && c->config != CPU_MIGRATIONS;
+	return c->type == TYPE_SOFTWARE && c->config <= FAULTS_MAJOR &&
+	       (c->config != CPU_MIGRATIONS || access("/proc/self/sched", R_OK) == 0);
 }
 
 /* From now on somebody reads it. */
@@ -217,7 +219,7 @@ struct expr *probe_counter_value(struct sema_resolver *r, const struct sema_site
 	if (c->type == TYPE_SOFTWARE || c->type == TYPE_TRACEPOINT || c->type == TYPE_BREAKPOINT)
 		return refuse(r, target, probing,
 			      "the kernel shows this count to nobody while it changes: of its own counters perf.sw.cpu_clock, "
-			      "task_clock, page_faults*, context_switches can be read; others can be sampled");
+			      "task_clock, page_faults*, context_switches, cpu_migrations can be read; others can be sampled");
 	if (!probing && !number_counter(r->user, c))
 		return refuse(r, target, probing, "more counters of the processor than a session reads: 16");
 	return probe_expr_call(r, target, "__processor_counter", 1,

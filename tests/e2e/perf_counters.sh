@@ -163,7 +163,7 @@ else
 fi
 
 t refused
-spile -p2 -e 'probe perf.sw.cpu_migrations.counter("m") {} probe process("'"$T/cycles"'").function("work") { println(@perf("m")) }'
+spile -p2 -e 'probe perf.sw.emulation_faults.counter("m") {} probe process("'"$T/cycles"'").function("work") { println(@perf("m")) }'
 is "status" "$RC" 1
 has "$W/err" 'the kernel shows this count to nobody while it changes.*\[counter\]'
 many() { for i in $(seq "$1"); do printf 'probe perf.type(4).config(%d).counter("c%d") {} probe process("%s").function("work") { println(@perf("c%d")) } ' "$i" "$i" "$T/cycles" "$i"; done; }

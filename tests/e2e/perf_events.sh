@@ -39,6 +39,19 @@ launch_same "$T/faults 300" -e 'global before, first, n, most
 is "faults in touch, switches in rest" "$(cat "$W/out")" "300 1 1"
 done_t
 
+t migrations
+if [ "$(nproc)" -ge 2 ] && [ -r /proc/self/sched ]; then
+	launch_same "$T/faults 1 50" -e 'global n, calls, m
+		probe perf.sw.cpu_migrations.counter("m") {}
+		probe process("'"$T/faults"'").function("hop").return { d = @perf("m") - @entry(@perf("m")); n += d; m += d == 1; calls++ }
+		probe end { printf("%d %d\n", calls, n) if (m < 49) println(m) }'
+	between "migrations" "$(cut -d' ' -f2 "$W/out")" 49 50
+	is "calls, one each" "$(cut -d' ' -f1 "$W/out")" 50
+	done_t
+else
+	skip_t migrations "needs two processors and /proc/PID/sched"
+fi
+
 t hardware
 spile -e 'global n probe perf.hw.instructions.sample(100000) { n++ } probe end { println(n > 10) }' -c "$T/hot 0.2"
 if [ "$RC" = 0 ]; then

@@ -370,7 +370,7 @@ void rt_life_exit(void)
 
 	if (m)
 		end_thread(p, m, s);
-	if (s && !s->borrowed)
+	if (s && s->counters_tid == own_tid()) /* not its parent's, as of vfork */
 		rt_counters_drop(s);
 }
 
