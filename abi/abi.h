@@ -166,6 +166,7 @@ struct abi_global {
  * and where it cannot, the page of the counter reads as zeroes, and so does the counter.
  */
 #define ABI_COUNTERS 16u
+#define ABI_COUNTERS_UNMAPPED 0x80000000u /* in region.counters_error */
 struct abi_counter {
 	uint64_t config; /* as perf_event_open(2) has it, and type */
 	uint32_t type, pad;
@@ -239,7 +240,7 @@ struct abi_region {
 	struct abi_counter counters[ABI_COUNTERS];
 	uint32_t counters_user; /* they do not count what the kernel does */
 	uint32_t counters_asked; /* raised with each ABI_COUNTERS_ASKED */
-	uint32_t counters_error; /* errno of the last that could not be opened */
+	uint32_t counters_error; /* errno of the last that could not be opened, ABI_COUNTERS_UNMAPPED: whose page could not be mapped */
 	uint64_t counters_failed; /* that could not be opened */
 	uint64_t counters_idle; /* reads that found the processor counting something else */
 	char counters_file[128]; /* tests: the file whose first page stands for all counters; with a NUL */

@@ -102,10 +102,15 @@ static uint64_t pages_of(const struct abi_slot *s, const struct abi_process *p)
 	return p->counters + (uint64_t)s->number * rt_region(s)->n_counters * ABI_PAGE;
 }
 
-/* The kernel's pages give way to memory that reads as zeroes. */
-static void make_ordinary(uint64_t at, uint64_t size)
+static bool is_error(long result)
 {
-	rt_syscall(RT_SYS_MMAP, (long)at, (long)size, PROTECT_READ_WRITE, MAP_OWN, -1, 0);
+	return result < 0 && result >= -4095;
+}
+
+/* The kernel's pages give way to memory that reads as zeroes. False: what is there now may be nothing at all. */
+static bool make_ordinary(uint64_t at, uint64_t size)
+{
+	return !is_error(rt_syscall(RT_SYS_MMAP, (long)at, (long)size, PROTECT_READ_WRITE, MAP_OWN, -1, 0));
 }
 
 static bool is_running(const struct abi_region *r)
@@ -165,36 +170,49 @@ static long open_file(const struct abi_region *r, const struct abi_counter *c)
 	return file;
 }
 
-static void note_failure(struct abi_region *r, long result)
+static void note_failure(struct abi_region *r, uint32_t error)
 {
-	__atomic_store_n(&r->counters_error, (uint32_t)-result, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->counters_error, error, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&r->counters_failed, 1, __ATOMIC_RELAXED);
 }
 
-/* The note is taken away before the file is closed: else a forked child might close one of the program's. */
-static void open_one(struct abi_slot *s, struct abi_process *p, uint32_t number, uint64_t page)
+/* False: there is nothing to be read. The note is taken away before the file is closed: else a forked child might close one of the program's. */
+static bool open_one(struct abi_slot *s, struct abi_process *p, uint32_t number, uint64_t page)
 {
 	struct abi_region *r = rt_region(s);
 	uint32_t *note = &p->counter_files[s->number % ABI_COUNTER_FILES];
-	long file = open_file(r, &r->counters[number]), result = file;
+	long file = open_file(r, &r->counters[number]), result;
 
-	if (file >= 0) {
-		__atomic_store_n(note, (uint32_t)file + 1, __ATOMIC_SEQ_CST);
-		result = rt_syscall(RT_SYS_MMAP, (long)page, ABI_PAGE, PROTECT_READ, MAP_SHARED | MAP_FIXED, file, 0);
-		__atomic_store_n(note, 0, __ATOMIC_SEQ_CST);
-		rt_syscall(RT_SYS_CLOSE, file, 0, 0, 0, 0, 0);
+	if (file < 0) {
+		note_failure(r, (uint32_t)-file);
+		return true;
 	}
-	if (result < 0 && result >= -4095)
-		note_failure(r, result);
+	__atomic_store_n(note, (uint32_t)file + 1, __ATOMIC_SEQ_CST);
+	result = rt_syscall(RT_SYS_MMAP, (long)page, ABI_PAGE, PROTECT_READ, MAP_SHARED | MAP_FIXED, file, 0);
+	__atomic_store_n(note, 0, __ATOMIC_SEQ_CST);
+	rt_syscall(RT_SYS_CLOSE, file, 0, 0, 0, 0, 0);
+	if (!is_error(result))
+		return true;
+	note_failure(r, (uint32_t)-result | ABI_COUNTERS_UNMAPPED);
+	return make_ordinary(page, ABI_PAGE); /* the kernel has unmapped before it refused */
+}
+
+static bool open_pages(struct abi_slot *s, struct abi_process *p, uint64_t pages)
+{
+	uint32_t n = rt_region(s)->n_counters;
+	bool all = make_ordinary(pages, (uint64_t)n * ABI_PAGE);
+
+	for (uint32_t i = 0; i < n && all; i++)
+		all = !(p->counters_mask >> i & 1) || open_one(s, p, i, pages + (uint64_t)i * ABI_PAGE);
+	return all;
 }
 
 /* The slot's pages become the thread's, if it may have them yet. */
 static RT_COLD void open_all(struct abi_slot *s, struct abi_process *p, uint32_t tid)
 {
-	const struct abi_region *r = rt_region(s);
 	uint64_t pages = pages_of(s, p);
 
-	if (!is_running(r))
+	if (!is_running(rt_region(s)))
 		return;
 	if (s->counters_asker != tid) {
 		s->counters_asker = tid;
@@ -202,12 +220,12 @@ static RT_COLD void open_all(struct abi_slot *s, struct abi_process *p, uint32_t
 	}
 	if (__atomic_load_n(&s->counters_state, __ATOMIC_ACQUIRE) != ABI_COUNTERS_GRANTED)
 		return;
-	make_ordinary(pages, (uint64_t)r->n_counters * ABI_PAGE);
-	for (uint32_t i = 0; i < r->n_counters; i++)
-		if (p->counters_mask >> i & 1)
-			open_one(s, p, i, pages + (uint64_t)i * ABI_PAGE);
-	s->counters_pages = pages;
-	s->counters_tid = tid;
+	if (open_pages(s, p, pages)) {
+		s->counters_pages = pages;
+		s->counters_tid = tid;
+	} else {
+		s->counters_state = ABI_COUNTERS_REFUSED;
+	}
 }
 
 /* A new thread on an old one's stack has its slot, but not its counters. */

@@ -142,18 +142,30 @@ void ctl_counters_serve(struct ctl_session *s)
 
 /* ---- after ---------------------------------------------------------------------------------- */
 
+static struct error *explain(uint32_t error)
+{
+	struct error *e;
+
+	if (!(error & ABI_COUNTERS_UNMAPPED))
+		return proc_perf_explain("@perf", (int)error);
+	e = error_errno((int)(error & ~ABI_COUNTERS_UNMAPPED), "their pages could not be mapped");
+	return error_hint(e, "each takes a page of the user's locked memory: /proc/sys/kernel/perf_event_mlock_kb, ulimit -l");
+}
+
+static void tell_failed(struct ctl_session *s, const struct error *e)
+{
+	ctl_warn(s, "%lu counters of threads could not be opened and were read as 0: %s%s%s",
+		 (unsigned long)s->region->counters_failed, error_text(e), e->hint ? ": " : "", e->hint ? e->hint : "");
+}
+
 void ctl_counters_tell(struct ctl_session *s)
 {
 	const struct abi_region *r = s->region;
-	struct error *e;
 
 	if (s->counters_refused)
 		ctl_warn(s, "threads that seccomp filters confine read no counters of the processor, but 0");
-	if (r->counters_failed) {
-		e = proc_perf_explain("@perf", (int)r->counters_error);
-		ctl_warn(s, "%lu counters of threads could not be opened and were read as 0: %s%s%s",
-			 (unsigned long)r->counters_failed, error_text(e), e->hint ? ": " : "", e->hint ? e->hint : "");
-	}
+	if (r->counters_failed)
+		tell_failed(s, explain(r->counters_error));
 	if (r->counters_idle)
 		ctl_warn(s, "%lu reads of counters found the processor counting something else: it has too few for all "
 			 "that are asked for", (unsigned long)r->counters_idle);

@@ -91,6 +91,28 @@ PAGE=$W/no same "calls 10"
 is "no rdpmc" "$(cut -d' ' -f1,2 "$W/out")" "10 0"
 done_t
 
+t crowd
+same "crowd 500"
+is "each call's count" "$(cat "$W/out")" "500 3500 0"
+done_t
+
+# an ordinary user may lock some hundred pages with events
+t too-many-pages
+if [ "$(cat /proc/sys/kernel/perf_event_paranoid)" -le 2 ]; then
+	(ulimit -l 0; PAGE=1.9 same "crowd $((150 * $(nproc)))"; echo "$BAD" >"$W/bad")
+	BAD=$(cat "$W/bad")
+	is "calls" "$(cut -d' ' -f1 "$W/out")" $((150 * $(nproc)))
+	has "$W/err" 'counters of threads could not be opened and were read as 0: their pages could not be mapped: Operation not permitted: .*perf_event_mlock_kb'
+	done_t
+else
+	skip_t too-many-pages "kernel.perf_event_paranoid is above 2"
+fi
+
+t no-more-mappings
+same "full 10"
+is "calls" "$(cut -d' ' -f1 "$W/out")" 10
+done_t
+
 t cannot-be-opened
 PAGE=$W/none same "calls 10"
 is "zeroes" "$(cut -d' ' -f1,2 "$W/out")" "10 0"

@@ -5,9 +5,11 @@
  *
  *	cycles calls N		N calls of work(3)
  *	cycles threads N	N threads after each other, 4 at a time, of 10 calls of work(7)
+ *	cycles crowd N		N threads at once, of one call of work(7)
  *	cycles fork N		N children after each other, of 5 calls of work(11)
  *	cycles exec N		becomes itself with "calls N"
  *	cycles vfork N		N children of vfork that call work(13), each followed by a work(3)
+ *	cycles full N		maps memory until the kernel refuses, then N calls of work(3)
  *	cycles confined N	work(3), then a filter that kills for perf_event_open, then a thread's 10 calls of work(7), and N of work(3)
  *	cycles busy		two threads call work(5) until SIGTERM, others come and go; then "wrong=0"
  *
@@ -23,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -61,6 +64,28 @@ static void *some(void *argument)
 	for (int i = 0; i < 10; i++)
 		work(7);
 	return argument;
+}
+
+static pthread_barrier_t all_there;
+
+static void *one(void *argument)
+{
+	work(7);
+	pthread_barrier_wait(&all_there);
+	return argument;
+}
+
+static void run_crowd(int n)
+{
+	pthread_t *t = calloc((size_t)n, sizeof *t);
+
+	pthread_barrier_init(&all_there, NULL, (unsigned)n);
+	for (int i = 0; i < n; i++)
+		if (pthread_create(&t[i], NULL, one, NULL))
+			exit(3);
+	for (int i = 0; i < n; i++)
+		pthread_join(t[i], NULL);
+	free(t);
 }
 
 static void *many(void *argument)
@@ -119,6 +144,13 @@ static void confine(void)
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 		perror("seccomp");
+}
+
+static void fill_maps(void)
+{
+	for (int i = 0;; i++)
+		if (mmap(NULL, 4096, i & 1 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+			return;
 }
 
 static void run_confined(int n)
@@ -182,11 +214,15 @@ int main(int argc, char **argv)
 		return busy();
 	if (strcmp(what, "exec") == 0)
 		execl("/proc/self/exe", argv[0], "calls", argv[2], NULL);
-	if (strcmp(what, "calls") == 0)
+	if (strcmp(what, "full") == 0)
+		fill_maps();
+	if (strcmp(what, "calls") == 0 || strcmp(what, "full") == 0)
 		for (int i = 0; i < n; i++)
 			work(3);
 	if (strcmp(what, "threads") == 0)
 		run_threads(n);
+	if (strcmp(what, "crowd") == 0)
+		run_crowd(n);
 	if (strcmp(what, "fork") == 0)
 		run_children(n);
 	if (strcmp(what, "vfork") == 0)
