@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* code: what the planner wants to know of the code around a site: bytes, extents, neighbours, ways in. */
+/* code: which file a mapping is of; what the planner wants to know around a site: bytes, extents, neighbours, ways in. */
+#include <elf.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ctl/session.h"
@@ -12,6 +14,110 @@
 #define NEAR_MOST 65536u
 #define PADS_MOST 1024u
 #define INT3 0xcc
+
+/* ---- the file of a mapping --------------------------------------------------------------------- */
+
+/* Headers and notes of the file are those in memory. */
+static bool is_mapped_file(const struct ctl_process *p, const struct elf_file *f, uint64_t base)
+{
+	uint8_t bytes[ABI_PAGE];
+	Elf64_Ehdr head;
+	size_t n;
+
+	memcpy(&head, f->image, sizeof head);
+	n = base_min(head.e_phoff + (size_t)head.e_phnum * sizeof(Elf64_Phdr), base_min(sizeof bytes, f->image_size));
+	if (proc_read(p->proc, base, bytes, n) != n || memcmp(bytes, f->image, n) != 0)
+		return false;
+	for (uint32_t i = 0; i < head.e_phnum; i++) {
+		Elf64_Phdr h;
+
+		if (head.e_phoff + (i + 1) * sizeof h > f->image_size)
+			break;
+		memcpy(&h, f->image + head.e_phoff + i * sizeof h, sizeof h);
+		if (h.p_type != PT_NOTE || h.p_offset > sizeof bytes || h.p_filesz > sizeof bytes ||
+		    h.p_offset + h.p_filesz > f->image_size)
+			continue;
+		if (proc_read(p->proc, base + h.p_offset, bytes, h.p_filesz) == h.p_filesz &&
+		    memcmp(bytes, f->image + h.p_offset, h.p_filesz) != 0)
+			return false;
+	}
+	return true;
+}
+
+uint64_t ctl_map_base(const struct ctl_process *p, const struct proc_map *m)
+{
+	for (uint32_t i = p->maps.n; i-- > 0;) {
+		const struct proc_map *b = &p->maps.p[i];
+
+		if (b->start <= m->start && b->inode == m->inode && b->device == m->device && !b->offset)
+			return b->start;
+	}
+	return 0;
+}
+
+/* Some file systems give the mapping another device than the file: then what is in memory tells. */
+static bool opens_as(const struct ctl_process *p, const struct proc_map *m, const char *path, struct elf_file **out)
+{
+	uint64_t base;
+
+	if (elf_open(p->session->elf, path, out))
+		return false;
+	if ((*out)->inode == m->inode && (*out)->device == m->device)
+		return true;
+	base = ctl_map_base(p, m);
+	return base && is_mapped_file(p, *out, base);
+}
+
+/*
+ * A path means another file where the process has mounts of its own, or when the file has been replaced since. What is
+ * known of that other file would lead patches into the middle of instructions.
+ */
+struct elf_file *ctl_map_file(const struct ctl_process *p, const struct proc_map *m)
+{
+	struct arena *scratch = p->session->scratch;
+	struct arena_mark mark = arena_mark(scratch);
+	struct elf_file *f;
+	bool found;
+
+	if (!m->inode || m->path[0] != '/' || strncmp(m->path, "/memfd:", 7) == 0)
+		return NULL;
+	found = opens_as(p, m, m->path, &f) ||
+		opens_as(p, m, arena_printf(scratch, "/proc/%d/root%s", (int)p->proc->pid, m->path), &f) ||
+		(m->deleted && opens_as(p, m, arena_printf(scratch, "/proc/%d/exe", (int)p->proc->pid), &f));
+	arena_reset(scratch, mark);
+	return found ? f : NULL;
+}
+
+bool ctl_bias_in(const struct elf_file *f, const struct proc_map *m, uint64_t *out)
+{
+	for (uint32_t i = 0; i < f->n_segments; i++) {
+		const struct elf_segment *s = &f->segments[i];
+
+		if (s->executable && m->offset <= s->file_offset && s->file_offset < m->offset + (m->end - m->start)) {
+			*out = m->start + (s->file_offset - m->offset) - s->address;
+			return true;
+		}
+	}
+	for (uint32_t i = 0; i < f->n_segments; i++) { /* a later piece of one that is mapped in pieces */
+		const struct elf_segment *s = &f->segments[i];
+
+		if (s->executable && m->offset >= s->file_offset && m->offset < s->file_offset + s->file_size) {
+			*out = m->start - (m->offset - s->file_offset) - s->address;
+			return true;
+		}
+	}
+	return false;
+}
+
+uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m)
+{
+	const struct elf_file *f = ctl_map_file(p, m);
+	uint64_t bias;
+
+	return f && ctl_bias_in(f, m, &bias) ? bias : 0;
+}
+
+/* ---- around a site ----------------------------------------------------------------------------- */
 
 struct place {
 	struct ctl_process *p;
@@ -116,11 +222,10 @@ static bool is_own_int3(const struct place *g)
  */
 const uint8_t *ctl_mapping_original(struct ctl_process *p, const struct proc_map *m, uint64_t *size)
 {
-	struct elf_file *f;
+	const struct elf_file *f = ctl_map_file(p, m);
 	uint8_t *bytes;
 
-	if (m->inode && !m->deleted && !elf_open(p->session->elf, m->path, &f) && f->inode == m->inode &&
-	    f->device == m->device && m->offset < f->image_size) {
+	if (f && m->offset < f->image_size) {
 		*size = base_min(m->end - m->start, f->image_size - m->offset);
 		return f->image + m->offset;
 	}

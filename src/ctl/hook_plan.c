@@ -103,8 +103,7 @@ bool ctl_hooks_may_ask(struct ctl_process *p, const struct proc_map *m, struct e
 	*file = NULL;
 	if (!m->executable || !m->inode || !name)
 		return false;
-	if (elf_open(p->session->elf, m->path, file))
-		*file = NULL;
+	*file = ctl_map_file(p, m);
 	if (strncmp(name, "/libc.", 6) == 0 || strncmp(name, "/libc-", 6) == 0 ||
 	    strncmp(name, "/ld-", 4) == 0 || strncmp(name, "/libpthread", 11) == 0)
 		return true;
@@ -118,18 +117,6 @@ struct scan {
 	const struct proc_map *m;
 	struct elf_file *file;
 };
-
-static uint64_t bias_of(const struct elf_file *f, const struct proc_map *m)
-{
-	for (uint32_t i = 0; f && i < f->n_segments; i++) {
-		const struct elf_segment *s = &f->segments[i];
-
-		if (s->executable && m->offset <= s->file_offset &&
-		    s->file_offset < m->offset + (m->end - m->start))
-			return m->start + (s->file_offset - m->offset) - s->address;
-	}
-	return 0;
-}
 
 struct ctl_patch *ctl_hooks_at(const struct ctl_process *p, uint64_t address)
 {
@@ -157,7 +144,7 @@ static void add_patch(const struct scan *s, struct ctl_patch *patch)
 /* Extents of its function, where they are known, and the code around. */
 static void look_around(const struct scan *s, struct patch_request *r)
 {
-	uint64_t bias = bias_of(s->file, s->m), start = 0, end = 0;
+	uint64_t bias = ctl_bias_of(s->p, s->m), start = 0, end = 0;
 	uint64_t low = r->address - base_min(r->address - s->m->start, (uint64_t)AROUND);
 	uint64_t high = base_min(r->address + AROUND, s->m->end);
 	uint8_t *code;

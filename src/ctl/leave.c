@@ -300,7 +300,8 @@ void ctl_leave_child(const struct ctl_process *parent, pid_t pid)
 	child.hooks = ctl_hooks_inherited(parent, s->arena);
 	child.follow.armed = child.follow.address != 0;
 	child.placed = true;
-	child.maps_arena = NULL;
+	child.maps_arena = child.foreign_arena = NULL;
+	memset(&child.foreign, 0, sizeof child.foreign);
 	child.lock_fd = 0;
 	e = ctl_leave(&child);
 	if (e)
@@ -308,6 +309,8 @@ void ctl_leave_child(const struct ctl_process *parent, pid_t pid)
 	s->left_behind |= e != NULL;
 	if (child.maps_arena)
 		arena_destroy(child.maps_arena);
+	if (child.foreign_arena)
+		arena_destroy(child.foreign_arena);
 	if (child.lock_fd > 0)
 		close(child.lock_fd);
 	proc_close(child.proc);

@@ -173,7 +173,8 @@ static uint32_t bodies_of(struct ctl_process *p, uint64_t address, const struct 
 static struct error *plan_site(struct ctl_process *p, const struct proc_map *m, uint64_t bias, const struct life_found *found)
 {
 	struct ctl_session *s = p->session;
-	struct ctl_file file = { .path = m->path };
+	const struct elf_file *elf = ctl_map_file(p, m);
+	struct ctl_file file = { .path = elf ? elf->path : "" };
 	struct ctl_module module = { .file = &file, .bias = bias, .start = m->start, .end = m->end };
 	uint64_t address = m->start + found->site.address;
 	struct bundle_site site = { .address = address - bias,

@@ -185,13 +185,23 @@ static const char *mapped_build_id(const struct ctl_process *p, const struct hea
 	return id;
 }
 
+/* For files without a build-id. Where the tool does not see the file that is meant its name must do. */
+static bool is_that_file(const struct ctl_process *p, const struct ctl_file *f, const struct proc_map *m)
+{
+	const struct elf_file *mapped;
+
+	if (f->inode && f->inode == m->inode && f->device == m->device)
+		return true;
+	mapped = ctl_map_file(p, m);
+	return mapped ? mapped->inode == f->inode && mapped->device == f->device : !f->inode && !m->deleted;
+}
+
 /* Whether what is mapped is the file that the bundle was made for; tells once if not. */
 static bool is_same_build(struct ctl_process *p, struct ctl_file *f, const struct proc_map *m,
 			  const struct headers *h)
 {
 	const char *id = f->build_id ? mapped_build_id(p, h) : NULL;
-	bool named = !m->deleted || (f->inode == m->inode && f->device == m->device);
-	bool same = id ? strcmp(id, f->build_id) == 0 : named;
+	bool same = id ? strcmp(id, f->build_id) == 0 : is_that_file(p, f, m);
 
 	if (!same && !f->warned) {
 		ctl_warn(p->session,
@@ -343,23 +353,14 @@ static bool may_come_later(const struct ctl_process *p, const struct proc_map *p
 	return false;
 }
 
-static const char *path_in_root(const struct ctl_process *p, const struct proc_map *m)
-{
-	char *path = arena_printf(p->arena, "/proc/%d/root%s", (int)p->proc->pid, m->path);
-	struct stat st;
-
-	return stat(path, &st) == 0 && st.st_ino == m->inode ? path : m->path;
-}
-
 /* Address of something of the loader; 0 if it has none. */
 static uint64_t symbol_of(const struct ctl_process *p, const struct proc_map *loader, const char *name)
 {
-	const struct elf_symbol *symbol = NULL;
-	struct elf_file *f;
+	struct elf_file *f = ctl_map_file(p, loader);
+	const struct elf_symbol *symbol;
 	struct headers h;
 
-	if (!read_headers(p, loader->start, &h) ||
-	    elf_open(p->session->elf, path_in_root(p, loader), &f))
+	if (!f || !read_headers(p, loader->start, &h))
 		return 0;
 	symbol = elf_symbol_find(f, name);
 	return symbol ? h.bias + symbol->address : 0;

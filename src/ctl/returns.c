@@ -64,8 +64,8 @@ static uint32_t read_part(void *user, uint64_t at, uint8_t *to, uint32_t n)
 		return 0;
 	n = (uint32_t)base_min((uint64_t)n, m->end - at);
 	bias = ctl_bias_of(p, m);
-	if (!elf_open(p->session->elf, m->path, &f) &&
-	    elf_function_at(f, at - bias, &name, &start, &end))
+	f = ctl_map_file(p, m);
+	if (f && elf_function_at(f, at - bias, &name, &start, &end))
 		n = (uint32_t)base_min((uint64_t)n, bias + end - at);
 	return (uint32_t)proc_read(p->proc, at, to, n);
 }

@@ -170,7 +170,7 @@ struct ctl_session {
 	struct arena *scratch; /* for one plan at a time */
 	uint64_t start_ticks; /* when the tool began, as /proc counts */
 	struct map *warned; /* texts of warn() told already */
-	struct map *finders; /* (unwind.c) path: where its unwinder looks up descriptions */
+	struct map *finders; /* (unwind.c) file: where its unwinder looks up descriptions */
 	uint64_t dropped; /* by the collector itself: records that made no sense */
 	struct ctl_tables *tables; /* NULL: no script asks for stacks or names */
 	struct map *sampled; /* sampled.c's own */
@@ -594,13 +594,20 @@ uint32_t ctl_under_way_anywhere(const struct ctl_under_way *u);
 void ctl_unwind_plan(struct ctl_process *p);
 /* Exceptions thrown in the program would not pass frames of ours: nobody knows where its unwinder is. */
 bool ctl_unwind_is_blind(struct ctl_process *p, const struct ctl_module *m);
-/* Load bias of the file of an executable mapping; 0 if the file cannot be read. */
-uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m);
 /* A site where such a hook goes shares its patch with it. True: *out is the hook's body. */
 bool ctl_unwind_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
 			   struct patch_body *out);
 
 /* ---- code.c ---------------------------------------------------------------- */
+
+/* The very file that is mapped, by whatever path it opens here; NULL: none. */
+struct elf_file *ctl_map_file(const struct ctl_process *p, const struct proc_map *m);
+/* Where its first byte is mapped, at or below the mapping; 0 unknown. */
+uint64_t ctl_map_base(const struct ctl_process *p, const struct proc_map *m);
+/* Load bias of the file by an executable mapping of it; false if no segment of it is there. */
+bool ctl_bias_in(const struct elf_file *f, const struct proc_map *m, uint64_t *out);
+/* The same of the mapping's file; 0 if that cannot be opened. */
+uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m);
 
 /*
  * Fills what a request for a site of the module says of the code around r->address; r->check_start is

@@ -376,9 +376,8 @@ static const struct known_calls *known_of(struct scan *s, const struct proc_map 
 					      .inode = m->inode,
 					      .device = m->device,
 					      .bias = ctl_bias_of(p, m) };
-	s->like.file.path = arena_strdup(p->arena, m->path);
-	if (elf_open(p->session->elf, m->path, &s->file))
-		s->file = NULL;
+	s->file = ctl_map_file(p, m);
+	s->like.file.path = s->file ? s->file->path : "";
 	known = ctl_file_calls_of(p->session, m, s->file);
 	if (known->all)
 		return known->all;

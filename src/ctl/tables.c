@@ -128,49 +128,6 @@ static uint64_t keep_text(struct ctl_session *s, const char *text)
 
 /* ---- files ------------------------------------------------------------------------------------- */
 
-/* Headers and notes of the file are those in memory. */
-static bool is_mapped_file(const struct ctl_process *p, const struct elf_file *f, uint64_t base)
-{
-	uint8_t bytes[ABI_PAGE];
-	Elf64_Ehdr head;
-	size_t n;
-
-	memcpy(&head, f->image, sizeof head);
-	n = base_min(head.e_phoff + (size_t)head.e_phnum * sizeof(Elf64_Phdr), base_min(sizeof bytes, f->image_size));
-	if (proc_read(p->proc, base, bytes, n) != n || memcmp(bytes, f->image, n) != 0)
-		return false;
-	for (uint32_t i = 0; i < head.e_phnum; i++) {
-		Elf64_Phdr h;
-
-		if (head.e_phoff + (i + 1) * sizeof h > f->image_size)
-			break;
-		memcpy(&h, f->image + head.e_phoff + i * sizeof h, sizeof h);
-		if (h.p_type != PT_NOTE || h.p_offset > sizeof bytes || h.p_filesz > sizeof bytes ||
-		    h.p_offset + h.p_filesz > f->image_size)
-			continue;
-		if (proc_read(p->proc, base + h.p_offset, bytes, h.p_filesz) == h.p_filesz &&
-		    memcmp(bytes, f->image + h.p_offset, h.p_filesz) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* Where the file's first byte is mapped, below an executable mapping of it; 0 unknown. */
-static uint64_t base_of(const struct ctl_process *p, uint32_t i)
-{
-	const struct proc_map *m = &p->maps.p[i];
-
-	for (uint32_t k = i + 1; k-- > 0;) {
-		const struct proc_map *b = &p->maps.p[k];
-
-		if (b->inode != m->inode || b->device != m->device)
-			continue;
-		if (!b->offset)
-			return b->start;
-	}
-	return 0;
-}
-
 struct image {
 	uint8_t *bytes;
 	uint64_t size;
@@ -222,16 +179,9 @@ static struct elf_file *open_memory(struct ctl_process *p, const struct proc_map
 
 static struct elf_file *open_mapped(struct ctl_process *p, const struct proc_map *m, uint64_t base)
 {
-	const char *inside = arena_printf(p->arena, "/proc/%d/root%s", (int)p->proc->pid, m->path);
-	struct elf_file *f;
+	struct elf_file *f = ctl_map_file(p, m);
 
-	if (!m->inode)
-		return open_memory(p, m, base);
-	if (!m->deleted && !elf_open(p->session->elf, m->path, &f) && (!base || is_mapped_file(p, f, base)))
-		return f;
-	if (!m->deleted && base && !elf_open(p->session->elf, inside, &f) && is_mapped_file(p, f, base))
-		return f;
-	return open_memory(p, m, base);
+	return f ? f : open_memory(p, m, base);
 }
 
 /* ---- tables ------------------------------------------------------------------------------------- */
@@ -344,7 +294,7 @@ static struct described *describe(struct ctl_process *p, uint32_t i)
 	const char *key = arena_printf(s->scratch, "%lx:%lx:%d:%s", (unsigned long)m->device, (unsigned long)m->inode,
 				       m->deleted, m->path);
 	struct described *d = map_find(s->tables->files, key);
-	uint64_t base = m->inode ? base_of(p, i) : m->start;
+	uint64_t base = m->inode ? ctl_map_base(p, m) : m->start;
 	struct abi_module_tables tables;
 
 	if (d) {
@@ -381,28 +331,6 @@ const struct abi_modules *ctl_tables_list(const struct ctl_session *s, uint64_t 
 }
 
 /* ---- lists ---------------------------------------------------------------------------------------- */
-
-/* Load bias of an executable mapping of the file; false if no segment of it is there. */
-static bool bias_of(const struct elf_file *f, const struct proc_map *m, uint64_t *out)
-{
-	for (uint32_t i = 0; i < f->n_segments; i++) {
-		const struct elf_segment *s = &f->segments[i];
-
-		if (s->executable && m->offset <= s->file_offset && s->file_offset < m->offset + (m->end - m->start)) {
-			*out = m->start + (s->file_offset - m->offset) - s->address;
-			return true;
-		}
-	}
-	for (uint32_t i = 0; i < f->n_segments; i++) { /* a later piece of one that is mapped in pieces */
-		const struct elf_segment *s = &f->segments[i];
-
-		if (s->executable && m->offset >= s->file_offset && m->offset < s->file_offset + s->file_size) {
-			*out = m->start - (m->offset - s->file_offset) - s->address;
-			return true;
-		}
-	}
-	return false;
-}
 
 static bool is_code(const struct proc_map *m)
 {
@@ -516,7 +444,7 @@ void ctl_tables_look(struct ctl_process *p)
 		const struct described *d = is_code(m) ? describe(p, i) : NULL;
 		uint64_t bias;
 
-		if (d && bias_of(d->file, m, &bias))
+		if (d && ctl_bias_in(d->file, m, &bias))
 			vec_push(a, &list, (struct abi_module){ m->start, m->end, bias, d->tables });
 	}
 	publish(p, list.p, list.n);

@@ -90,44 +90,34 @@ static void look_for_finders(struct elf_file *f, struct finders *out)
 	}
 }
 
-static const struct finders *finders_of(struct ctl_process *p, const char *path)
+/* f NULL: there are none. */
+static const struct finders *finders_of(struct ctl_process *p, struct elf_file *f)
 {
-	struct finders *known = map_find(p->session->finders, path);
-	struct elf_file *f;
+	static const struct finders none;
+	struct finders *known = f ? map_find_u64(p->session->finders, (uintptr_t)f) : NULL;
 
-	if (known)
-		return known;
+	if (known || !f)
+		return known ? known : &none;
 	known = arena_new(p->session->arena, struct finders);
-	if (!elf_open(p->session->elf, path, &f))
-		look_for_finders(f, known);
-	map_put(p->session->finders, arena_strdup(p->session->arena, path), known);
+	look_for_finders(f, known);
+	map_put_u64(p->session->finders, (uintptr_t)f, known);
 	return known;
 }
 
-uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m)
+static const struct finders *finders_in(struct ctl_process *p, const struct proc_map *m)
 {
-	struct elf_file *f;
-
-	if (elf_open(p->session->elf, m->path, &f))
-		return 0;
-	for (uint32_t i = 0; i < f->n_segments; i++) {
-		const struct elf_segment *s = &f->segments[i];
-
-		if (s->executable && m->offset <= s->file_offset &&
-		    s->file_offset < m->offset + (m->end - m->start))
-			return m->start + (s->file_offset - m->offset) - s->address;
-	}
-	return 0;
+	return finders_of(p, m->executable ? ctl_map_file(p, m) : NULL);
 }
 
 bool ctl_unwind_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
 			   struct patch_body *out)
 {
 	const struct finders *known;
+	struct elf_file *f;
 
-	if (!p->place.hooks_unwinders)
+	if (!p->place.hooks_unwinders || elf_open(p->session->elf, m->file->path, &f))
 		return false;
-	known = finders_of(p, m->file->path);
+	known = finders_of(p, f);
 	for (uint32_t k = 0; k < HOOK_KINDS; k++) {
 		if (!known->address[k] || m->bias + known->address[k] != address)
 			continue;
@@ -142,7 +132,7 @@ bool ctl_unwind_is_blind(struct ctl_process *p, const struct ctl_module *m)
 	struct elf_file *f;
 
 	return !elf_open(p->session->elf, m->file->path, &f) && is_static_program(f) && elf_is_stripped(f) &&
-	       !finders_of(p, m->file->path)->address[HOOK_FINDER];
+	       !finders_of(p, f)->address[HOOK_FINDER];
 }
 
 static struct ctl_patch *patch_at(struct ctl_process *p, uint64_t address)
@@ -178,10 +168,8 @@ static struct error *plan_hook(struct ctl_process *p, enum hook_kind kind, uint6
 	struct error *e;
 	uint8_t *code;
 
-	e = elf_open(p->session->elf, m->path, &f);
-	if (e)
-		return e;
-	if (!elf_function_at(f, address - bias, &name, &start, &end))
+	f = ctl_map_file(p, m);
+	if (!f || !elf_function_at(f, address - bias, &name, &start, &end))
 		return error_new(ERROR_UNSUPPORTED, "%s is not understood", hook_kinds[kind].name);
 	r.function_start = r.code_address = bias + start;
 	r.function_end = bias + end;
@@ -219,15 +207,10 @@ static void plan_at(struct ctl_process *p, enum hook_kind kind, uint64_t address
 			 (int)p->proc->pid, error_text(e));
 }
 
-static bool is_file_code(const struct proc_map *m)
-{
-	return m->executable && m->inode && !m->deleted;
-}
-
 static bool is_wanted(struct ctl_process *p, enum hook_kind kind)
 {
 	for (uint32_t i = 0; i < p->maps.n && kind != HOOK_FINDER; i++)
-		if (is_file_code(&p->maps.p[i]) && finders_of(p, p->maps.p[i].path)->wants[kind])
+		if (finders_in(p, &p->maps.p[i])->wants[kind])
 			return true;
 	return kind == HOOK_FINDER;
 }
@@ -242,9 +225,9 @@ void ctl_unwind_plan(struct ctl_process *p)
 		wanted[k] = is_wanted(p, k);
 	for (uint32_t i = 0; i < p->maps.n; i++) {
 		const struct proc_map *m = &p->maps.p[i];
-		const struct finders *known = is_file_code(m) ? finders_of(p, m->path) : NULL;
+		const struct finders *known = finders_in(p, m);
 
-		for (uint32_t k = 0; known && k < HOOK_KINDS; k++) {
+		for (uint32_t k = 0; k < HOOK_KINDS; k++) {
 			uint64_t bias = known->address[k] ? ctl_bias_of(p, m) : 0;
 			uint64_t address = bias + known->address[k];
 

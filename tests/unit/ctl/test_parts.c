@@ -204,6 +204,29 @@ static void what_is_known_is_of_one_mapping(void **state)
 	arena_destroy(s.arena);
 }
 
+/* Large pages, or a change of protection, cut a segment's mapping in pieces. */
+static void a_bias_by_any_piece(void **state)
+{
+	const struct elf_segment segments[] = { { .address = 0, .file_offset = 0, .file_size = 0x1000, .memory_size = 0x1000 },
+						{ .address = 0x402000, .file_offset = 0x2000, .file_size = 0x5000,
+						  .memory_size = 0x5000, .executable = true } };
+	const struct elf_file f = { .segments = segments, .n_segments = 2 };
+	struct proc_map m = { .start = 0x10002000, .end = 0x10007000, .offset = 0x2000 };
+	uint64_t bias;
+
+	(void)state;
+	assert_true(ctl_bias_in(&f, &m, &bias));
+	assert_int_equal(bias, 0x10002000 - 0x402000);
+	m.start += 0x1000, m.offset += 0x1000;
+	assert_true(ctl_bias_in(&f, &m, &bias));
+	assert_int_equal(bias, 0x10002000 - 0x402000);
+	m.start -= 0x2000, m.offset -= 0x2000; /* from in front of the segment on */
+	assert_true(ctl_bias_in(&f, &m, &bias));
+	assert_int_equal(bias, 0x10002000 - 0x402000);
+	m.offset = 0x9000;
+	assert_false(ctl_bias_in(&f, &m, &bias));
+}
+
 static void not_called(void *user, const struct patch_call *c, const struct bundle_site *function)
 {
 	(void)user;
@@ -247,6 +270,7 @@ int run_parts_tests(void)
 		cmocka_unit_test(ends_by_another_register),
 		cmocka_unit_test(calls_are_found_to_the_last_byte),
 		cmocka_unit_test(what_is_known_is_of_one_mapping),
+		cmocka_unit_test(a_bias_by_any_piece),
 		cmocka_unit_test(nothing_is_known_by_a_process_that_ended),
 	};
 
