@@ -15,12 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/code.h"
 #include "ctl/family.h"
 #include "ctl/hooks.h"
 #include "ctl/session.h"
 #include "ctl/syscalls.h"
 
-#define ENDBR_SIZE 4u
 #define COMPARED 16u /* bytes of code by which a copy is known */
 
 /* ---- sites and bodies --------------------------------------------------------------------- */
@@ -364,7 +364,7 @@ static bool wait_for_others(const struct group *g)
 	if (ctl_chain_near(p, g->address) && !ctl_chain_at(p, g->address))
 		return wait_for_session(p, &w, g->address);
 	if (!ctl_breakpoint_at(p, w.address))
-		w.address += ENDBR_SIZE;
+		w.address += CTL_ENDBR_SIZE;
 	if (!ctl_breakpoint_at(p, w.address))
 		return wait_for_session(p, &w, g->address);
 	vec_push(p->arena, &p->waiting, w);
@@ -458,15 +458,6 @@ static void plan_patch(struct group *g)
 		plan_request(g, &r, &patch);
 }
 
-static bool has_endbr(const struct group *g)
-{
-	static const uint8_t endbr[ENDBR_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	uint8_t code[ENDBR_SIZE];
-
-	return proc_read(g->p->proc, g->address, code, sizeof code) == sizeof code &&
-	       memcmp(code, endbr, sizeof endbr) == 0;
-}
-
 /* A hook of ours at the address makes the patch its own as well. With probes of its system call, which share the same way. */
 static void share_call_at(struct group *g, uint64_t address)
 {
@@ -483,33 +474,66 @@ static void share_call_at(struct group *g, uint64_t address)
 static void share_call(struct group *g)
 {
 	share_call_at(g, g->address);
-	if (!g->shares && has_endbr(g))
-		share_call_at(g, g->address + ENDBR_SIZE);
+	if (!g->shares && ctl_code_is_endbr(g->p, g->address))
+		share_call_at(g, g->address + CTL_ENDBR_SIZE);
+}
+
+/* Those of the sites that concern the process and are code; watchpoints among them are planned. */
+static void choose_sites(struct group *g)
+{
+	const struct ctl_file *f = g->m->file;
+	uint32_t *sites = arena_array(g->p->session->scratch, uint32_t, g->end - g->first);
+
+	g->sites = sites;
+	for (uint32_t i = g->first; i < g->end; i++) {
+		const struct bundle_site *site = &g->p->session->bundle->sites.p[f->sites.p[i]];
+
+		if (!ctl_site_applies(g->p, site))
+			continue;
+		if (site->flags & ABI_SITE_WATCH)
+			ctl_watch_plan(g->p, g->m, f->sites.p[i]);
+		else
+			sites[g->n++] = f->sites.p[i];
+	}
+}
+
+/* A patch from before a dlclose is wanted again; false: there is none. */
+static bool wake_dormant(const struct group *g)
+{
+	struct ctl_patch *dormant = find_dormant(g);
+
+	if (!dormant)
+		return false;
+	for (uint32_t i = 0; i <= dormant->n_helpers; i++)
+		dormant[-(int64_t)i].wanted = true;
+	dormant->trapped = false;
+	ctl_conditions_judge(g->p->session, dormant);
+	return true;
+}
+
+/* What the sites run, and what else of ours runs at the same address. */
+static void gather_bodies(struct group *g)
+{
+	add_bodies(g);
+	if (ctl_modules_share_hook(g->p, g->m, g->address, &g->bodies[g->n_bodies]))
+		g->n_bodies++;
+	g->for_unwinders = ctl_unwind_share_hook(g->p, g->m, g->address, &g->bodies[g->n_bodies]);
+	g->n_bodies += g->for_unwinders;
+	share_call(g);
 }
 
 /* Sites [first, end) of the module's file have one address. */
 static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32_t first,
 		       uint32_t end, bool hooks_planned)
 {
-	const struct ctl_file *f = m->file;
 	const struct bundle *b = p->session->bundle;
 	struct group g = { .p = p,
 			   .m = m,
 			   .first = first,
 			   .end = end,
-			   .address = m->bias + b->sites.p[f->sites.p[first]].address };
-	uint32_t *sites = arena_array(p->session->scratch, uint32_t, end - first);
-	struct ctl_patch *dormant;
+			   .address = m->bias + b->sites.p[m->file->sites.p[first]].address };
 
-	g.sites = sites;
-	for (uint32_t i = first; i < end; i++) {
-		if (!ctl_site_applies(p, &b->sites.p[f->sites.p[i]]))
-			continue;
-		if (b->sites.p[f->sites.p[i]].flags & ABI_SITE_WATCH)
-			ctl_watch_plan(p, m, f->sites.p[i]);
-		else
-			sites[g.n++] = f->sites.p[i];
-	}
+	choose_sites(&g);
 	if (!g.n)
 		return;
 	if (!is_code(p, m, g.address)) {
@@ -523,21 +547,10 @@ static void plan_group(struct ctl_process *p, const struct ctl_module *m, uint32
 		return;
 	}
 	for (uint32_t i = 0; i < g.n; i++)
-		want_semaphore(p, m, &b->sites.p[sites[i]]);
-	dormant = find_dormant(&g);
-	if (dormant) {
-		for (uint32_t i = 0; i <= dormant->n_helpers; i++)
-			dormant[-(int64_t)i].wanted = true;
-		dormant->trapped = false;
-		ctl_conditions_judge(p->session, dormant);
+		want_semaphore(p, m, &b->sites.p[g.sites[i]]);
+	if (wake_dormant(&g))
 		return;
-	}
-	add_bodies(&g);
-	if (ctl_modules_share_hook(p, m, g.address, &g.bodies[g.n_bodies]))
-		g.n_bodies++;
-	g.for_unwinders = ctl_unwind_share_hook(p, m, g.address, &g.bodies[g.n_bodies]);
-	g.n_bodies += g.for_unwinders;
-	share_call(&g);
+	gather_bodies(&g);
 	g.hook = ctl_hooks_at(p, g.address);
 	g.below = g.hook ? NULL : ctl_chain_at(p, g.address);
 	if (g.n_bodies || g.n_returns)

@@ -25,13 +25,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ctl/code.h"
 #include "ctl/hooks.h"
 #include "ctl/session.h"
 
 #define LINK_SIZE 14u /* jmp *0(%rip) and the word */
 #define WORD 8u
-#define ENDBR "\xf3\x0f\x1e\xfa"
-#define ENDBR_SIZE 4u
 #define MOST_LEDGER (1ull << 30)
 #define INT3 0xcc
 
@@ -247,11 +246,9 @@ static void admit(const struct ctl_process *p, const struct ctl_foreign *f)
 const struct ctl_foreign *ctl_chain_at(const struct ctl_process *p, uint64_t address)
 {
 	const struct ctl_foreign *f = foreign_at(p, address);
-	uint8_t code[ENDBR_SIZE];
 
-	if (!f && p->foreign.n && proc_read(p->proc, address, code, sizeof code) == sizeof code &&
-	    memcmp(code, ENDBR, ENDBR_SIZE) == 0)
-		f = foreign_at(p, address + ENDBR_SIZE);
+	if (!f && p->foreign.n && ctl_code_is_endbr(p, address))
+		f = foreign_at(p, address + CTL_ENDBR_SIZE);
 	if (!f || f->is_helper)
 		return NULL;
 	for (uint32_t i = position(p, f->address);

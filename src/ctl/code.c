@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/code.h"
 #include "ctl/session.h"
 
 #define CODE_BEHIND 16u /* filler behind a function */
@@ -169,6 +170,14 @@ uint32_t ctl_code_original(const struct ctl_process *p, uint64_t address, uint8_
 	patch_space_original(p->space, address, bytes, n);
 	ctl_chain_original(p, address, bytes, n);
 	return n;
+}
+
+bool ctl_code_is_endbr(const struct ctl_process *p, uint64_t address)
+{
+	static const uint8_t endbr[CTL_ENDBR_SIZE] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	uint8_t code[CTL_ENDBR_SIZE];
+
+	return proc_read(p->proc, address, code, sizeof code) == sizeof code && memcmp(code, endbr, sizeof endbr) == 0;
 }
 
 /* Bytes around the site, as the planner wants them. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "ctl/code.h"
 #include "ctl/file_calls.h"
 #include "ctl/hook_sites.h"
 #include "ctl/hooks.h"

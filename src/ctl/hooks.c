@@ -147,27 +147,10 @@ static bool is_ours(int sig)
 	return (ours_mask & BIT(sig)) != 0;
 }
 
-/* SigCgt of /proc/PID/status: handlers whose masks matter. */
-static uint64_t caught_signals(pid_t pid)
-{
-	char path[64], line[256];
-	unsigned long long mask = 0;
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof line, f))
-		if (sscanf(line, "SigCgt: %llx", &mask) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return mask;
-}
-
 /* Our three out of the masks of the program's other handlers. */
 static struct error *take_handler_masks(struct ctl_process *p)
 {
-	uint64_t caught = caught_signals(p->proc->pid);
+	uint64_t caught = proc_status_mask(p->proc->pid, "SigCgt");
 	struct error *e = NULL;
 
 	for (int sig = 1; sig <= LAST_SIGNAL && !e; sig++) {
@@ -514,11 +497,7 @@ struct error *ctl_hooks_arm(struct ctl_process *p)
 	vec_each(patch, &p->hooks->patches) {
 		if (e || patch->armed)
 			continue;
-		if (patch->plan.rung == RUNG_TRAP)
-			ctl_trap_add(p, patch->plan.address, patch->plan.trampoline);
-		for (uint32_t i = 0; i < patch->plan.n_moved; i++)
-			if (patch->plan.moved[i].from - patch->plan.address < patch->plan.size)
-				ctl_trap_add(p, patch->plan.moved[i].from, patch->plan.moved[i].to);
+		ctl_traps_add(p, &patch->plan);
 		e = ctl_traps_publish(p);
 		if (!e)
 			e = ctl_patch_write(p, patch);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/code.h"
 #include "ctl/family.h"
 #include "ctl/file_calls.h"
 #include "ctl/hook_sites.h"

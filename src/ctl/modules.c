@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "ctl/code.h"
 #include "ctl/family.h"
 #include "ctl/session.h"
 #include "ctl/syscalls.h"
@@ -29,12 +30,11 @@
 
 /* ---- the bundle's files ------------------------------------------------------------------ */
 
-static const struct bundle *sorted_bundle; /* for the comparison only */
-
-static int by_site_address(const void *a, const void *b)
+static int by_site_address(const void *a, const void *b, void *user)
 {
+	const struct bundle *bundle = user;
 	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-	uint64_t x = sorted_bundle->sites.p[i].address, y = sorted_bundle->sites.p[j].address;
+	uint64_t x = bundle->sites.p[i].address, y = bundle->sites.p[j].address;
 
 	if (x != y)
 		return x < y ? -1 : 1;
@@ -74,10 +74,8 @@ void ctl_files_sort(struct ctl_session *s)
 			last = file_of(s, site);
 		vec_push(s->arena, &last->sites, i);
 	}
-	sorted_bundle = s->bundle;
 	vec_each(f, &s->files)
-		qsort(f->sites.p, f->sites.n, sizeof *f->sites.p, by_site_address);
-	sorted_bundle = NULL;
+		qsort_r(f->sites.p, f->sites.n, sizeof *f->sites.p, by_site_address, (void *)(uintptr_t)s->bundle);
 }
 
 bool ctl_files_concern(const struct ctl_session *s, pid_t pid)

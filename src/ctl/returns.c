@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/code.h"
 #include "ctl/session.h"
 
 #define WORD 8

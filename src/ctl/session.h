@@ -598,24 +598,6 @@ bool ctl_unwind_is_blind(struct ctl_process *p, const struct ctl_module *m);
 bool ctl_unwind_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
 			   struct patch_body *out);
 
-/* ---- code.c ---------------------------------------------------------------- */
-
-/* The very file that is mapped, by whatever path it opens here; NULL: none. */
-struct elf_file *ctl_map_file(const struct ctl_process *p, const struct proc_map *m);
-/* Where its first byte is mapped, at or below the mapping; 0 unknown. */
-uint64_t ctl_map_base(const struct ctl_process *p, const struct proc_map *m);
-/* Load bias of the file by an executable mapping of it; false if no segment of it is there. */
-bool ctl_bias_in(const struct elf_file *f, const struct proc_map *m, uint64_t *out);
-/* The same of the mapping's file; 0 if that cannot be opened. */
-uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m);
-
-/*
- * Fills what a request for a site of the module says of the code around r->address; r->check_start is
- * given. The bytes are scratch memory's, and as they were before any session's patches.
- */
-void ctl_code_read(struct ctl_process *p, const struct ctl_module *m, const struct bundle_site *site,
-		   struct patch_request *r);
-
 /* ---- arm.c, bytes.c ----------------------------------------------------------------- */
 
 /* Plans the sites of modules not yet planned. No stop needed. */
@@ -715,10 +697,6 @@ struct error *ctl_ledger_leave(struct ctl_process *p) BASE_MUST_CHECK;
 void ctl_chain_look(struct ctl_process *p);
 /* No other session is in the process now; reads its maps anew. */
 bool ctl_chain_is_alone(struct ctl_process *p);
-/* Code as it is without anybody's patches: reads up to size bytes, returns how many there were. */
-uint32_t ctl_code_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint64_t size);
-/* The same for a whole mapping: bytes of the file, or in s->scratch. */
-const uint8_t *ctl_mapping_original(struct ctl_process *p, const struct proc_map *m, uint64_t *size);
 /* Bytes read from the process become as they are without other sessions' patches. */
 void ctl_chain_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint32_t n);
 /* The uppermost patch of another session for a site at the address; NULL none. The next plan may take its bytes. */

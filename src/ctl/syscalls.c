@@ -18,6 +18,7 @@
  * Where a hook of ours (hook_plan.c) or another session has patched the same place, the patch stands upon that one. A hook
  * at the call itself runs the bodies behind it.
  */
+#include "ctl/code.h"
 #include "ctl/syscalls.h"
 
 #include <string.h>

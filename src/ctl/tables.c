@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/code.h"
 #include "ctl/session.h"
 #include "runtime/unwind.h"
 

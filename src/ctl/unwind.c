@@ -16,6 +16,7 @@
  */
 #include <string.h>
 
+#include "ctl/code.h"
 #include "ctl/session.h"
 
 #define LARGE (32u << 20) /* files whose symbols are not worth reading for this */

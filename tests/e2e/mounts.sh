@@ -41,7 +41,8 @@ both() {
 	outside=$!
 	run inside unshare -m bash -c "mount --bind '$1' '$T/pair/libpair.so' && exec $(printf '%q ' "${RUN_AS[@]}") '$T/pair-program'"
 	inside=$!
-	want=$(printf '%s 1\n' "$outside" $([ "$3" = both ] && echo "$inside") | sort -n)
+	want="$outside 1"
+	[ "$3" = both ] && want=$(printf '%s 1\n' "$outside" "$inside" | sort -n)
 	spile -x "$outside" -x "$inside" -e "$2"
 	ok_rc
 	is "hits" "$(cat "$W/out")" "$want"

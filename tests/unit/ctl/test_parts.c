@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/code.h"
 #include "ctl/file_calls.h"
 #include "ctl/hook_sites.h"
 #include "ctl/life_sites.h"
