@@ -51,6 +51,17 @@ static unsigned owner_of(struct cmd_session *s, uint32_t pid)
 	return stat(arena_printf(s->arena, "/proc/%u", pid), &st) == 0 ? (unsigned)st.st_uid : 0;
 }
 
+static struct error *refused(struct cmd_session *s)
+{
+	unsigned owner = owner_of(s, s->options->pid);
+	struct error *e = error_errno(errno, "process %u may not be probed", s->options->pid);
+
+	if (owner != geteuid())
+		return error_hint(e, "it belongs to user %u and you are user %u: run as its owner, or as root", owner,
+				  (unsigned)geteuid());
+	return error_hint(e, "it has protected itself (PR_SET_DUMPABLE), or has rights that you have not: run as root");
+}
+
 static struct error *find_process(struct cmd_session *s)
 {
 	const char *link = arena_printf(s->arena, "/proc/%u/exe", s->options->pid);
@@ -61,10 +72,7 @@ static struct error *find_process(struct cmd_session *s)
 		return error_new(ERROR_NO_PROCESS, "there is no process %u", s->options->pid);
 	n = readlink(link, path, sizeof path - 1);
 	if (n < 0 && (errno == EACCES || errno == EPERM))
-		return error_hint(error_errno(errno, "process %u may not be probed", s->options->pid),
-				  "it belongs to user %u and you are user %u, or it has protected itself: run as "
-				  "its owner, or as root",
-				  owner_of(s, s->options->pid), (unsigned)geteuid());
+		return refused(s);
 	if (n < 0)
 		return error_hint(error_new(ERROR_NO_PROCESS, "process %u runs no program",
 					    s->options->pid),

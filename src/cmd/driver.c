@@ -127,6 +127,8 @@ static void fill_sema(struct cmd_session *s, struct sema_options *o, struct prob
 		.guru = s->options->guru,
 		.unoptimized = s->options->unoptimized,
 		.skip_badvars = s->options->skip_badvars,
+		.syscalls = s->syscalls.p,
+		.n_syscalls = s->syscalls.n,
 		.has_target = s->options->command || s->options->pid,
 		.target_path = s->target_path,
 		.target_pid = s->options->pid,

@@ -9,6 +9,7 @@
 #include "sema/sema.h"
 
 struct cmd_session {
+	VEC(const char *) syscalls; /* names behind syscall., where the script asks for one that may be wrong */
 	struct arena *arena;
 	const struct cmd_options *options;
 	struct source_set *sources;

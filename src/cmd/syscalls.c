@@ -243,9 +243,10 @@ static bool is_meant(const point_list *points, const char *alias)
 	return false;
 }
 
-/* The aliases that are meant, as text. */
-static const char *aliases_make(struct arena *a, const point_list *points, char *table)
+/* The aliases that are meant, as text; the names of all to s->syscalls. */
+static const char *aliases_make(struct cmd_session *s, const point_list *points, char *table)
 {
+	struct arena *a = s->arena;
 	struct buf b;
 	char *line;
 
@@ -253,7 +254,10 @@ static const char *aliases_make(struct arena *a, const point_list *points, char 
 	while ((line = strsep(&table, "\n"))) {
 		struct row r;
 
-		if (*line && *line != '#' && row_read(line, &r) && (!points || is_meant(points, r.alias)))
+		if (!*line || *line == '#' || !row_read(line, &r))
+			continue;
+		vec_push(a, &s->syscalls, r.alias);
+		if (!points || is_meant(points, r.alias))
 			put_row(&b, &r);
 	}
 	return buf_str(&b);
@@ -286,7 +290,7 @@ struct error *cmd_syscalls_load(struct cmd_session *s, const struct probe_decl *
 	if (e)
 		return e->code == ERROR_NOT_FOUND ? NULL : e; /* a library of the user's own */
 	o.privileged = true;
-	text = aliases_make(s->arena, all ? NULL : &points, arena_strndup(s->arena, table->text, table->length));
+	text = aliases_make(s, all ? NULL : &points, arena_strndup(s->arena, table->text, table->length));
 	made = source_from_text(s->sources, "<system calls>", text, strlen(text));
 	made->is_library = true;
 	vec_push(s->arena, &s->library, lang_parse(&o, texts));

@@ -94,18 +94,35 @@ static name_list choices(struct arena *a, const pattern_list *l, uint32_t i, boo
 	return out;
 }
 
-static void say(struct sema_resolver *r, struct span at, const char *text)
+/* NULL: nothing is said. */
+static struct diag *say(struct sema_resolver *r, struct span at, const char *text)
 {
 	const char *token = sema_token_text(r->arena, r->sources, at);
 
-	if (!r->quiet)
-		diag_add(r->diags, DIAG_PROBE_POINT, at, "%s%s%s", text, *token ? ": " : "", token);
+	return r->quiet ? NULL : diag_add(r->diags, DIAG_PROBE_POINT, at, "%s%s%s", text, *token ? ": " : "", token);
+}
+
+/* What stands there by another kind of argument. */
+static void note_argument(struct sema_resolver *r, struct diag *d, const pattern_list *l, uint32_t i,
+			  const struct point_component *c)
+{
+	name_list names = choices(r->arena, l, i, true);
+	size_t length = strlen(c->name);
+	struct buf b;
+
+	buf_init(&b, r->arena);
+	vec_each(n, &names)
+		if (strncmp(*n, c->name, length) == 0 && ((*n)[length] == 0 || (*n)[length] == '('))
+			buf_addf(&b, "%s%s", b.n ? " or " : "", *n);
+	if (b.n)
+		diag_note(r->diags, d, (struct span){ 0, 0, 0 }, "it is written %s", buf_str(&b));
 }
 
 static void say_mismatch(struct sema_resolver *r, const pattern_list *l, uint32_t i,
 			 const struct point_component *c)
 {
 	name_list names = choices(r->arena, l, i, false);
+	struct diag *d = NULL;
 	bool complete = false;
 
 	vec_each(p, l)
@@ -113,9 +130,11 @@ static void say_mismatch(struct sema_resolver *r, const pattern_list *l, uint32_
 	if (complete)
 		say(r, c->span, "invalid suffix for probe");
 	else
-		say(r, c->span,
-		    arena_printf(r->arena, "probe point mismatch%s",
-				 sema_similar(r->arena, c->name, names.p, names.n)));
+		d = say(r, c->span,
+			arena_printf(r->arena, "probe point mismatch%s",
+				     sema_similar(r->arena, c->name, names.p, names.n)));
+	if (d)
+		note_argument(r, d, l, i, c);
 }
 
 static void say_truncated(struct sema_resolver *r, const pattern_list *l,

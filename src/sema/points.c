@@ -41,14 +41,43 @@ const char *sema_point_similar(struct sema *s, const char *name)
 	return sema_similar(s->arena, name, names.p, names.n);
 }
 
+/* SystemTap's probe points in the kernel, its library's included: what beginners try first. */
+static bool is_of_kernel(const char *root)
+{
+	static const char *const roots[] = { "kernel", "module", "vfs", "tcp", "udp", "tcpmib", "ipmib", "netdev",
+					     "netfilter", "ioblock", "ioblock_trace", "ioscheduler", "iosched", "scsi", "nfs",
+					     "nfsd", "sunrpc", "irq_handler", "softirq", "workqueue", "vm", "kprocess",
+					     "signal", "socket", "kprobe", "generic", "lwtunnel", "hw" };
+
+	for (size_t i = 0; i < base_count(roots); i++)
+		if (strcmp(root, roots[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Of a system call that there is not, those that are near. */
+static const char *similar_call(struct sema *s, const struct probe_point *p)
+{
+	const char *root = p->components.p[0].name;
+
+	if (p->components.n < 2 || (strcmp(root, "syscall") != 0 && strcmp(root, "nd_syscall") != 0))
+		return NULL;
+	return sema_similar(s->arena, p->components.p[1].name, s->options->syscalls, s->options->n_syscalls);
+}
+
 static void say_mismatch(struct sema *s, const struct probe_point *p, const struct sema_level *l)
 {
 	uint32_t first = s->diags->list.n;
 	const struct point_component *root = &p->components.p[0];
+	const char *call = similar_call(s, p);
 
-	sema_error(s, DIAG_PROBE_POINT, root->span, "probe point mismatch%s%s",
+	sema_error(s, DIAG_PROBE_POINT, call ? p->components.p[1].span : root->span, "probe point mismatch%s%s",
 		   sema_point_has_wildcard(p) ? ": didn't find any wildcard matches" : "",
-		   sema_point_similar(s, root->name));
+		   call ? call : sema_point_similar(s, root->name));
+	if (is_of_kernel(root->name) && s->diags->list.n > first)
+		diag_note(s->diags, &s->diags->list.p[s->diags->list.n - 1], (struct span){ 0, 0, 0 },
+			  "the kernel is not probed here: of a process there are process.function, syscall.*, "
+			  "perf.*, scheduler.* and others (--dump-probe-types)");
 	note_levels(s, first, l);
 }
 

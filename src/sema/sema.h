@@ -325,6 +325,8 @@ struct sema_options {
 	uint32_t target_pid; /* of -x */
 	bool listing; /* -l, -L: bodies are not checked for effects */
 	bool listing_variables; /* -L */
+	const char *const *syscalls; /* names behind syscall., for those who mistype them */
+	uint32_t n_syscalls;
 	char **script_args; /* argv(), argc */
 	uint32_t n_script_args;
 	bool global_display; /* unread globals become an end probe */

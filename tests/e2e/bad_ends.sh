@@ -49,3 +49,17 @@ if [ "$(id -u)" = 0 ]; then
 	has "$W/err" 'user|permi|owner'
 fi
 done_t
+
+t not-dumpable
+"${RUN_AS[@]}" /usr/bin/python3 -c 'import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); print("up", flush=True); time.sleep(60)' >"$W/bg" 2>&1 </dev/null &
+PID=$!
+PIDS="$PIDS $PID"
+for _ in $(seq 100); do grep -q up "$W/bg" && break; sleep 0.05; done
+if [ "$(id -u)" = 0 ]; then
+	spile -e 'probe process.begin { println(1) }' -x "$PID"
+	is status "$RC" 1
+	has "$W/err" 'may not be probed'
+	has "$W/err" 'hint: it has protected itself'
+fi
+kill "$PID"
+done_t
