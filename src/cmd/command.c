@@ -62,14 +62,33 @@ static struct error *refused(struct cmd_session *s)
 	return error_hint(e, "it has protected itself (PR_SET_DUMPABLE), or has rights that you have not: run as root");
 }
 
+/* The process that a thread belongs to; 0: not known. */
+static unsigned process_of(struct cmd_session *s)
+{
+	FILE *f = fopen(arena_printf(s->arena, "/proc/%u/status", s->options->pid), "re");
+	unsigned pid = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "Tgid: %u", &pid) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return pid;
+}
+
 static struct error *find_process(struct cmd_session *s)
 {
 	const char *link = arena_printf(s->arena, "/proc/%u/exe", s->options->pid);
+	unsigned leader = process_of(s);
 	char path[4096];
 	ssize_t n;
 
 	if (access(arena_printf(s->arena, "/proc/%u", s->options->pid), F_OK) != 0)
 		return error_new(ERROR_NO_PROCESS, "there is no process %u", s->options->pid);
+	if (leader && leader != s->options->pid)
+		return error_new(ERROR_NO_PROCESS, "%u is a thread, of process %u: that is what can be probed", s->options->pid,
+				 leader);
 	n = readlink(link, path, sizeof path - 1);
 	if (n < 0 && (errno == EACCES || errno == EPERM))
 		return refused(s);

@@ -3,6 +3,7 @@
 . "$ROOT/tests/lib/e2e.sh"
 
 target crash crash.c gcc -O1 || exit 1
+target count-pie count.c gcc -O2 -pthread -fPIE -pie || exit 1
 for how in exit segv abort bad; do
 	t "bad-end-$how"
 	spile -e "probe process(\"$T/crash\").function(\"step\") {
@@ -62,4 +63,13 @@ if [ "$(id -u)" = 0 ]; then
 	has "$W/err" 'hint: it has protected itself'
 fi
 kill "$PID"
+done_t
+
+t thread-for-process
+start "$T/count-pie" 3 0
+thread=$(find "/proc/$PID/task" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -1)
+spile -e 'probe process.begin { println(1) }' -x "$thread"
+is status "$RC" 1
+is message "$(cat "$W/err")" "ERROR: $thread is a thread, of process $PID: that is what can be probed"
+target_unharmed
 done_t
