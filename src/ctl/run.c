@@ -165,22 +165,6 @@ static struct error *let_run(struct ctl_session *s)
 	return NULL;
 }
 
-/* A failed session leaves no half-started program behind. */
-static void give_up(struct ctl_session *s)
-{
-	ctl_family_stop_watches(s);
-	vec_each(p, &s->processes) {
-		struct error *e = ctl_leave(*p);
-
-		if (e)
-			ctl_warn(s, "%s", error_text(e));
-		if ((*p)->launched && !proc_has_ended((*p)->proc)) {
-			kill((*p)->proc->pid, SIGKILL);
-			waitpid((*p)->proc->pid, NULL, __WALL);
-		}
-	}
-}
-
 /* ---- end ---------------------------------------------------------------------------------- */
 
 static void leave_all(struct ctl_session *s)
@@ -205,6 +189,22 @@ static void leave_all(struct ctl_session *s)
 	ctl_family_leave(s);
 	if (placed)
 		ctl_leave_children(s);
+}
+
+/* A failed session leaves no half-started program behind, and loses nothing that handlers have said. */
+static void give_up(struct ctl_session *s)
+{
+	if (s->region)
+		leave_all(s);
+	vec_each(p, &s->processes)
+		if ((*p)->launched && !proc_has_ended((*p)->proc)) {
+			kill((*p)->proc->pid, SIGKILL);
+			waitpid((*p)->proc->pid, NULL, __WALL);
+		}
+	if (!s->region)
+		return;
+	ctl_collect(s, true);
+	ctl_flush(s);
 }
 
 static void tell_counts(struct ctl_session *s)

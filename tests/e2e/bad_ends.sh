@@ -73,3 +73,30 @@ is status "$RC" 1
 is message "$(cat "$W/err")" "ERROR: $thread is a thread, of process $PID: that is what can be probed"
 target_unharmed
 done_t
+
+# The second has no room for our memory: what was said until then is printed, and the first is as it was.
+target levels levels.c gcc -O1 -g || exit 1
+if have prlimit; then
+	t one-of-two-cannot-be-probed
+	start "$T/levels"
+	"${RUN_AS[@]}" "$T/levels" >/dev/null 2>&1 &
+	other=$!
+	PIDS="$PIDS $other"
+	sleep 0.3
+	as_user prlimit --as=$((3 << 20)) -p "$other"
+	snapshot "$PID" >"$W/before"
+	spile -x "$PID" -x "$other" -e 'probe begin { println("begun") } probe process.begin { println("seen") }
+		global n probe process.function("f_one") { if (!n++) println("hit") } probe end { println("end") }'
+	is status "$RC" 1
+	has "$W/err" "cannot map .* in process $other: Cannot allocate memory"
+	is output "$(head -2 "$W/out" | tr '\n' ' ')" "begun seen "
+	hasnot "$W/out" end
+	attached_clean
+	target_unharmed
+	kill "$other"
+	wait "$other"
+	is "status of the other" $? 0
+	done_t
+else
+	skip_t one-of-two-cannot-be-probed "no prlimit"
+fi
