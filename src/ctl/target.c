@@ -363,7 +363,8 @@ void ctl_target_reset(struct ctl_process *p)
 	p->follow = (struct ctl_patch){ 0 };
 	p->follow_shared = false;
 	p->follow_shared_at = 0;
-	p->live = false;
+	p->text_served = p->events_served = p->modules_late = 0;
+	p->only_text = p->live = false;
 	p->waiting.n = p->hook_places.n = p->claimed.n = 0;
 	p->n_covered = 0;
 	p->hooks = NULL;
