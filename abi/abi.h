@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define ABI_MAGIC 0x656c697073ull /* "spile" */
-#define ABI_VERSION 14
+#define ABI_VERSION 15
 #define ABI_PAGE 4096u
 
 /* Registers of the target, in the instruction set's own numbering. */
@@ -713,14 +713,16 @@ struct abi_slot {
  * What a handler in the tool runs for when the kernel told of a thread: a sample of a profile, a
  * context switch. slot.pid, slot.tid, slot.registers and slot.site are the thread's meanwhile.
  */
+#define ABI_SAMPLE_VALUES 8u
 struct abi_sample {
 	uint64_t tsc; /* when it happened, as a stamp */
 	uint32_t cpu;
 	uint32_t in_kernel; /* the thread was; registers are those it entered the kernel with */
-	int64_t values[4]; /* by kind of probe, see __sample_value() */
+	int64_t values[ABI_SAMPLE_VALUES]; /* by kind of probe, see __sample_value() */
 	/* the thread's stack from `stack_start` on as it was then: address in the tool; size 0: no copy */
 	uint64_t stack, stack_start, stack_size;
 	char name[16]; /* of the thread, with a NUL */
+	char other_name[16]; /* of the thread that it woke, or that runs after it: tracepoints tell */
 };
 #define ABI_SLOT_TOKENIZE 2048u /* runtime's own: tokenize, matched, indent */
 #define ABI_SLOT_HEAD 8192u /* shards start here */

@@ -151,6 +151,8 @@ RT_API int64_t rt_target(struct abi_slot *s);
 RT_API int64_t rt_user_mode(struct abi_slot *s); /* 0: a sample of a thread that was in the kernel */
 /* Of what the kernel told of a thread, in the tool: abi_sample.values[number]; else 0. */
 RT_API int64_t rt_sample_value(struct abi_slot *s, int64_t number);
+/* The same, abi_sample.other_name; else empty. */
+RT_API void rt_sample_name(struct abi_slot *s, struct abi_string *out);
 RT_API int64_t rt_stp_pid(struct abi_slot *s);
 RT_API void rt_pp(struct abi_slot *s, struct abi_string *out);
 RT_API void rt_ppfunc(struct abi_slot *s, struct abi_string *out);

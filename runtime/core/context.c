@@ -99,11 +99,19 @@ int64_t rt_sid(struct abi_slot *s)
 
 #define PRCTL_GET_NAME 16
 
+static void put_name(struct abi_slot *s, const char name[16], struct abi_string *out)
+{
+	uint32_t n = 0;
+
+	while (n < 16 && name[n])
+		n++;
+	put_text(s, name, n, out);
+}
+
 void rt_execname(struct abi_slot *s, struct abi_string *out)
 {
 	const struct abi_member *m = subject_of(s);
 	char name[16] = { 0 };
-	uint32_t n = 0;
 
 	if (m)
 		__builtin_memcpy(name, m->name, sizeof name);
@@ -111,9 +119,14 @@ void rt_execname(struct abi_slot *s, struct abi_string *out)
 		__builtin_memcpy(name, rt_sample(s)->name, sizeof name);
 	else
 		rt_syscall(RT_SYS_PRCTL, PRCTL_GET_NAME, (long)name, 0, 0, 0, 0);
-	while (n < sizeof name && name[n])
-		n++;
-	put_text(s, name, n, out);
+	put_name(s, name, out);
+}
+
+void rt_sample_name(struct abi_slot *s, struct abi_string *out)
+{
+	static const char none[16];
+
+	put_name(s, s->sample ? rt_sample(s)->other_name : none, out);
 }
 
 int64_t rt_cpu(struct abi_slot *s)

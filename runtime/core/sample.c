@@ -44,5 +44,5 @@ int64_t rt_user_mode(struct abi_slot *s)
 
 int64_t rt_sample_value(struct abi_slot *s, int64_t number)
 {
-	return s->sample && number >= 0 && number < 4 ? rt_sample(s)->values[number] : 0;
+	return s->sample && number >= 0 && number < ABI_SAMPLE_VALUES ? rt_sample(s)->values[number] : 0;
 }

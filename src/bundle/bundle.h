@@ -120,8 +120,8 @@ struct bundle_probe {
 	uint32_t record, record_type;
 	uint64_t record_config, record_period;
 	bool record_is_frequency;
-	const char *record_process;
 	uint32_t counter; /* 1 + number of the processor's counter that it declares, of type, config and process as above; 0 none */
+	const char *record_process, *record_tracepoint;
 	const char *name; /* pn() */
 	const char *point; /* pp(), tool context */
 	const char *place; /* file:line:column in the script, for -t */

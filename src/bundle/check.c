@@ -11,7 +11,7 @@
 #define FIRST_FILE_EVENT 6u /* EVENT_READ */
 #define LAST_FILE_EVENT 7u /* EVENT_WRITE */
 #define LAST_EVENT 9u /* EVENT_LIFE */
-#define LAST_RECORD 6u /* RECORD_MIGRATE */
+#define LAST_RECORD 7u /* RECORD_TRACEPOINT */
 #define LAST_FLAG 255u /* all of SITE_ together */
 #define SITE_WATCH 16u
 #define FRAME_MOST 4096u /* of a site: @entry values */
@@ -103,6 +103,7 @@ static const char *check_handlers(const struct bundle *b)
 				return "bad handler";
 	vec_each(p, &b->probes)
 		if (p->event > LAST_EVENT || p->record > LAST_RECORD ||
+		    (p->record == LAST_RECORD && !p->record_tracepoint) ||
 		    p->handler >= b->handlers.n || !p->name || !p->point ||
 		    p->condition > b->handlers.n || p->counter > ABI_COUNTERS || !file_ok(p))
 			return "bad probe";

@@ -21,7 +21,7 @@
 #include "bundle/check.h"
 
 #define FILE_MAGIC 0x444e42454c495053ull /* "SPILEBND" */
-#define FILE_FORMAT 4u
+#define FILE_FORMAT 5u
 #define FILE_MOST ((size_t)1 << 30)
 
 struct head {
@@ -128,6 +128,7 @@ static void move_probe(struct transfer *t, struct bundle_probe *p)
 	move_bool(t, &p->record_is_frequency);
 	move_text(t, &p->record_process);
 	MOVE(t, p->counter);
+	move_text(t, &p->record_tracepoint);
 	move_text(t, &p->name);
 	move_text(t, &p->point);
 	move_text(t, &p->place);

@@ -24,7 +24,9 @@ static void use_shell(struct cmd_session *s)
 static struct error *split_command(struct cmd_session *s)
 {
 	wordexp_t w = { 0 };
-	int result = wordexp(s->options->command, &w, WRDE_NOCMD | WRDE_UNDEF);
+	/* $$ is the shell's own number, the target's */
+	int result = strstr(s->options->command, "$$") ? WRDE_CMDSUB :
+							 wordexp(s->options->command, &w, WRDE_NOCMD | WRDE_UNDEF);
 
 	if (result == WRDE_BADCHAR || result == WRDE_CMDSUB || result == WRDE_BADVAL) {
 		use_shell(s);

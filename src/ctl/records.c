@@ -26,19 +26,23 @@
 #define LOAD_LOW 5u
 #define GENERATIONS 8u /* of processes that are there already */
 #define PATH_MOST 4096
+#define NAME_LIFE (1000 * MS)
 #define STACK_COPIED 8192u /* bytes, where handlers walk stacks */
 
 /* What is known of a thread. */
 struct task {
 	char name[16];
 	uint32_t cpu; /* where it last ran; UINT32_MAX unknown */
+	uint32_t pid; /* 0 unknown */
 	const char *program; /* of its process; NULL: not asked yet */
+	int64_t looked; /* when that was read, ns; 0: the kernel told it */
 };
 
 struct ctl_records {
 	struct proc_perf *perf;
 	VEC(struct proc_perf_event) events;
 	uint32_t *event_of; /* per bundle probe: index in events */
+	const struct ctl_tracepoint **tracepoint_of; /* the same; NULL: none */
 	/* per bundle probe: which record its handler runs for, every Nth; those that came */
 	uint64_t *every, *counts;
 	struct map *tasks; /* tid: struct task */
@@ -46,7 +50,79 @@ struct ctl_records {
 	int64_t nap;
 };
 
+/* ---- threads ------------------------------------------------------------------------------ */
+
+static void read_task(uint32_t tid, struct task *t)
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%u/comm", tid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	if (fgets(t->name, sizeof t->name, f))
+		t->name[strcspn(t->name, "\n")] = 0;
+	fclose(f);
+	t->pid = (uint32_t)proc_status_number((pid_t)tid, "Tgid", t->pid);
+}
+
+/* Nobody tells when one that is not watched, but woke one that is, takes another name. */
+static bool is_stale(const struct ctl_session *s, const struct task *t, uint32_t tid)
+{
+	return t->looked && !proc_perf_watches(s->records->perf, tid) && ctl_now() - t->looked > NAME_LIFE;
+}
+
+static struct task *task_of(struct ctl_session *s, uint32_t tid)
+{
+	struct task *t = map_find_u64(s->records->tasks, tid);
+
+	if (t && !is_stale(s, t, tid))
+		return t;
+	if (!t) {
+		t = arena_new(s->arena, struct task);
+		t->cpu = UINT32_MAX;
+		map_put_u64(s->records->tasks, tid, t);
+	}
+	read_task(tid, t);
+	t->looked = ctl_now();
+	return t;
+}
+
+static void note_task(struct ctl_session *s, const struct proc_perf_record *p)
+{
+	struct task *t = task_of(s, p->tid), *child;
+
+	t->pid = p->pid;
+	if (p->kind == PROC_PERF_FORK) {
+		child = arena_new(s->arena, struct task);
+		*child = *t;
+		child->cpu = UINT32_MAX;
+		child->pid = p->child_pid;
+		child->looked = 0;
+		map_put_u64(s->records->tasks, p->child_tid, child);
+		ctl_sampled_forked(s, p->pid, p->child_pid);
+	} else if (p->kind == PROC_PERF_EXEC || p->kind == PROC_PERF_RENAME) {
+		memcpy(t->name, p->name, sizeof t->name);
+		if (p->kind == PROC_PERF_EXEC) {
+			t->program = NULL;
+			ctl_sampled_changed(s, p->pid);
+		}
+	}
+}
+
 /* ---- what to ask for -------------------------------------------------------------------- */
+
+/* One that never happens, for the records that come with it. */
+static struct proc_perf_event quiet_event(const struct bundle_probe *p)
+{
+	return (struct proc_perf_event){ .type = PERF_TYPE_SOFTWARE,
+					 .config = PERF_COUNT_SW_DUMMY,
+					 .switches = p->record == CTL_CPU_ON || p->record == CTL_CPU_OFF ||
+						     p->record == CTL_MIGRATE,
+					 .user_only = true,
+					 .name = p->point };
+}
 
 static struct proc_perf_event event_for(const struct bundle_probe *p)
 {
@@ -56,12 +132,7 @@ static struct proc_perf_event event_for(const struct bundle_probe *p)
 						 .period = p->record_period,
 						 .is_frequency = p->record_is_frequency,
 						 .name = p->point };
-	return (struct proc_perf_event){ .type = PERF_TYPE_SOFTWARE,
-					 .config = PERF_COUNT_SW_DUMMY,
-					 .switches = p->record == CTL_CPU_ON || p->record == CTL_CPU_OFF ||
-						     p->record == CTL_MIGRATE,
-					 .user_only = true,
-					 .name = p->point };
+	return quiet_event(p);
 }
 
 static uint64_t common_divisor(uint64_t a, uint64_t b)
@@ -87,13 +158,19 @@ static bool shares_moments(const struct proc_perf_event *e)
 
 static struct error *event_add(struct ctl_session *s, struct ctl_records *r, uint32_t probe)
 {
-	struct proc_perf_event e = event_for(&s->bundle->probes.p[probe]);
+	const struct bundle_probe *b = &s->bundle->probes.p[probe];
+	struct proc_perf_event e = event_for(b);
+	struct error *fault = b->record == CTL_TRACEPOINT ? ctl_tracepoint_find(s, b, &e, &r->tracepoint_of[probe]) : NULL;
 
+	if (fault)
+		return fault;
+	if (e.raw && !r->events.n)
+		vec_push(s->arena, &r->events, quiet_event(b)); /* tells of births and ends */
 	if (e.period && ctl_tables_walk(s->bundle))
 		e.stack = STACK_COPIED;
 	for (r->event_of[probe] = 0; r->event_of[probe] < r->events.n; r->event_of[probe]++) {
 		struct proc_perf_event *have = &r->events.p[r->event_of[probe]];
-		bool is_same = have->type == e.type && have->config == e.config;
+		bool is_same = have->type == e.type && have->config == e.config && have->raw == e.raw;
 
 		if (is_same && have->is_frequency != e.is_frequency && shares_moments(&e))
 			return error_new(ERROR_UNSUPPORTED, "%s, %s: one event cannot be sampled both by number "
@@ -182,6 +259,7 @@ static struct error *follow(struct ctl_session *s, struct ctl_records *r)
 			       e;
 	}
 	vec_each(p, &s->processes) {
+		task_of(s, (uint32_t)(*p)->proc->pid); /* it may have ended when its first record is read */
 		e = proc_perf_follow(r->perf, (*p)->proc->pid);
 		if (e && e->code != ERROR_NO_PROCESS && !proc_has_ended((*p)->proc))
 			return e;
@@ -193,8 +271,12 @@ static struct error *follow(struct ctl_session *s, struct ctl_records *r)
 
 void ctl_records_join(struct ctl_session *s, pid_t pid)
 {
-	struct error *e = s->records ? proc_perf_follow(s->records->perf, pid) : NULL;
+	struct error *e;
 
+	if (!s->records)
+		return;
+	task_of(s, (uint32_t)pid);
+	e = proc_perf_follow(s->records->perf, pid);
 	if (e && e->code != ERROR_NO_PROCESS)
 		ctl_verbose(s, 1, "process %d is not sampled: %s", (int)pid, error_text(e));
 }
@@ -208,6 +290,7 @@ struct error *ctl_records_start(struct ctl_session *s)
 		return NULL;
 	r = arena_new(s->arena, struct ctl_records);
 	r->event_of = arena_array(s->arena, uint32_t, s->bundle->probes.n);
+	r->tracepoint_of = arena_array(s->arena, const struct ctl_tracepoint *, s->bundle->probes.n);
 	r->every = arena_array(s->arena, uint64_t, s->bundle->probes.n);
 	r->counts = arena_array(s->arena, uint64_t, s->bundle->probes.n);
 	r->tasks = map_create(s->arena);
@@ -223,54 +306,6 @@ struct error *ctl_records_start(struct ctl_session *s)
 		return e;
 	s->records = r;
 	return follow(s, r);
-}
-
-/* ---- threads ------------------------------------------------------------------------------ */
-
-static void read_name(uint32_t tid, char name[16])
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/%u/comm", tid);
-	f = fopen(path, "re");
-	if (!f)
-		return;
-	if (fgets(name, 16, f))
-		name[strcspn(name, "\n")] = 0;
-	fclose(f);
-}
-
-static struct task *task_of(struct ctl_session *s, uint32_t tid)
-{
-	struct task *t = map_find_u64(s->records->tasks, tid);
-
-	if (t)
-		return t;
-	t = arena_new(s->arena, struct task);
-	t->cpu = UINT32_MAX;
-	read_name(tid, t->name);
-	map_put_u64(s->records->tasks, tid, t);
-	return t;
-}
-
-static void note_task(struct ctl_session *s, const struct proc_perf_record *p)
-{
-	struct task *t = task_of(s, p->tid), *child;
-
-	if (p->kind == PROC_PERF_FORK) {
-		child = arena_new(s->arena, struct task);
-		*child = *t;
-		child->cpu = UINT32_MAX;
-		map_put_u64(s->records->tasks, p->child_tid, child);
-		ctl_sampled_forked(s, p->pid, p->child_pid);
-	} else if (p->kind == PROC_PERF_EXEC || p->kind == PROC_PERF_RENAME) {
-		memcpy(t->name, p->name, sizeof t->name);
-		if (p->kind == PROC_PERF_EXEC) {
-			t->program = NULL;
-			ctl_sampled_changed(s, p->pid);
-		}
-	}
 }
 
 /* Whether the thread's process runs the file; one that has ended already is known by its name. */
@@ -301,8 +336,26 @@ static uint64_t stamp_of(const struct abi_region *r, int64_t time)
 	return passed < 0 ? r->tsc_base - ticks : r->tsc_base + ticks;
 }
 
-static struct abi_sample sample_of(struct ctl_session *s, const struct proc_perf_record *p,
-				   const struct task *t)
+/* What the tapset asks for by number. */
+static void tell(struct ctl_session *s, uint32_t probe, const struct proc_perf_record *p, const struct task *t,
+		 struct abi_sample *out)
+{
+	const struct ctl_tracepoint *tracepoint = s->records->tracepoint_of[probe];
+
+	if (tracepoint) {
+		ctl_tracepoint_tell(tracepoint, p, out);
+		out->values[1] = out->values[0] ? task_of(s, (uint32_t)out->values[0])->pid : 0;
+	} else {
+		out->values[0] = p->kind == PROC_PERF_FORK ? p->child_tid : 0;
+		out->values[1] = p->kind == PROC_PERF_FORK ? p->child_pid : p->preempted;
+		out->values[2] = t->cpu == UINT32_MAX ? -1 : (int64_t)t->cpu;
+	}
+	memcpy(out->name, t->name, sizeof out->name);
+	if (!p->tid)
+		snprintf(out->name, sizeof out->name, "swapper/%u", p->cpu);
+}
+
+static struct abi_sample sample_of(struct ctl_session *s, uint32_t probe, const struct proc_perf_record *p)
 {
 	struct abi_sample out = { .tsc = stamp_of(s->region, p->time),
 				  .cpu = p->cpu,
@@ -311,17 +364,14 @@ static struct abi_sample sample_of(struct ctl_session *s, const struct proc_perf
 				  .stack_start = p->registers[ABI_RSP],
 				  .stack_size = p->stack_size };
 
-	out.values[0] = p->kind == PROC_PERF_FORK ? p->child_tid : 0;
-	out.values[1] = p->kind == PROC_PERF_FORK ? p->child_pid : p->preempted;
-	out.values[2] = t->cpu == UINT32_MAX ? -1 : (int64_t)t->cpu;
-	memcpy(out.name, t->name, sizeof out.name);
+	tell(s, probe, p, task_of(s, p->tid), &out);
 	return out;
 }
 
 /* The slot becomes the thread's for the time of the handler. */
 static void run(struct ctl_session *s, uint32_t probe, const struct proc_perf_record *p)
 {
-	struct abi_sample sample = sample_of(s, p, task_of(s, p->tid));
+	struct abi_sample sample = sample_of(s, probe, p);
 	struct abi_slot *slot = s->tool.slot;
 	uint32_t pid = slot->pid, tid = slot->tid;
 
@@ -345,7 +395,9 @@ static bool is_for(struct ctl_session *s, uint32_t probe, enum ctl_record kind,
 {
 	const struct bundle_probe *b = &s->bundle->probes.p[probe];
 
-	return b->event == CTL_RECORD && b->record == kind &&
+	bool is_sampled = b->record == CTL_SAMPLE || b->record == CTL_TRACEPOINT;
+
+	return b->event == CTL_RECORD && (is_sampled ? CTL_SAMPLE : b->record) == kind &&
 	       (kind != CTL_SAMPLE || s->records->event_of[probe] == p->event) &&
 	       (!b->record_process || runs(s, p, b->record_process));
 }

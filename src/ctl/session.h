@@ -46,7 +46,8 @@ enum ctl_record {
 	CTL_FORK,
 	CTL_EXEC,
 	CTL_EXIT,
-	CTL_MIGRATE
+	CTL_MIGRATE,
+	CTL_TRACEPOINT
 };
 /* Same as sema's. */
 #define CTL_SITE_ABSOLUTE 32u
@@ -458,6 +459,15 @@ void ctl_tool_collapse(struct ctl_session *s);
 void ctl_timers_start(struct ctl_session *s);
 void ctl_timers_run(struct ctl_session *s); /* those that are due */
 int64_t ctl_timers_next(const struct ctl_session *s); /* INT64_MAX: none */
+
+/* ---- tracepoints.c --------------------------------------------------------- */
+
+struct ctl_tracepoint;
+/* The event that a CTL_TRACEPOINT probe asks for, and how its records are told. */
+struct error *ctl_tracepoint_find(struct ctl_session *s, const struct bundle_probe *b, struct proc_perf_event *event,
+				  const struct ctl_tracepoint **out) BASE_MUST_CHECK;
+/* values but that of the process, and other_name of the sample, from the raw data of the record */
+void ctl_tracepoint_tell(const struct ctl_tracepoint *t, const struct proc_perf_record *p, struct abi_sample *out);
 
 /* ---- records.c ------------------------------------------------------------- */
 

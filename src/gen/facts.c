@@ -100,6 +100,7 @@ static const struct runtime_fact {
 	{ "rt_cpu", 0 },
 	{ "rt_target", 0 },
 	{ "rt_user_mode", 0 },
+	{ "rt_sample_name", 0 },
 	{ "rt_sample_value", 0 },
 	{ "rt_counter", 0 },
 	{ "rt_processor_counter", 0 },

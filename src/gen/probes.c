@@ -96,6 +96,7 @@ static void add_probe(struct gen *g, const struct ir_probe *from, const struct i
 		to.point_text = text_of(g, to.point);
 	to.place = copy_text(g, from->place);
 	to.record_process = copy_text(g, point->record.process);
+	to.record_tracepoint = copy_text(g, point->record.tracepoint);
 	if (from->condition) {
 		to.condition = handler_of(g, from->condition - 1) + 1;
 		want(g, to.condition - 1, VARIANT_TOOL);

@@ -3,7 +3,7 @@
  * Performance events of other threads: opening them, and their records in order of time.
  *
  * Each event is opened for each thread and each processor, inherited, and writes to
- * that processor's ring (PERF_EVENT_IOC_SET_OUTPUT). The first event of the session also
+ * that processor's ring (PERF_EVENT_IOC_SET_OUTPUT); tracepoints for everyone on each processor. The first event of the session also
  * tells of new threads, ends and names.
  *
  * A thread that is created while we go through the list is watched already if its creator
@@ -30,14 +30,20 @@
 
 #define PAGE 4096u
 #define RING_MOST ((size_t)512 << 10) /* bytes of data: what perf_event_mlock_kb allows everyone */
-#define STACK_RINGS_MOST ((size_t)4 << 20) /* where stacks are copied: half a second of 1000 a second; if memory may be locked */
+#define GREAT_RINGS_MOST ((size_t)4 << 20) /* for stacks, half a second of 1000 a second, or tracepoints; if memory may be locked */
 #define RING_LEAST ((size_t)32 << 10)
 #define ROUNDS 50u /* of looking for new threads */
+#define LAST_STEPS 100000000 /* ns, of a thread that ends */
 #define FORK_DELAY 1000000 /* ns: a new thread is listed before the kernel has written of it */
 
 struct perf_id {
 	uint64_t id;
 	uint32_t event;
+};
+
+/* A thread that was watched has ended; its last steps, by which its parent is woken, come behind. */
+struct perf_end {
+	int64_t time; /* CLOCK_MONOTONIC, ns */
 };
 
 struct proc_perf {
@@ -50,7 +56,8 @@ struct proc_perf {
 	VEC(int) descriptors;
 	VEC(struct perf_id) ids; /* ascending: the kernel counts up */
 	struct map *known; /* tid: watched, by us or as its creator's heir; NULL for those that have ended */
-	bool everybody;
+	struct map *ended; /* tid: struct perf_end */
+	bool everybody, has_raw;
 	/* records that wait for their time */
 	VEC(struct perf_raw) waiting;
 	struct arena *bytes, *spare; /* of waiting ones; the other takes what stays over */
@@ -163,7 +170,7 @@ static int open_allowed(struct proc_perf *p, struct proc_perf_event *e, pid_t ti
 
 	if (fd < 0 && errno == EMFILE && raise_limit())
 		fd = open_event(&a, tid, cpu);
-	if (fd < 0 && (errno == EACCES || errno == EPERM) && !e->user_only) {
+	if (fd < 0 && (errno == EACCES || errno == EPERM) && !e->user_only && e->type != PERF_TYPE_TRACEPOINT) {
 		a.exclude_kernel = 1;
 		fd = open_event(&a, tid, cpu);
 		e->user_only = fd >= 0;
@@ -179,17 +186,17 @@ static size_t ring_size(const struct proc_perf *p)
 {
 	size_t size = RING_MOST;
 	struct rlimit l;
-	bool copies = false;
+	bool is_much = p->has_raw;
 
 	for (uint32_t i = 0; i < p->n_events; i++)
-		copies |= p->events[i].stack != 0;
-	if (!copies || getrlimit(RLIMIT_MEMLOCK, &l))
+		is_much |= p->events[i].stack != 0;
+	if (!is_much || getrlimit(RLIMIT_MEMLOCK, &l))
 		return size;
 	if (l.rlim_cur != RLIM_INFINITY && geteuid() != 0)
-		while (size < STACK_RINGS_MOST && 2 * size <= l.rlim_cur / p->n_processors)
+		while (size < GREAT_RINGS_MOST && 2 * size <= l.rlim_cur / p->n_processors)
 			size *= 2;
 	else
-		size = STACK_RINGS_MOST;
+		size = GREAT_RINGS_MOST;
 	return size;
 }
 
@@ -226,28 +233,46 @@ static struct error *start_event(struct proc_perf *p, uint32_t event, uint32_t c
 	return e;
 }
 
-/* *watched: at least one processor is on; false without an error: the thread has ended. */
-static struct error *watch(struct proc_perf *p, pid_t tid, bool *watched)
+static struct error *explain_event(const struct proc_perf_event *e, int saved_errno)
 {
-	*watched = false;
-	for (uint32_t i = 0; i < p->n_events; i++) {
-		for (uint32_t cpu = 0; cpu < p->n_processors; cpu++) {
-			int fd = open_allowed(p, &p->events[i], tid, (int)cpu);
-			struct error *e;
+	if (e->type == PERF_TYPE_TRACEPOINT && (saved_errno == EACCES || saved_errno == EPERM))
+		return error_hint(error_errno(saved_errno, "%s: the kernel keeps tracepoints for root", e->name),
+				  "it takes root, CAP_PERFMON, or sysctl kernel.perf_event_paranoid=-1");
+	return proc_perf_explain(e->name, saved_errno);
+}
 
-			if (fd < 0 && errno == ESRCH)
-				return NULL;
-			if (fd < 0 && errno == ENODEV && p->n_processors > 1 && *watched)
-				continue; /* that processor is off */
-			if (fd < 0)
-				return proc_perf_explain(p->events[i].name, errno);
-			e = start_event(p, i, cpu, fd);
-			if (e)
-				return e;
-			*watched = true;
-		}
+/* Of one thread, or with -1 of everyone. *opened: on one processor at least; false without an error: the thread has ended. */
+static struct error *watch_event(struct proc_perf *p, uint32_t event, pid_t tid, bool *opened)
+{
+	*opened = false;
+	for (uint32_t cpu = 0; cpu < p->n_processors; cpu++) {
+		int fd = open_allowed(p, &p->events[event], tid, (int)cpu);
+		struct error *e;
+
+		if (fd < 0 && errno == ESRCH)
+			return NULL;
+		if (fd < 0 && errno == ENODEV && p->n_processors > 1 && *opened)
+			continue; /* that processor is off */
+		if (fd < 0)
+			return explain_event(&p->events[event], errno);
+		e = start_event(p, event, cpu, fd);
+		if (e)
+			return e;
+		*opened = true;
 	}
 	return NULL;
+}
+
+/* The thread, or with -1 everyone; raw events, or the others. *watched false without an error: the thread has ended. */
+static struct error *watch(struct proc_perf *p, pid_t tid, bool raw, bool *watched)
+{
+	struct error *e = NULL;
+
+	*watched = true;
+	for (uint32_t i = 0; i < p->n_events && !e && *watched; i++)
+		if (p->events[i].raw == raw)
+			e = watch_event(p, i, tid, watched);
+	return e;
 }
 
 struct error *proc_perf_open(struct arena *a, struct proc_perf_event *events, uint32_t n,
@@ -255,6 +280,7 @@ struct error *proc_perf_open(struct arena *a, struct proc_perf_event *events, ui
 {
 	long processors = sysconf(_SC_NPROCESSORS_CONF);
 	struct proc_perf *p = arena_new(a, struct proc_perf);
+	bool watched;
 
 	p->arena = a;
 	p->events = events;
@@ -263,10 +289,13 @@ struct error *proc_perf_open(struct arena *a, struct proc_perf_event *events, ui
 	p->rings = arena_array(a, struct perf_ring, p->n_processors);
 	p->outputs = arena_array(a, int, p->n_processors);
 	p->known = map_create(a);
+	p->ended = map_create(a);
 	p->bytes = arena_create();
 	p->spare = arena_create();
+	for (uint32_t i = 0; i < n; i++)
+		p->has_raw |= events[i].raw;
 	*out = p;
-	return NULL;
+	return watch(p, -1, true, &watched);
 }
 
 /* ---- records ------------------------------------------------------------------------------- */
@@ -347,6 +376,42 @@ static void keep_rest(struct proc_perf *p, uint32_t visited)
 	p->spare = arena_create();
 }
 
+bool proc_perf_watches(const struct proc_perf *p, uint32_t tid)
+{
+	return p->everybody || map_find_u64(p->known, tid);
+}
+
+static void note_end(struct proc_perf *p, const struct proc_perf_record *r)
+{
+	struct perf_end *end = map_find_u64(p->ended, r->tid);
+
+	if (!end) {
+		end = arena_new(p->arena, struct perf_end);
+		map_put_u64(p->ended, r->tid, end);
+	}
+	end->time = r->time;
+}
+
+/* The number may be another's soon. */
+static bool ends(const struct proc_perf *p, uint32_t tid, int64_t time)
+{
+	const struct perf_end *end = map_find_u64(p->ended, tid);
+
+	return end && time - end->time < LAST_STEPS;
+}
+
+/* Records of whole processors are of everyone. */
+static bool is_ours(const struct proc_perf *p, const struct proc_perf_record *r)
+{
+	uint32_t at = p->events[r->event].subject, subject = 0;
+
+	if (!r->raw || proc_perf_watches(p, r->tid) || ends(p, r->tid, r->time))
+		return true;
+	if (at && at + sizeof subject <= r->raw_size)
+		memcpy(&subject, r->raw + at, sizeof subject);
+	return subject && proc_perf_watches(p, subject);
+}
+
 uint64_t proc_perf_read(struct proc_perf *p, int64_t until, proc_perf_visit *visit, void *user)
 {
 	struct proc_perf_record r;
@@ -362,6 +427,10 @@ uint64_t proc_perf_read(struct proc_perf *p, int64_t until, proc_perf_visit *vis
 			continue;
 		if (r.kind == PROC_PERF_FORK || r.kind == PROC_PERF_EXIT)
 			map_put_u64(p->known, r.child_tid, r.kind == PROC_PERF_FORK ? p : NULL);
+		if (r.kind == PROC_PERF_EXIT && p->has_raw)
+			note_end(p, &r);
+		if (!is_ours(p, &r))
+			continue;
 		visit(user, &r);
 		n++;
 	}
@@ -402,7 +471,7 @@ static struct error *watch_unknown(struct proc_perf *p, const pid_t *list, uint3
 
 		if (map_find_u64(p->known, (uint64_t)list[i]))
 			continue;
-		e = watch(p, list[i], &watched);
+		e = watch(p, list[i], false, &watched);
 		if (e)
 			return e;
 		map_put_u64(p->known, (uint64_t)list[i], p);
@@ -447,7 +516,7 @@ struct error *proc_perf_follow_all(struct proc_perf *p)
 	bool watched;
 
 	p->everybody = true;
-	return watch(p, -1, &watched);
+	return watch(p, -1, false, &watched);
 }
 
 void proc_perf_stop(struct proc_perf *p)

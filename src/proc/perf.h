@@ -28,6 +28,12 @@ struct proc_perf_event {
 	bool is_frequency;
 	bool switches; /* records of threads that get and lose a processor */
 	uint32_t stack; /* bytes of the user's stack to copy, a multiple of 8 */
+	/*
+	 * A tracepoint (proc/tracepoint.h), with what it tells. It is asked for on whole processors, as the events of a thread
+	 * that sleeps do not tell who wakes it; its records are those where the thread, or `subject`, is watched.
+	 */
+	bool raw;
+	uint32_t subject; /* raw: offset of another thread in it; 0: none */
 	const char *name; /* for messages */
 	/* out */
 	bool user_only; /* the kernel's part is kept from us */
@@ -58,13 +64,15 @@ struct proc_perf_record {
 	uint64_t registers[PROC_PERF_REGISTERS];
 	const uint8_t *stack; /* its bytes from rsp on; valid during the visit; NULL none */
 	uint32_t stack_size;
+	const uint8_t *raw; /* what a tracepoint tells; valid during the visit; NULL none */
+	uint32_t raw_size;
 	char name[16]; /* EXEC, RENAME; with a NUL */
 };
 
 struct proc_perf;
 
 /*
- * Makes rings. Errors name the setting that forbids it and what to do. The array stays the caller's and must
+ * Makes rings. The first event tells of threads' births, ends and names too, so it is not raw. Errors name the setting that forbids it and what to do. The array stays the caller's and must
  * live as long.
  */
 struct error *proc_perf_open(struct arena *a, struct proc_perf_event *events, uint32_t n,
@@ -76,6 +84,7 @@ struct error *proc_perf_open(struct arena *a, struct proc_perf_event *events, ui
 struct error *proc_perf_follow(struct proc_perf *p, pid_t pid) BASE_MUST_CHECK;
 /* Watches every process of the machine; needs a privilege. */
 struct error *proc_perf_follow_all(struct proc_perf *p) BASE_MUST_CHECK;
+bool proc_perf_watches(const struct proc_perf *p, uint32_t tid); /* since its records have been read */
 /* No more records after it; those written can still be read. */
 void proc_perf_stop(struct proc_perf *p);
 /*

@@ -10,7 +10,7 @@
  *
  * Samples begin, after their header, with
  *
- *	id  ip  pid,tid  time  cpu,0  [abi  registers...]  [size  stack...  used]
+ *	id  ip  pid,tid  time  cpu,0  [size,raw...]  [abi  registers...]  [size  stack...  used]
  *
  * and all others end with
  *
@@ -57,6 +57,8 @@ uint64_t perf_ring_sample_type(const struct proc_perf_event *e)
 		type |= PERF_SAMPLE_IP | PERF_SAMPLE_REGS_USER;
 	if (e->period && e->stack)
 		type |= PERF_SAMPLE_STACK_USER;
+	if (e->raw)
+		type |= PERF_SAMPLE_RAW;
 	return type;
 }
 
@@ -149,6 +151,20 @@ static bool take_registers(struct proc_perf_record *out, const uint8_t *bytes, u
 	return true;
 }
 
+/* Its size is padded, so that with the four bytes of the size it is a multiple of 8. */
+static bool take_raw(struct proc_perf_record *out, const uint8_t *bytes, uint32_t size, uint32_t *at)
+{
+	if (*at + 4 > size)
+		return false;
+	out->raw_size = half_at(bytes, *at);
+	*at += 4;
+	if (out->raw_size > size - *at)
+		return false;
+	out->raw = bytes + *at;
+	*at += out->raw_size;
+	return true;
+}
+
 static void take_stack(struct proc_perf_record *out, const uint8_t *bytes, uint32_t size, uint32_t at)
 {
 	uint64_t room, used;
@@ -172,6 +188,8 @@ static bool decode_sample(const uint8_t *bytes, uint32_t size, const struct proc
 	out->kind = PROC_PERF_SAMPLE;
 	out->address = word_at(bytes, SAMPLE_IP);
 	out->in_kernel = (header_of(bytes).misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
+	if (events[out->event].raw && !take_raw(out, bytes, size, &at))
+		return false;
 	if (!take_registers(out, bytes, size, &at))
 		return false;
 	if (events[out->event].stack)

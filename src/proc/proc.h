@@ -28,6 +28,7 @@
 
 #include "base/base.h"
 #include "proc/perf.h"
+#include "proc/tracepoint.h"
 
 struct proc_thread {
 	pid_t tid; /* 0: not in use */

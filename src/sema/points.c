@@ -55,26 +55,76 @@ static bool is_of_kernel(const char *root)
 	return false;
 }
 
-/* Of a system call that there is not, those that are near. */
-static const char *similar_call(struct sema *s, const struct probe_point *p)
+/* How many components of the two agree from the front. */
+static uint32_t agreement(const struct probe_point *a, const struct probe_point *b)
 {
-	const char *root = p->components.p[0].name;
+	uint32_t i = 0, n = base_min(a->components.n, b->components.n);
 
-	if (p->components.n < 2 || (strcmp(root, "syscall") != 0 && strcmp(root, "nd_syscall") != 0))
-		return NULL;
-	return sema_similar(s->arena, p->components.p[1].name, s->options->syscalls, s->options->n_syscalls);
+	while (i < n && strcmp(a->components.p[i].name, b->components.p[i].name) == 0 &&
+	       a->components.p[i].has_argument == b->components.p[i].has_argument)
+		i++;
+	return i;
 }
 
+typedef VEC(const char *) name_list;
+
+/* Those of system calls are made where they are asked for by their right names. */
+static bool is_of_calls(const char *root)
+{
+	return strcmp(root, "syscall") == 0 || strcmp(root, "nd_syscall") == 0;
+}
+
+/* What the aliases that agree with p as far as any does have next; *agreed: how far. */
+static name_list next_of_aliases(struct sema *s, const struct probe_point *p, uint32_t *agreed)
+{
+	name_list names = { 0 };
+	struct map *seen = map_create(s->arena);
+
+	if (is_of_calls(p->components.p[0].name)) {
+		*agreed = 1;
+		for (uint32_t i = 0; i < s->options->n_syscalls; i++)
+			vec_push(s->arena, &names, s->options->syscalls[i]);
+		return names;
+	}
+	*agreed = 0;
+	vec_each(a, &s->aliases)
+		*agreed = base_max(*agreed, agreement(a->name, p));
+	vec_each(a, &s->aliases) {
+		const char *next = a->name->components.n > *agreed ? a->name->components.p[*agreed].name : NULL;
+
+		if (!next || agreement(a->name, p) < *agreed || map_find(seen, next))
+			continue;
+		map_put(seen, next, a);
+		vec_push(s->arena, &names, next);
+	}
+	return names;
+}
+
+static const char *following(struct sema *s, const name_list *names)
+{
+	struct buf b;
+
+	buf_init(&b, s->arena);
+	vec_each(name, names)
+		buf_addf(&b, " %s", *name);
+	return buf_str(&b);
+}
+
+/* At the first component that nothing has. */
 static void say_mismatch(struct sema *s, const struct probe_point *p, const struct sema_level *l)
 {
-	uint32_t first = s->diags->list.n;
-	const struct point_component *root = &p->components.p[0];
-	const char *call = similar_call(s, p);
+	uint32_t first = s->diags->list.n, agreed;
+	name_list names = next_of_aliases(s, p, &agreed);
+	const struct point_component *c = &p->components.p[base_min(agreed, p->components.n - 1)];
 
-	sema_error(s, DIAG_PROBE_POINT, call ? p->components.p[1].span : root->span, "probe point mismatch%s%s",
-		   sema_point_has_wildcard(p) ? ": didn't find any wildcard matches" : "",
-		   call ? call : sema_point_similar(s, root->name));
-	if (is_of_kernel(root->name) && s->diags->list.n > first)
+	if (agreed == p->components.n)
+		sema_error(s, DIAG_PROBE_POINT, c->span, "probe point truncated (follow: %s)", following(s, &names));
+	else
+		sema_error(s, DIAG_PROBE_POINT, c->span, "probe point mismatch%s%s",
+			   sema_point_has_wildcard(p) ? ": didn't find any wildcard matches" : "",
+			   agreed ? sema_similar(s->arena, c->name, names.p, names.n) :
+				    sema_point_similar(s, c->name));
+	if (is_of_kernel(p->components.p[0].name) && s->diags->list.n > first)
 		diag_note(s->diags, &s->diags->list.p[s->diags->list.n - 1], (struct span){ 0, 0, 0 },
 			  "the kernel is not probed here: of a process there are process.function, syscall.*, "
 			  "perf.*, scheduler.* and others (--dump-probe-types)");
@@ -88,13 +138,7 @@ static uint32_t alias_length(const struct sema_alias *a, const struct probe_poin
 {
 	uint32_t n = a->name->components.n;
 
-	if (n > p->components.n)
-		return 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (strcmp(a->name->components.p[i].name, p->components.p[i].name) != 0 ||
-		    a->name->components.p[i].has_argument != p->components.p[i].has_argument)
-			return 0;
-	return n;
+	return agreement(a->name, p) == n ? n : 0;
 }
 
 static bool is_open(const struct sema_level *l, const struct probe_decl *d)

@@ -72,6 +72,7 @@ enum probe_record {
 	RECORD_EXEC,
 	RECORD_EXIT,
 	RECORD_MIGRATE,
+	RECORD_TRACEPOINT,
 	RECORD_COUNT
 };
 struct sema_record {
@@ -81,6 +82,8 @@ struct sema_record {
 	uint64_t period; /* events, or with is_frequency samples in a second */
 	bool is_frequency;
 	const char *process; /* only in processes that run this file; NULL any */
+	/* TRACEPOINT: "sched/sched_wakeup pid prio comm": its name, the field that is a thread, others */
+	const char *tracepoint;
 };
 /* Same numbers as ABI_LIFE_. */
 enum probe_life { LIFE_NONE, LIFE_PROCESS_BEGIN, LIFE_THREAD_BEGIN, LIFE_THREAD_END, LIFE_PROCESS_END };

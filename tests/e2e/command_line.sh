@@ -124,3 +124,10 @@ say -P -R /tmp --check-version --poison-cache --disable-cache --rlimit-cpu=3 --t
 is status $RC 0
 is output "$(cat "$W/said")" said
 done_t
+
+t the-shells-own-number
+spile -e 'probe process.end { printf("%d\n", pid() == target()) }' -c 'exit $(($$ > 0 ? 3 : 4))'
+is told "$(cat "$W/out")" 1
+spile -e 'probe process.end { printf("%d\n", pid() == target()) }' -c 'kill -USR1 $$'
+has "$W/err" 'signal 10'
+done_t

@@ -58,7 +58,7 @@ tries turns
 done_t
 
 t births-and-ends
-spile -e 'probe scheduler.process_fork { printf("%s %s %d %d\n", name, execname(), parent_pid == target(), child_pid == child_process) }
+spile -e 'probe scheduler.process_fork { printf("%s %s %d %d\n", name, execname(), parent_pid == target(), child_pid == child_tid) }
 	probe scheduler.process_exec, scheduler.process_exit { printf("%s %s %d\n", name, execname(), pid() == target()) }' \
 	-c "sh -c '$T/hot 0.01; exit 3'"
 is status "$RC" 1
@@ -84,4 +84,104 @@ attach_run -e 'global n, m
 ok_rc
 is "turns" "$(cat "$W/out")" 1
 kill -9 "$PID"
+done_t
+
+target pingpong pingpong.c gcc -O1 -pthread || exit 1
+
+# Tracepoints are root's: spile is, for these.
+spile_as_root() {
+	local as=("${RUN_AS[@]}")
+	RUN_AS=(env)
+	spile "$@"
+	RUN_AS=("${as[@]}")
+}
+can_trace() { [ "$(id -u)" = 0 ] && grep -q ID: /sys/kernel/tracing/events/sched/sched_wakeup/format 2>/dev/null; }
+
+# A thread that slept was woken; one that was about to was woken as well, and did not leave the processor.
+wakeups() {
+	local tid slept left rounds=2000
+	spile_as_root -e 'global by_other, by_any
+		probe scheduler.wakeup {
+			by_any[task_tid]++
+			if (pid() == target() && task_pid == target() && execname() == "pingpong" && task_name == execname()) by_other[task_tid]++
+		}
+		probe end { foreach (t in by_any) printf("%d %d %d\n", t, by_other[t], by_any[t]) }' -c "$T/pingpong $rounds"
+	ok_rc
+	hasnot "$W/err" lost
+	is "threads that told" "$(wc -l <"$W/target")" 2
+	while read -r tid slept left; do
+		between "wakeups of $tid (slept $slept times)" "$(grep "^$tid " "$W/out" | cut -d' ' -f3)" $((slept - 2)) $((rounds + 20))
+		between "those by its partner" "$(grep "^$tid " "$W/out" | cut -d' ' -f2)" $((slept * 9 / 10)) $((rounds + 2))
+	done <"$W/target"
+}
+switches() {
+	local tid slept left
+	spile_as_root -e 'global slept, left, came
+		probe scheduler.ctxswitch {
+			if (prevtsk_state) slept[prev_tid]++; else left[prev_tid]++
+			came[next_tid]++
+			if (prev_tid != tid() || prev_task_name != execname() || prev_priority != 120 && prev_pid == target()) error("whose?")
+			if (next_pid == target() && (next_task_name != "pingpong" || next_priority != 120) && next_task_name !~ "^(memfd|spile|3$)") error(next_task_name)
+		}
+		probe end { foreach (t in came) printf("%d %d %d %d\n", t, slept[t], left[t], came[t]) }' -c "$T/pingpong 2000"
+	ok_rc
+	hasnot "$W/err" lost
+	is "threads that told" "$(wc -l <"$W/target")" 2
+	while read -r tid slept left; do
+		# what it did after it told, and before its program began, is in the one only
+		between "sleeps of $tid" "$(grep "^$tid " "$W/out" | cut -d' ' -f2)" "$((slept - 3))" $((slept + 3))
+		between "turns of $tid" "$(grep "^$tid " "$W/out" | cut -d' ' -f4)" $((slept + left - 5)) $((slept + left + 5))
+	done <"$W/target"
+}
+others() {
+	echo 'trap : USR1; kill -USR1 $$; /bin/true; exit 0' >"$W/signals.sh"
+	spile_as_root -e 'probe scheduler.wakeup_new { if (execname() == "sh") printf("%s %d %d\n", name, task_pid == task_tid, task_priority) }
+		probe scheduler.process_wait { if (pid() == target()) printf("%s %d\n", name, pid) }
+		probe scheduler.signal_send { if (signal_number == 10) printf("%s %s %d\n", name, execname(), pid == target()) }' \
+		-c "sh $W/signals.sh"
+	ok_rc
+	is "the rest" "$(sort "$W/out" | uniq -c | awk '{ $1 = ""; print }' | tr '\n' '~')" " process_wait 0~ signal_send sh 1~ wakeup_new 1 120~"
+}
+if can_trace; then
+	t wakeups
+	tries wakeups
+	done_t
+
+	t switches-between-whom
+	tries switches
+	done_t
+
+	t new-threads-waits-and-signals
+	others
+	done_t
+
+	t who-waits-until-it-is-off
+	start "$T/hot" 4
+	(sleep 1; timeout -s INT 1 strace -qq -o /dev/null -p "$PID") &
+	spile_as_root -e 'probe scheduler.wait_task { printf("%s %d %d %s\n", execname(), task_pid == target(), task_priority, name); exit() }' -x "$PID" -T 5
+	ok_rc
+	is told "$(cat "$W/out")" "strace 1 120 wait_task"
+	wait $!
+	kill -9 "$PID"
+	done_t
+
+	t who-wakes-us-with-a-stack
+	spile_as_root -e 'global stacks
+		probe scheduler.wakeup { if (task_pid == target() && pid() == target()) stacks[sprint_usyms(ubacktrace())]++ }
+		probe end { foreach (s in stacks- limit 2) print(s) }' -c "$T/pingpong 20000"
+	ok_rc
+	has "$W/out" '^echo\+'
+	has "$W/out" '^main\+'
+	done_t
+else
+	skip_t tracepoints "they take root and tracefs"
+fi
+
+t tracepoints-for-ordinary-users
+if [ "$(id -u)" != 0 ] || can_trace; then
+	spile -e 'probe scheduler.wakeup { println(task_tid) }' -c true
+	is status "$RC" 1
+	has "$W/err" "scheduler.wakeup: cannot read /sys/kernel/.*/sched_wakeup/format: Permission denied"
+	has "$W/err" 'the kernel keeps tracepoints for root'
+fi
 done_t

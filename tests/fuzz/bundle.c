@@ -13,7 +13,7 @@
 
 extern const uint8_t runtime_image_start[], runtime_image_end[];
 
-#define FORMAT 4u
+#define FORMAT 5u
 #define REGION_MOST ((uint64_t)8 << 20)
 #define RECORD_SIZE 4096u
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records of the kernel's rings: understood where they are whole, refused where they are cut. */
+/* Records of the kernel's rings and descriptions of tracepoints: understood where they are whole, refused where they are cut. */
 #include <linux/perf_event.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,12 +13,13 @@
 static const struct proc_perf_event events[] = {
 	{ .type = PERF_TYPE_SOFTWARE, .period = 1000, .stack = 64 },
 	{ .type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_DUMMY },
+	{ .type = PERF_TYPE_TRACEPOINT, .period = 1, .raw = true },
 };
 
 static uint32_t event_of(const void *user, uint64_t id)
 {
 	(void)user;
-	return id == 70 ? 0 : id == 71 ? 1 : UINT32_MAX;
+	return id >= 70 && id <= 72 ? (uint32_t)id - 70 : UINT32_MAX;
 }
 
 struct record {
@@ -141,6 +142,99 @@ static void others(void **state)
 	assert_string_equal(p.name, "program");
 }
 
+static void traced(void **state)
+{
+	struct proc_perf_record p;
+	struct record r;
+
+	(void)state;
+	begin(&r, PERF_RECORD_SAMPLE, PERF_RECORD_MISC_KERNEL);
+	add(&r, 72, 0);
+	add(&r, 0xffffffff, 0xffffffff);
+	add(&r, 5, 6);
+	add(&r, 1234, 0);
+	add(&r, 3, 0);
+	add(&r, 12, 41); /* 12 bytes: with the size a multiple of 8 */
+	add(&r, 42, 43);
+	add(&r, PERF_SAMPLE_REGS_ABI_NONE, 0);
+	end(&r);
+	assert_true(decode(&r, r.n * 8, &p));
+	assert_true(p.kind == PROC_PERF_SAMPLE && p.event == 2 && p.in_kernel && !p.has_registers);
+	assert_int_equal(p.raw_size, 12);
+	for (uint32_t size = 8; size < r.n * 8; size += 8)
+		assert_false(decode(&r, size, &p));
+	r.words[6] = 13;
+	assert_false(decode(&r, r.n * 8, &p));
+}
+
+static const char format[] = "name: example\n"
+			     "ID: 374\n"
+			     "format:\n"
+			     "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
+			     "\n"
+			     "\tfield:char comm[8];\toffset:8;\tsize:8;\tsigned:0;\n"
+			     "\tfield:pid_t pid;\toffset:16;\tsize:4;\tsigned:1;\n"
+			     "\tfield:__data_loc char[] name;\toffset:20;\tsize:4;\tsigned:0;\n"
+			     "\tfield:u8 small;\toffset:24;\tsize:1;\tsigned:0;\n"
+			     "\tfield:unsigned long bits[2];\toffset:32;\tsize:16;\tsigned:0;\n"
+			     "\n"
+			     "print fmt: \"comm=%s\", REC->comm\n";
+
+static bool parse(struct arena *a, const char *text, struct proc_tracepoint *out)
+{
+	FILE *f = fmemopen((void *)text, strlen(text), "r");
+	bool good;
+
+	assert_non_null(f);
+	good = proc_tracepoint_parse(a, f, out);
+	fclose(f);
+	return good;
+}
+
+static void descriptions(void **state)
+{
+	static const uint8_t raw[] = { 1, 0, 0, 0, 0, 0, 0, 0, 'l', 'o', 'n', 'g', 'n', 'a', 'm', 'e', 0xfe, 0xff,
+				       0xff, 0xff, 25, 0, 4, 0, 200, 'a', 'b', 'c', 0 };
+	struct arena *a = arena_create();
+	struct proc_tracepoint t;
+	const struct proc_tracepoint_field *pid, *name;
+	char text[8];
+
+	(void)state;
+	assert_true(parse(a, format, &t));
+	assert_int_equal(t.id, 374);
+	assert_int_equal(t.fields.n, 6);
+	pid = proc_tracepoint_field(&t, "pid");
+	name = proc_tracepoint_field(&t, "name");
+	assert_null(proc_tracepoint_field(&t, "prio"));
+	assert_true(pid && name && name->is_text && !proc_tracepoint_field(&t, "bits")->is_text);
+	assert_int_equal(proc_tracepoint_number(pid, raw, sizeof raw), -2);
+	assert_int_equal(proc_tracepoint_number(pid, raw, 19), 0);
+	assert_int_equal(proc_tracepoint_number(proc_tracepoint_field(&t, "small"), raw, sizeof raw), 200);
+	assert_int_equal(proc_tracepoint_number(proc_tracepoint_field(&t, "bits"), raw, sizeof raw), 0);
+	proc_tracepoint_text(proc_tracepoint_field(&t, "comm"), raw, sizeof raw, text, sizeof text);
+	assert_string_equal(text, "longnam");
+	proc_tracepoint_text(name, raw, sizeof raw, text, sizeof text);
+	assert_string_equal(text, "abc");
+	proc_tracepoint_text(name, raw, sizeof raw - 1, text, sizeof text);
+	assert_string_equal(text, "");
+	assert_false(parse(a, "no description\n", &t));
+	assert_false(parse(a, "ID: 3\n", &t));
+	arena_destroy(a);
+}
+
+static void unknown_tracepoint(void **state)
+{
+	struct arena *a = arena_create();
+	struct proc_tracepoint t;
+	struct error *e = proc_tracepoint_find(a, "scheduler.x", "sched/nosuch", &t);
+
+	(void)state;
+	assert_non_null(e);
+	assert_non_null(strstr(error_text(e), "scheduler.x: cannot read /sys/kernel/"));
+	arena_destroy(a);
+}
+
 static void refused(void **state)
 {
 	struct proc_perf_record p;
@@ -163,6 +257,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(samples),
 		cmocka_unit_test(others),
+		cmocka_unit_test(traced),
+		cmocka_unit_test(descriptions),
+		cmocka_unit_test(unknown_tracepoint),
 		cmocka_unit_test(refused),
 	};
 
