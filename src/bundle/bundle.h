@@ -211,8 +211,12 @@ struct bundle_embedded {
 };
 
 struct bundle *bundle_create(struct arena *a);
+/* To a new file, or over one. */
 struct error *bundle_save(const struct bundle *b, const char *path) BASE_MUST_CHECK;
+/* ERROR_BAD_FILE: it is none, is damaged, or was made by another version; every index and offset in a loaded one is in its bounds. */
 struct error *bundle_load(struct arena *a, const char *path, struct bundle **out) BASE_MUST_CHECK;
+/* Whether the file begins as a saved bundle does, of whatever version. */
+bool bundle_is_file(const char *path);
 /* Writes the constant members and initial values of global i into a fresh region. */
 void bundle_global_init(const struct bundle *b, uint32_t i, void *region);
 /* Index in runtime_symbols, added if new. */

@@ -267,6 +267,17 @@ struct error *bundle_save(const struct bundle *b, const char *path)
 	return e;
 }
 
+bool bundle_is_file(const char *path)
+{
+	FILE *f = fopen(path, "rbe");
+	uint64_t magic = 0;
+	bool same = f && fread(&magic, sizeof magic, 1, f) == 1 && magic == FILE_MAGIC;
+
+	if (f)
+		fclose(f);
+	return same;
+}
+
 static struct error *check_head(const struct head *h, const char *path, const void *payload,
 				size_t size)
 {

@@ -261,15 +261,23 @@ static bool apply_global_values(struct cmd_session *s, struct bundle *b)
 	return good;
 }
 
+/* NULL after a message. */
 static struct bundle *pass_4(struct cmd_session *s, const struct ir_module *m, struct gen_limits *l)
 {
 	struct cmd_clock start = cmd_clock_now();
+	struct error *e = NULL;
 	struct bundle *b;
 
-	l->want_listing = s->options->last_pass == 4;
+	l->want_listing = s->options->last_pass == 4 && !s->options->module;
 	b = gen_bundle(s->arena, m, l);
 	if (!apply_global_values(s, b))
 		return NULL;
+	if (s->options->module)
+		e = bundle_save(b, arena_printf(s->arena, "%s" CMD_SAVED_ENDING, s->options->module));
+	if (e) {
+		cmd_error(s, e);
+		return NULL;
+	}
 	cmd_pass_done(s, 4, start, "generated %u bytes of code for %u site(s)", b->code_size, b->sites.n);
 	return b;
 }
@@ -411,7 +419,9 @@ static int compile_and_run(struct cmd_session *s, struct sema_program *p)
 	b = pass_4(s, m, &limits);
 	if (!b)
 		return 1;
-	if (o->last_pass == 4) {
+	if (o->last_pass < CMD_PASSES) {
+		if (o->module)
+			printf("%s" CMD_SAVED_ENDING "\n", o->module);
 		fputs(b->listing ? b->listing : "", stdout);
 		return 0;
 	}
@@ -456,12 +466,52 @@ static struct elf_cache *cache_open(struct cmd_session *s)
 	return c;
 }
 
+/* What must be said when a script is translated. */
+static const char *too_late(const struct cmd_options *o)
+{
+	return o->extra.n      ? "-E" :
+	       o->defines.n    ? "-D" :
+	       o->module       ? "-m" :
+	       o->unoptimized  ? "-u" :
+	       o->compatible   ? "--compatible" :
+	       o->prologue     ? "-P" :
+	       o->last_pass < CMD_PASSES ? "-p" :
+				 NULL;
+}
+
+/* Pass 5 of what was saved by -m: neither the script nor debug information is needed. */
+static int run_saved(struct cmd_session *s)
+{
+	struct cmd_options *o = s->options;
+	const char *option = too_late(o);
+	struct bundle *b;
+	struct error *e;
+
+	if (option)
+		e = error_new(ERROR_OTHER, "%s is translated already: %s comes too late", o->script_file, option);
+	else
+		e = bundle_load(s->arena, o->script_file, &b);
+	if (!e && o->timing && !b->timing_offset)
+		e = error_new(ERROR_OTHER, "%s was translated without -t", o->script_file);
+	if (!e && !cmd_options_take_globals(s->arena, o))
+		return 1;
+	if (!e)
+		e = cmd_target_find(s);
+	if (e) {
+		cmd_error(s, e);
+		return 1;
+	}
+	return apply_global_values(s, b) ? pass_5(s, b) : 1;
+}
+
 int cmd_run(struct cmd_session *s)
 {
 	struct elf_cache *cache;
 	struct error *e;
 	int status;
 
+	if (s->options->script_file && bundle_is_file(s->options->script_file))
+		return run_saved(s);
 	cmd_prepare(s);
 	if (!pass_1(s))
 		return 1;

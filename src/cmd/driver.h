@@ -11,7 +11,7 @@
 struct cmd_session {
 	VEC(const char *) syscalls; /* names behind syscall., where the script asks for one that may be wrong */
 	struct arena *arena;
-	const struct cmd_options *options;
+	struct cmd_options *options;
 	struct source_set *sources;
 	struct diag_list diags;
 	struct intern *names;

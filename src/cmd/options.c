@@ -188,6 +188,18 @@ static bool set_script(struct parse *p, const char *text)
 	return true;
 }
 
+/* -m: the name of a file in the working directory, its ending given or not. */
+static bool set_module(struct parse *p, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	size_t n = dot && strcmp(dot, CMD_SAVED_ENDING) == 0 ? (size_t)(dot - name) : strlen(name);
+
+	if (!is_name(name, n))
+		return complain("Invalid name '%s' for -m: it may hold letters, digits and _ only.", name);
+	p->o->module = arena_strndup(p->arena, name, n);
+	return true;
+}
+
 static bool set_prologue(struct parse *p, const char *when)
 {
 	if (!when)
@@ -365,6 +377,8 @@ static bool take(struct parse *p, enum option_id id, const char *value)
 	case OPTION_COLOUR:
 	case OPTION_COLOUR_UK:
 		return set_colour(p, value);
+	case OPTION_MODULE:
+		return set_module(p, value);
 	case OPTION_COMPATIBLE:
 		return set_compatible(p, value);
 	case OPTION_RUNTIME:
@@ -463,6 +477,16 @@ bool cmd_options_parse(struct arena *a, int argc, char **argv, struct cmd_option
 	return take_words(&p, argc, argv);
 }
 
+bool cmd_options_take_globals(struct arena *a, struct cmd_options *o)
+{
+	struct parse p = { .arena = a, .o = o };
+
+	for (uint32_t i = 0; i < o->n_script_args; i++)
+		if (!parse_global(&p, o->script_args[i]))
+			return false;
+	return true;
+}
+
 static void help_row(FILE *to, const struct option_row *r)
 {
 	char left[64];
@@ -480,6 +504,7 @@ static void help_row(FILE *to, const struct option_row *r)
 void cmd_options_help(FILE *to)
 {
 	fputs("Usage: spile [options] FILE [ARGS]      run the script in FILE (- is standard input)\n"
+	      "   or: spile [options] NAME.spile [VAR=VALUE ...] run what -m NAME saved\n"
 	      "   or: spile [options] -e SCRIPT [ARGS] run the script given\n"
 	      "   or: spile [options] -l POINT         list probe points\n\n"
 	      "Options:\n",

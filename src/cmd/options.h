@@ -9,6 +9,7 @@ enum cmd_action { ACTION_RUN, ACTION_LIST, ACTION_HELP, ACTION_VERSION, ACTION_C
 	ACTION_DUMP_ALIASES, ACTION_PLOT };
 
 #define CMD_PASSES 5
+#define CMD_SAVED_ENDING ".spile"
 
 /* The version of SystemTap's language that is spoken. */
 #define CMD_LANGUAGE_VERSION "5.6"
@@ -33,6 +34,7 @@ struct cmd_options {
 	const char *output; /* -o */
 	uint64_t rotate_size; /* -S: bytes; 0 all in one file */
 	uint32_t rotate_keep; /* files; 0 all */
+	const char *module; /* -m: name without ".spile", or NULL */
 	int64_t timeout_ns;
 	uint64_t buffer; /* bytes per thread, 0 default */
 	VEC(struct cmd_assignment) defines, globals;
@@ -54,6 +56,8 @@ char **cmd_rc_words(struct arena *a, int *argc, char **argv);
 /* False after a message on standard error. */
 bool cmd_options_parse(struct arena *a, int argc, char **argv, struct cmd_options *out);
 void cmd_options_help(FILE *to);
+/* A word of the form VAR=VALUE after a saved bundle is -G VAR=VALUE; false after a message. */
+bool cmd_options_take_globals(struct arena *a, struct cmd_options *o);
 /* Value of a -D limit, or the default; false after a message if it is no number in range. */
 bool cmd_limit(const struct cmd_options *o, const char *name, int64_t least, int64_t most, int64_t *value);
 bool cmd_defined(const struct cmd_options *o, const char *name);

@@ -203,7 +203,7 @@ static bool is_same_build(struct ctl_process *p, struct ctl_file *f, const struc
 
 	if (!same && !f->warned) {
 		ctl_warn(p->session,
-			 "process %d runs another build of %s than the one on disk; its probes are "
+			 "process %d runs another build of %s than the script was translated for; its probes are "
 			 "left out",
 			 (int)p->proc->pid, f->path);
 		f->warned = true;
