@@ -106,8 +106,10 @@ static void note_task(struct ctl_session *s, const struct proc_perf_record *p)
 		memcpy(t->name, p->name, sizeof t->name);
 		if (p->kind == PROC_PERF_EXEC) {
 			t->program = NULL;
-			ctl_sampled_changed(s, p->pid);
+			ctl_sampled_executed(s, p->pid);
 		}
+	} else if (p->kind == PROC_PERF_MAP) {
+		ctl_sampled_mapped(s, p->pid, &p->map);
 	}
 }
 
@@ -223,6 +225,7 @@ static uint32_t follow_children(struct ctl_session *s, struct ctl_records *r, st
 			continue;
 		map_put_u64(watched, (uint64_t)pid, watched);
 		e = proc_perf_follow(r->perf, pid);
+		ctl_sampled_met(s, (uint32_t)pid);
 		if (e && e->code != ERROR_NO_PROCESS)
 			ctl_verbose(s, 1, "process %d is not sampled: %s", (int)pid, error_text(e));
 		n += !e;
@@ -261,6 +264,7 @@ static struct error *follow(struct ctl_session *s, struct ctl_records *r)
 	vec_each(p, &s->processes) {
 		task_of(s, (uint32_t)(*p)->proc->pid); /* it may have ended when its first record is read */
 		e = proc_perf_follow(r->perf, (*p)->proc->pid);
+		ctl_sampled_met(s, (uint32_t)(*p)->proc->pid);
 		if (e && e->code != ERROR_NO_PROCESS && !proc_has_ended((*p)->proc))
 			return e;
 	}
@@ -277,6 +281,7 @@ void ctl_records_join(struct ctl_session *s, pid_t pid)
 		return;
 	task_of(s, (uint32_t)pid);
 	e = proc_perf_follow(s->records->perf, pid);
+	ctl_sampled_met(s, (uint32_t)pid);
 	if (e && e->code != ERROR_NO_PROCESS)
 		ctl_verbose(s, 1, "process %d is not sampled: %s", (int)pid, error_text(e));
 }
@@ -300,6 +305,7 @@ struct error *ctl_records_start(struct ctl_session *s)
 		if (e)
 			return e;
 	}
+	r->events.p[0].maps = s->tables != NULL;
 	divide(s, r);
 	e = proc_perf_open(s->arena, r->events.p, r->events.n, &r->perf);
 	if (e)
@@ -452,9 +458,10 @@ static void visit(void *user, const struct proc_perf_record *p)
 		run_all(s, CTL_EXIT, p);
 		run_all(s, CTL_CPU_OFF, p);
 		if (p->tid == p->pid)
-			ctl_sampled_changed(s, p->pid);
+			ctl_sampled_ended(s, p->pid);
 		break;
 	case PROC_PERF_RENAME:
+	case PROC_PERF_MAP:
 		break;
 	}
 }
@@ -503,5 +510,6 @@ void ctl_records_close(struct ctl_session *s)
 {
 	if (s->records)
 		proc_perf_close(s->records->perf);
+	ctl_sampled_close(s);
 	s->records = NULL;
 }

@@ -316,6 +316,7 @@ struct ctl_process {
 	struct arena *own_arena; /* for all of it; NULL: the session's */
 	struct arena *proc_arena; /* of proc, if that was there before; NULL */
 	struct proc_maps maps; /* as of the last ctl_maps_refresh() */
+	bool is_told; /* or as the kernel told them, and the process may have ended: files are known by their inodes */
 	struct arena *maps_arena;
 	struct ctl_place place;
 	uint8_t *view; /* writable view of the fixed part of the code */
@@ -411,9 +412,14 @@ const struct abi_modules *ctl_tables_list(const struct ctl_session *s, uint64_t 
  */
 void ctl_sampled_enter(struct ctl_session *s, uint32_t pid, uint64_t pc);
 void ctl_sampled_leave(struct ctl_session *s);
-/* Has its parent's memory; runs another program, or has ended. */
+/* What the kernel tells: it has its parent's memory; runs another program; has mapped a file; has ended. */
 void ctl_sampled_forked(struct ctl_session *s, uint32_t parent, uint32_t child);
-void ctl_sampled_changed(struct ctl_session *s, uint32_t pid);
+void ctl_sampled_executed(struct ctl_session *s, uint32_t pid);
+void ctl_sampled_mapped(struct ctl_session *s, uint32_t pid, const struct proc_perf_map *map);
+void ctl_sampled_ended(struct ctl_session *s, uint32_t pid);
+/* It is watched from now on: what it has mapped already. */
+void ctl_sampled_met(struct ctl_session *s, uint32_t pid);
+void ctl_sampled_close(struct ctl_session *s);
 
 /* ---- flame.c --------------------------------------------------------------- */
 

@@ -297,17 +297,21 @@ static struct described *describe(struct ctl_process *p, uint32_t i)
 	struct described *d = map_find(s->tables->files, key);
 	uint64_t base = m->inode ? ctl_map_base(p, m) : m->start;
 	struct abi_module_tables tables;
+	struct elf_file *file;
 
 	if (d) {
 		arena_reset(s->scratch, mark);
 		return d->tables ? d : NULL;
 	}
+	file = open_mapped(p, m, base);
+	if (!file && p->is_told)
+		return NULL; /* another way may show it */
 	d = arena_new(s->arena, struct described);
 	map_put(s->tables->files, key, d);
 	arena_reset(s->scratch, mark);
 	d->path = arena_strdup(s->arena, m->path);
-	d->file = open_mapped(p, m, base);
-	if (!d->file)
+	d->file = file;
+	if (!file)
 		return NULL;
 	fill(s, d, &tables);
 	d->tables = keep(s, &tables, sizeof tables);

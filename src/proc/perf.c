@@ -136,6 +136,7 @@ static struct perf_event_attr attributes(const struct proc_perf *p, const struct
 	a.context_switch = e->switches;
 	if (e == p->events)
 		a.task = a.comm = a.comm_exec = 1;
+	a.mmap = a.mmap2 = e->maps;
 	if (a.sample_type & PERF_SAMPLE_REGS_USER)
 		a.sample_regs_user = perf_ring_registers();
 	if (a.sample_type & PERF_SAMPLE_STACK_USER)

@@ -27,6 +27,7 @@ struct proc_perf_event {
 	uint64_t period; /* events between two samples, or with is_frequency samples in a second; 0: none */
 	bool is_frequency;
 	bool switches; /* records of threads that get and lose a processor */
+	bool maps; /* records of what is mapped to be executed; of the first event */
 	uint32_t stack; /* bytes of the user's stack to copy, a multiple of 8 */
 	/*
 	 * A tracepoint (proc/tracepoint.h), with what it tells. It is asked for on whole processors, as the events of a thread
@@ -50,6 +51,13 @@ enum proc_perf_kind {
 	PROC_PERF_EXIT,
 	PROC_PERF_EXEC,
 	PROC_PERF_RENAME, /* of the thread, not by an exec */
+	PROC_PERF_MAP, /* the process has mapped something that can be executed */
+};
+/* Of a MAP; the path valid during the visit, as the process sees it. */
+struct proc_perf_map {
+	uint64_t start, length, offset;
+	uint64_t device, inode;
+	const char *path;
 };
 struct proc_perf_record {
 	enum proc_perf_kind kind;
@@ -66,6 +74,7 @@ struct proc_perf_record {
 	uint32_t stack_size;
 	const uint8_t *raw; /* what a tracepoint tells; valid during the visit; NULL none */
 	uint32_t raw_size;
+	struct proc_perf_map map;
 	char name[16]; /* EXEC, RENAME; with a NUL */
 };
 

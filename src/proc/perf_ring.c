@@ -24,6 +24,7 @@
 #include <linux/perf_event.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysmacros.h>
 
 #define TRAILER 32u /* bytes behind a record that is no sample */
 #define SAMPLE_ID 8u /* offsets in a sample */
@@ -32,6 +33,7 @@
 #define SAMPLE_TIME 32u
 #define SAMPLE_CPU 40u
 #define SAMPLE_REST 48u
+#define MAP_PATH 72u
 #define KERNEL_REGISTERS 18u
 #define SMALLEST (sizeof(struct perf_event_header))
 
@@ -220,6 +222,21 @@ static void decode_name(const uint8_t *bytes, uint32_t size, struct proc_perf_re
 	memcpy(out->name, bytes + 16, n);
 }
 
+/* pid, tid, address, length, offset, numbers of the device, inode, its generation, protection and flags, path with a NUL */
+static bool decode_map(const uint8_t *bytes, uint32_t body, struct proc_perf_record *out)
+{
+	if (body <= MAP_PATH || bytes[body - 1])
+		return false;
+	out->kind = PROC_PERF_MAP;
+	out->map = (struct proc_perf_map){ .start = word_at(bytes, 16),
+					   .length = word_at(bytes, 24),
+					   .offset = word_at(bytes, 32),
+					   .device = makedev(half_at(bytes, 40), half_at(bytes, 44)),
+					   .inode = word_at(bytes, 48),
+					   .path = (const char *)bytes + MAP_PATH };
+	return true;
+}
+
 static bool decode_other(const uint8_t *bytes, uint32_t size, struct proc_perf_record *out)
 {
 	struct perf_event_header h = header_of(bytes);
@@ -244,6 +261,8 @@ static bool decode_other(const uint8_t *bytes, uint32_t size, struct proc_perf_r
 			return false;
 		decode_name(bytes, size, out);
 		return true;
+	case PERF_RECORD_MMAP2:
+		return decode_map(bytes, body, out);
 	default:
 		return false;
 	}

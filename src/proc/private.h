@@ -35,7 +35,6 @@ struct error *proc_settle(struct proc *p, struct proc_thread *t, int signal) BAS
 void proc_forget_threads(struct proc *p);
 /* The error for proc_calls_may_kill(). */
 struct error *proc_confined(pid_t pid) BASE_MUST_CHECK;
-struct proc *proc_create(struct arena *a, pid_t pid);
 /* Opens pidfd and memory; checks state and word size. */
 struct error *proc_attach_files(struct proc *p) BASE_MUST_CHECK;
 

@@ -141,6 +141,8 @@ void proc_catch_undo(struct proc *p, pid_t tid);
 void proc_see_off(struct proc *p);
 /* A process that is not looked at closely yet: no checks, no files but the pidfd. NULL: it has ended. */
 struct proc *proc_meet(struct arena *a, pid_t pid);
+/* Nothing but a number, whose process may have ended. */
+struct proc *proc_create(struct arena *a, pid_t pid);
 /* Looks, without waiting, whether the process has ended; fills ended and status. */
 bool proc_has_ended(struct proc *p);
 /* After an exec: opens the new memory. */

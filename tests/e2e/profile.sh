@@ -179,6 +179,24 @@ else
 	skip_t as-perf-record-sees-it "perf record does not work here"
 fi
 
+# Whoever has ended when its samples are read is known by what the kernel told of its memory.
+target brief brief.c gcc -O1 || exit 1
+brief() {
+	local unknown known
+	spile -e 'global c probe timer.profile.freq.hz(997) { c[sprint_usyms(ubacktrace())]++ }
+		probe end { foreach (s in c) printf("%d %s\n", c[s], str_replace(s, "\n", " ")) }' -c "$1"
+	ok_rc
+	known=$(awk '/ burn_inner\+[^ ]* .*burn\+[^ ]* .*main\+/ { n += $1 } END { print n + 0 }' "$W/out")
+	unknown=$(awk '$2 ~ /^0x/ { n += $1 } END { print n + 0 }' "$W/out")
+	between "samples of $1 with names" "$known" 100 100000
+	between "those without, beside $known" "$unknown" 0 $((known / 50))
+}
+t brief-programs
+brief "$T/brief 50"
+brief "$T/brief 50 fork"
+brief "sh -c '$T/brief 30; $T/brief 30 fork'"
+done_t
+
 t forbidden
 echo 3 >"$W/paranoid"
 SPILE_PERF_EVENT_PARANOID=$W/paranoid spile -e 'probe timer.profile { println("no") }' -c "$T/hot 0.1"

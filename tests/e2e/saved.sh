@@ -84,5 +84,5 @@ refused 'was made by another version of spile' version.spile
 mkdir -p "$W/closed"
 chmod 555 "$W/closed"
 cd "$W/closed" || exit 1
-[ "$(id -u)" = 0 ] && [ "${RUN_AS[0]}" = env ] || refused 'cannot create shut.spile: Permission denied' -m shut -p4 -e 'probe oneshot { println(1) }'
+refused 'cannot create shut.spile: Permission denied' -m shut -p4 -e 'probe oneshot { println(1) }'
 done_t

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <cmocka.h>
 
 #include "proc/perf_ring.h"
@@ -142,6 +143,35 @@ static void others(void **state)
 	assert_string_equal(p.name, "program");
 }
 
+static void maps(void **state)
+{
+	static const char path[16] = "/usr/lib/libx";
+	struct proc_perf_record p;
+	struct record r;
+
+	(void)state;
+	begin(&r, PERF_RECORD_MMAP2, 0);
+	add(&r, 5, 6);
+	add(&r, 0x10000, 1);
+	add(&r, 0x2000, 0);
+	add(&r, 0x1000, 0);
+	add(&r, 8, 1);
+	add(&r, 77, 0);
+	add(&r, 3, 0);
+	add(&r, 5, 2);
+	memcpy(r.words + r.n, path, sizeof path);
+	r.n += 2;
+	trailer(&r, 71);
+	assert_true(decode(&r, r.n * 8, &p));
+	assert_true(p.kind == PROC_PERF_MAP && p.pid == 5 && p.tid == 6);
+	assert_true(p.map.start == 0x100010000 && p.map.length == 0x2000 && p.map.offset == 0x1000);
+	assert_true(p.map.device == makedev(8, 1) && p.map.inode == 77);
+	for (uint32_t size = 8; size < r.n * 8; size += 8)
+		(void)decode(&r, size, &p);
+	memset(r.words + 9, 'x', 16); /* no end of the path */
+	assert_false(decode(&r, r.n * 8, &p));
+}
+
 static void traced(void **state)
 {
 	struct proc_perf_record p;
@@ -257,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(samples),
 		cmocka_unit_test(others),
+		cmocka_unit_test(maps),
 		cmocka_unit_test(traced),
 		cmocka_unit_test(descriptions),
 		cmocka_unit_test(unknown_tracepoint),
