@@ -7,6 +7,7 @@
  * Its maps are read only then.  What those attached to start themselves is followed, and missed nowhere.
  */
 #include "ctl/family.h"
+#include "ctl/records.h"
 
 #include <dirent.h>
 #include <errno.h>

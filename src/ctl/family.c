@@ -15,6 +15,7 @@
  * that has ended or become another program.
  */
 #include "ctl/family.h"
+#include "ctl/records.h"
 
 #include <dirent.h>
 #include <errno.h>

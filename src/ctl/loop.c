@@ -17,7 +17,7 @@
 
 #include "ctl/family.h"
 #include "ctl/perf_counters.h"
-#include "ctl/session.h"
+#include "ctl/records.h"
 
 #define MS 1000000ll
 #define NAP_LEAST (1 * MS)

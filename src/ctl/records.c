@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/session.h"
+#include "ctl/records.h"
 
 #define MS 1000000ll
 #define NAP_LEAST (1 * MS)

@@ -18,7 +18,7 @@
 
 #include "ctl/family.h"
 #include "ctl/perf_counters.h"
-#include "ctl/session.h"
+#include "ctl/records.h"
 
 #define LAST_PIECES 1000 /* rounds of them: a writer may go on and on */
 

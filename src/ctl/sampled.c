@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/session.h"
+#include "ctl/records.h"
 #include "runtime/unwind.h"
 
 #define LOOK_AGAIN 100000000ll /* ns; an address that is in no known file: a tenth of it */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/session.h"
+#include "ctl/records.h"
 
 struct ctl_tracepoint {
 	const struct proc_tracepoint_field *numbers[ABI_SAMPLE_VALUES - 1];
