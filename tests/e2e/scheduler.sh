@@ -95,6 +95,7 @@ spile_as_root() {
 	spile "$@"
 	RUN_AS=("${as[@]}")
 }
+PRIORITY=$((120 + $(nice)))
 can_trace() { [ "$(id -u)" = 0 ] && grep -q ID: /sys/kernel/tracing/events/sched/sched_wakeup/format 2>/dev/null; }
 
 # A thread that slept was woken; one that was about to was woken as well, and did not leave the processor.
@@ -116,12 +117,12 @@ wakeups() {
 }
 switches() {
 	local tid slept left
-	spile_as_root -e 'global slept, left, came
+	spile_as_root -G priority=$PRIORITY -e 'global slept, left, came, priority
 		probe scheduler.ctxswitch {
 			if (prevtsk_state) slept[prev_tid]++; else left[prev_tid]++
 			came[next_tid]++
-			if (prev_tid != tid() || prev_task_name != execname() || prev_priority != 120 && prev_pid == target()) error("whose?")
-			if (next_pid == target() && (next_task_name != "pingpong" || next_priority != 120) && next_task_name !~ "^(memfd|spile|3$)") error(next_task_name)
+			if (prev_tid != tid() || prev_task_name != execname() || prev_priority != priority && prev_pid == target()) error("whose?")
+			if (next_pid == target() && (next_task_name != "pingpong" || next_priority != priority) && next_task_name !~ "^(memfd|spile|3$)") error(next_task_name)
 		}
 		probe end { foreach (t in came) printf("%d %d %d %d\n", t, slept[t], left[t], came[t]) }' -c "$T/pingpong 2000"
 	ok_rc
@@ -140,7 +141,7 @@ others() {
 		probe scheduler.signal_send { if (signal_number == 10) printf("%s %s %d\n", name, execname(), pid == target()) }' \
 		-c "sh $W/signals.sh"
 	ok_rc
-	is "the rest" "$(sort "$W/out" | uniq -c | awk '{ $1 = ""; print }' | tr '\n' '~')" " process_wait 0~ signal_send sh 1~ wakeup_new 1 120~"
+	is "the rest" "$(sort "$W/out" | uniq -c | awk '{ $1 = ""; print }' | tr '\n' '~')" " process_wait 0~ signal_send sh 1~ wakeup_new 1 $PRIORITY~"
 }
 if can_trace; then
 	t wakeups
@@ -160,7 +161,7 @@ if can_trace; then
 	(sleep 1; timeout -s INT 1 strace -qq -o /dev/null -p "$PID") &
 	spile_as_root -e 'probe scheduler.wait_task { printf("%s %d %d %s\n", execname(), task_pid == target(), task_priority, name); exit() }' -x "$PID" -T 5
 	ok_rc
-	is told "$(cat "$W/out")" "strace 1 120 wait_task"
+	is told "$(cat "$W/out")" "strace 1 $PRIORITY wait_task"
 	wait $!
 	kill -9 "$PID"
 	done_t
