@@ -304,8 +304,10 @@ static struct described *describe(struct ctl_process *p, uint32_t i)
 		return d->tables ? d : NULL;
 	}
 	file = open_mapped(p, m, base);
-	if (!file && p->is_told)
+	if (!file && p->is_told) {
+		arena_reset(s->scratch, mark);
 		return NULL; /* another way may show it */
+	}
 	d = arena_new(s->arena, struct described);
 	map_put(s->tables->files, key, d);
 	arena_reset(s->scratch, mark);
