@@ -347,7 +347,16 @@ struct abi_watch {
 #define ABI_WATCH_BEFORE 16u
 #define ABI_RED_ZONE 128u
 
-#define ABI_COUNTER_FILES 8u
+/*
+ * A descriptor that a thread has, or had a moment ago, while it maps a counter's page. fork() copies descriptors first and
+ * memory later: a child closes those that it has, told from the program's own by the number that the kernel gave the event.
+ */
+#define ABI_COUNTER_FILES 16u
+struct abi_counter_file {
+	uint64_t id; /* as PERF_EVENT_IOC_ID tells it; 0 none */
+	uint64_t time; /* stamp: an old one says nothing of what has the number now */
+	uint32_t file, pad;
+};
 
 /* Bits that tell quickly what is in no page of trampolines, as most addresses are. */
 #define ABI_UNWIND_PAGES 2048u
@@ -416,8 +425,8 @@ struct abi_process {
 	uint64_t counters; /* address of pages, region.n_counters for each slot in the order of their numbers; 0 none */
 	uint32_t counters_mask; /* bits of those that are read in this process */
 	uint32_t counters_unanswered; /* the tool did not answer the last time: it may be dead */
-	/* 1 + descriptors that threads hold while they map such a page, by slot.number: a forked child closes them */
-	uint32_t counter_files[ABI_COUNTER_FILES];
+	struct abi_counter_file counter_files[ABI_COUNTER_FILES]; /* the latest */
+	uint32_t counter_files_next, pad4;
 };
 
 /* ---- modules: how to unwind from code, and what it is called ------------------------------------ */

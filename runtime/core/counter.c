@@ -176,20 +176,41 @@ static void note_failure(struct abi_region *r, uint32_t error)
 	__atomic_add_fetch(&r->counters_failed, 1, __ATOMIC_RELAXED);
 }
 
-/* False: there is nothing to be read. The note is taken away before the file is closed: else a forked child might close one of the program's. */
+#define EVENT_ID 0x80082407 /* PERF_EVENT_IOC_ID */
+#define NOTE_LASTS 1000000000u /* ns: longer than a fork */
+
+/* 0: it is no event. */
+static uint64_t id_of(long file)
+{
+	uint64_t id = 0;
+
+	return rt_syscall(RT_SYS_IOCTL, file, EVENT_ID, (long)&id, 0, 0, 0) == 0 ? id : 0;
+}
+
+static void note_file(struct abi_process *p, long file)
+{
+	uint32_t n = __atomic_fetch_add(&p->counter_files_next, 1, __ATOMIC_RELAXED);
+	struct abi_counter_file *note = &p->counter_files[n % ABI_COUNTER_FILES];
+	uint64_t id = id_of(file);
+
+	__atomic_store_n(&note->id, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&note->file, (uint32_t)file, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&note->time, rt_tsc(), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&note->id, id, __ATOMIC_SEQ_CST);
+}
+
+/* False: there is nothing to be read. */
 static bool open_one(struct abi_slot *s, struct abi_process *p, uint32_t number, uint64_t page)
 {
 	struct abi_region *r = rt_region(s);
-	uint32_t *note = &p->counter_files[s->number % ABI_COUNTER_FILES];
 	long file = open_file(r, &r->counters[number]), result;
 
 	if (file < 0) {
 		note_failure(r, (uint32_t)-file);
 		return true;
 	}
-	__atomic_store_n(note, (uint32_t)file + 1, __ATOMIC_SEQ_CST);
+	note_file(p, file);
 	result = rt_syscall(RT_SYS_MMAP, (long)page, ABI_PAGE, PROTECT_READ, MAP_SHARED | MAP_FIXED, file, 0);
-	__atomic_store_n(note, 0, __ATOMIC_SEQ_CST);
 	rt_syscall(RT_SYS_CLOSE, file, 0, 0, 0, 0, 0);
 	if (!is_error(result))
 		return true;
@@ -280,9 +301,10 @@ void rt_counters_forked(struct abi_process *p)
 	if (!p->counters)
 		return;
 	for (uint32_t i = 0; i < ABI_COUNTER_FILES; i++) {
-		if (p->counter_files[i])
-			rt_syscall(RT_SYS_CLOSE, p->counter_files[i] - 1, 0, 0, 0, 0, 0);
-		p->counter_files[i] = 0;
+		const struct abi_counter_file *note = &p->counter_files[i];
+
+		if (note->id && rt_tsc() - note->time < rt_ticks(r, NOTE_LASTS) && id_of(note->file) == note->id)
+			rt_syscall(RT_SYS_CLOSE, note->file, 0, 0, 0, 0, 0);
 	}
 	/* No hole that a mapping of the program's could take. */
 	make_ordinary(p->counters, (uint64_t)r->slot_count * r->n_counters * ABI_PAGE);
