@@ -50,7 +50,8 @@ static struct error *check_page(const struct proc_counter *c, int fd)
 	bool readable;
 
 	if (page == MAP_FAILED)
-		return error_errno(errno, "%s: cannot map its page", c->name);
+		return error_hint(error_errno(errno, "%s: cannot map its page", c->name),
+				  "other tools may use up what may be locked: /proc/sys/kernel/perf_event_mlock_kb, ulimit -l");
 	readable = page->cap_user_rdpmc;
 	munmap(page, PAGE);
 	return readable || stand_in() ? NULL : not_readable(c);
