@@ -53,10 +53,12 @@ static bool is_living(const struct living *l, const struct abi_slot *s)
 	return bsearch(&tid, l->tids, l->n, sizeof tid, by_number) != NULL;
 }
 
-static void give(struct ctl_session *s, struct abi_slot *slot, uint32_t number)
+void ctl_slot_give(struct ctl_session *s, uint32_t number)
 {
 	uint64_t first = __atomic_load_n(&s->region->free_slots, __ATOMIC_ACQUIRE), next;
+	struct abi_slot *slot = ctl_slot(s, number);
 
+	ctl_release_slot(s, slot); /* nobody knows whose they are when it has no thread any more */
 	slot->key = 0;
 	slot->pid = slot->tid = 0;
 	slot->busy = 0;
@@ -69,14 +71,6 @@ static void give(struct ctl_session *s, struct abi_slot *slot, uint32_t number)
 		next = ((first >> 32) + 1) << 32 | (number + 1);
 	} while (!__atomic_compare_exchange_n(&s->region->free_slots, &first, next, false,
 					      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
-}
-
-void ctl_slot_give(struct ctl_session *s, uint32_t number)
-{
-	struct abi_slot *slot = ctl_slot(s, number);
-
-	ctl_release_slot(s, slot);
-	give(s, slot, number);
 }
 
 /* Number of the slot at an address in the process; CTL_SLOTS if that is none. */
@@ -107,7 +101,7 @@ static uint32_t reclaim_entry(const struct living *l, uint32_t i, const struct a
 	bad = proc_write(p->proc, p->place.table + i * sizeof *e, &gone, sizeof gone);
 	if (bad)
 		return 0;
-	give(p->session, slot, number);
+	ctl_slot_give(p->session, number);
 	return 1;
 }
 
@@ -156,7 +150,7 @@ static uint32_t reclaim_ended(struct ctl_session *s)
 
 		if (!slot->key || !slot->pid || kill((pid_t)slot->pid, 0) == 0 || errno != ESRCH)
 			continue;
-		give(s, slot, i);
+		ctl_slot_give(s, i);
 		n++;
 	}
 	return n;

@@ -309,12 +309,11 @@ bool ctl_tool_ask(struct ctl_session *s, uint32_t probe)
 	return failed || s->region->condition_holds;
 }
 
-static const struct bundle *sorted_bundle; /* for the comparison only */
-
-static int by_sequence(const void *a, const void *b)
+static int by_sequence(const void *a, const void *b, void *user)
 {
+	const struct bundle *bundle = user;
 	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-	int64_t x = sorted_bundle->probes.p[i].sequence, y = sorted_bundle->probes.p[j].sequence;
+	int64_t x = bundle->probes.p[i].sequence, y = bundle->probes.p[j].sequence;
 
 	if (x != y)
 		return x < y ? -1 : 1;
@@ -339,9 +338,7 @@ void ctl_tool_run_all(struct ctl_session *s, enum ctl_event event)
 	for (uint32_t i = 0; i < b->probes.n; i++)
 		if (b->probes.p[i].event == (uint32_t)event)
 			list[n++] = i;
-	sorted_bundle = b;
-	qsort(list, n, sizeof *list, by_sequence);
-	sorted_bundle = NULL;
+	qsort_r(list, n, sizeof *list, by_sequence, (void *)(uintptr_t)b);
 	for (uint32_t i = 0; i < n && still(s, event); i++)
 		ctl_tool_run(s, list[i]);
 }
