@@ -258,6 +258,10 @@ struct error *ctl_attach(struct ctl_process *p)
 	ctl_process_unlock(p);
 	if (!e)
 		tell(p);
+	/* Reading of memory that has gone gives all kinds of errors. */
+	if (e && e->code != ERROR_NO_PROCESS && (proc_has_ended(p->proc) || ctl_is_between(p)))
+		return error_new(ERROR_NO_PROCESS, "process %d has ended, or runs another program meanwhile",
+				 (int)p->proc->pid);
 	return e;
 }
 
