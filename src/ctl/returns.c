@@ -89,10 +89,13 @@ static const char *const not_called[] = {
 	"_dl_runtime_profile", "__start_context",
 };
 
+/* A stub that jumps to such a function has its name with an ending: "vfork$plt", as mold writes it; so has a version of it. */
 static bool is_called(const char *name)
 {
+	size_t length = strcspn(name, "$@");
+
 	for (size_t i = 0; i < base_count(not_called); i++)
-		if (strcmp(name, not_called[i]) == 0)
+		if (strncmp(name, not_called[i], length) == 0 && !not_called[i][length])
 			return false;
 	return true;
 }

@@ -104,6 +104,14 @@ launch_same "$T/returns-O2" -D MAXSKIPPED=1000000000 -e 'global n
 	probe end { foreach (k+ in n) println(k, " ", n[k] > 1) }'
 is counts "$(tr '\n' ' ' <"$W/out")" "__sigjmp_save 1 __swapcontext 1 vfork 1 "
 done_t
+# What a linker calls a stub of such a function.
+target stubs stubs.c gcc -O1 || exit 1
+t returns-twice-stubs
+launch_same "$T/stubs" -e 'global n probe process.function("*$plt").return { n[ppfunc()]++ } probe end { foreach (f+ in n) println(f, " ", n[f]) }'
+is "returns of what can be called" "$(cat "$W/out")" 'strlen$plt 1'
+has "$W/target" '^9 4 6 4$'
+done_t
+
 t returns-twice-entry
 launch_same "$T/returns-O2" -D MAXSKIPPED=1000000000 -e 'global n, wrong
 	probe process.library("libc.so.6").function("__swapcontext").return, process.library("libc.so.6").function("vfork").return,
