@@ -8,12 +8,15 @@
  *
  * Layout and DW_EH_PE encodings: Linux Standard Base, Core, "Exception Frames".
  */
+#include <sys/syscall.h>
+
 #include "elf/cursor.h"
 
 /* How the FDEs of a CIE write addresses. */
 struct encodings {
 	uint8_t code, lsda; /* DW_EH_PE_*; lsda DW_EH_PE_omit: there is none */
 	bool augmented; /* FDEs have augmentation data */
+	bool signal; /* 'S': of the frames that the kernel makes */
 };
 
 /* From the 'R' and 'L' of the CIE at an address; false if the CIE is not understood. */
@@ -23,7 +26,7 @@ static bool cie_encodings(const struct elf_file *f, uint64_t address, struct enc
 	char augmentation[8] = { 0 };
 	uint8_t version;
 
-	*out = (struct encodings){ DW_EH_PE_absptr, DW_EH_PE_omit, false };
+	*out = (struct encodings){ .code = DW_EH_PE_absptr, .lsda = DW_EH_PE_omit };
 	if (!take_length(&c) || take(&c, 4) != 0)
 		return false;
 	version = (uint8_t)take(&c, 1);
@@ -51,8 +54,27 @@ static bool cie_encodings(const struct elf_file *f, uint64_t address, struct enc
 			out->lsda = (uint8_t)take(&c, 1);
 		else if (*letter == 'P')
 			take_encoded(&c, (uint8_t)take(&c, 1) & 0x0f, 0);
+		else if (*letter == 'S')
+			out->signal = true;
 	}
 	return !c.bad;
+}
+
+/*
+ * The trampoline of signals: unwinders look up the address in front of a return address, so that its entry begins
+ * one byte before the code (glibc, sysdeps/unix/sysv/linux/x86_64/libc_sigaction.c). Whoever
+ * decodes from there takes other instructions for it.
+ */
+static uint64_t code_start(const struct elf_file *f, const struct encodings *e, uint64_t start)
+{
+	static const uint8_t forms[][5] = { { 0x48, 0xc7, 0xc0, SYS_rt_sigreturn, 0 }, /* mov $15,%rax */
+					    { 0xb8, SYS_rt_sigreturn, 0, 0, 0 } }; /* mov $15,%eax */
+	struct cursor c = cursor_at(f, start + 1);
+
+	for (size_t i = 0; e->signal && i < base_count(forms); i++)
+		if ((size_t)(c.end - c.p) >= sizeof forms[i] && memcmp(c.p, forms[i], sizeof forms[i]) == 0)
+			return start + 1;
+	return start;
 }
 
 /*
@@ -78,6 +100,8 @@ static bool entry_read(const struct elf_file *f, uint64_t *address, uint64_t *st
 	*end = *start + take_encoded(&c, encodings.code & 0x0f, 0);
 	if (c.bad)
 		*start = *end = 0;
+	else
+		*start = code_start(f, &encodings, *start);
 	return true;
 }
 
