@@ -264,6 +264,7 @@ void ctl_code_read(struct ctl_process *p, const struct ctl_module *m, const stru
 	if (g.file) {
 		r->file = (uintptr_t)g.file;
 		r->bias = m->bias;
+		r->mixed = elf_calls_of(g.file) == ELF_CALLS_JUMPS;
 	}
 	r->own_int3 = is_own_int3(&g);
 	find_pads(&g, r);

@@ -114,6 +114,20 @@ static bool is_go(const struct ctl_process *p, const struct ctl_module *m)
 	return !elf_open(p->session->elf, m->file->path, &f) && f->is_go;
 }
 
+static enum elf_calls calls_of(const struct ctl_process *p, const struct ctl_module *m)
+{
+	struct elf_file *f;
+
+	return elf_open(p->session->elf, m->file->path, &f) ? ELF_CALLS_PLAIN : elf_calls_of(f);
+}
+
+static bool is_jumped_to(const struct bundle *b, const struct bundle_site *site)
+{
+	const struct abi_string *name = (const void *)(b->code + site->function);
+
+	return site->function && elf_is_jumped_to(name->text);
+}
+
 /* Then the goroutine's address is where the runtime looks for it. */
 static bool is_own_linker(const struct ctl_process *p, const struct ctl_module *m)
 {
@@ -131,7 +145,7 @@ static bool has_savers(const struct patch_request *r)
 }
 
 /*
- * Only at its own rets: a goroutine's stack is moved, who looks at a return address must find his caller's, and
+ * Only at its own rets: a goroutine's stack is moved, a runtime may know its return addresses, who looks at a return address must find his caller's, and
  * an unwinder that cannot be found must find no frame of ours.
  */
 static struct error *choose_rets(struct ctl_process *p, const struct ctl_module *m,
@@ -164,6 +178,7 @@ struct error *ctl_returns_choose(struct ctl_process *p, const struct ctl_module 
 					    .read = read_part,
 					    .user = p };
 	const struct patch_frame *frame = &out->frame;
+	enum elf_calls calls = calls_of(p, m);
 
 	*out = (struct ctl_returns){ 0 };
 	if (!r->n_returns)
@@ -172,7 +187,9 @@ struct error *ctl_returns_choose(struct ctl_process *p, const struct ctl_module 
 		return cannot(r, "its extent is not known");
 	look.code = r->code + (r->function_start - r->code_address);
 	patch_frame_look(p->session->scratch, &look, &out->frame);
-	if (frame->reads_return || is_go(p, m) || ctl_unwind_is_blind(p, m) ||
+	if (calls == ELF_CALLS_JUMPS && is_jumped_to(p->session->bundle, &p->session->bundle->sites.p[site]))
+		return cannot(r, "it is jumped to, and does not return");
+	if (frame->reads_return || is_go(p, m) || calls != ELF_CALLS_PLAIN || ctl_unwind_is_blind(p, m) ||
 	    !name_fits(p->session->bundle, &p->session->bundle->sites.p[site]))
 		return choose_rets(p, m, r, out);
 	r->form = frame->why ? PATCH_RETURN_SHADOWED : PATCH_RETURN_INSERTED;

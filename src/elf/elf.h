@@ -87,6 +87,15 @@ struct elf_symbol {
 };
 /* First by name among functions and objects; NULL if none. */
 const struct elf_symbol *elf_symbol_find(struct elf_file *f, const char *name);
+/* How functions of the file's language are called. */
+enum elf_calls {
+	ELF_CALLS_PLAIN,
+	ELF_CALLS_KNOWN, /* OCaml: its collector finds frames by the return addresses that the compiler knows of */
+	ELF_CALLS_JUMPS, /* GHC: they are jumped to, the stack is elsewhere, and tables of data stand between them */
+};
+enum elf_calls elf_calls_of(struct elf_file *f);
+/* Such a file's function that is jumped to, by its name; others are the runtime's, in C. */
+bool elf_is_jumped_to(const char *name);
 /* Whether the dynamic loader looks the name up for the file. */
 bool elf_imports(struct elf_file *f, const char *name);
 /* Every function whose name matches the glob; hook returns false to stop. In order of address. */

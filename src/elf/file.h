@@ -67,6 +67,8 @@ struct elf_private {
 	elf_progress_fn *progress; /* or NULL */
 	bool index_tried;
 	struct elf_index *functions; /* or NULL */
+	bool calls_looked_for;
+	enum elf_calls calls;
 	bool marks_loaded;
 	struct elf_mark *marks;
 	uint32_t n_marks;

@@ -318,3 +318,28 @@ void elf_each_function_of(struct elf_file *f, const char *glob, bool (*wanted)(s
 		if (it->symbol.is_function && (!wanted || wanted(f, it->symbol.address)) && !hook(user, &it->symbol))
 			return;
 }
+
+enum elf_calls elf_calls_of(struct elf_file *f)
+{
+	struct elf_private *p = private_of(f);
+
+	if (p->calls_looked_for)
+		return p->calls;
+	p->calls_looked_for = true;
+	if (elf_symbol_find(f, "caml_call_gc"))
+		p->calls = ELF_CALLS_KNOWN;
+	else if (elf_symbol_find(f, "stg_ap_pv_fast"))
+		p->calls = ELF_CALLS_JUMPS;
+	return p->calls;
+}
+
+bool elf_is_jumped_to(const char *name)
+{
+	static const char *const endings[] = { "_info", "_fast", "_slow", "_entry", "_ret" };
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < base_count(endings); i++)
+		if (length > strlen(endings[i]) && strcmp(name + length - strlen(endings[i]), endings[i]) == 0)
+			return true;
+	return strncmp(name, "stg_", 4) == 0 || strncmp(name, "__stg_", 6) == 0;
+}

@@ -480,7 +480,7 @@ bool patch_flow_decode(struct patch_flow *f, const struct patch_request *r)
 {
 	struct view v = view_of(r);
 
-	if (!v.is_function)
+	if (!v.is_function || r->mixed)
 		return false;
 	turn_to(f, &v);
 	if (!f->decoded)

@@ -199,6 +199,7 @@ struct patch_request {
 	bool check_start; /* the address may lie inside an instruction: then it is refused */
 	bool alone; /* relies on no bytes that another plan writes: those may be put back before */
 	bool upon; /* stands upon another patch: nothing near it moves out, which is in that one's bytes */
+	bool mixed; /* data stand among the function's code: what control is not seen to come to is left alone */
 	bool own_int3; /* an int3 at the site is the program's, not a breakpoint */
 	/*
 	 * The bodies run behind the displaced instructions, which are all of those between the site

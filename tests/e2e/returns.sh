@@ -112,6 +112,14 @@ is "returns of what can be called" "$(cat "$W/out")" 'strlen$plt 1'
 has "$W/target" '^9 4 6 4$'
 done_t
 
+# Who knows the return addresses on the stack finds them all.
+target collector collector.c gcc -O1 -fno-omit-frame-pointer || exit 1
+t known-return-addresses
+launch_same "$T/collector 20" -e 'global n probe process.function("*").return ? { n[ppfunc()]++ } probe end { println(n["caml_call_gc"], " ", n["allocate"], " ", n["work"], " ", n["main"]) }'
+is "returns" "$(cat "$W/out")" "20 20 20 1"
+has "$W/target" 'wrong=0'
+done_t
+
 t returns-twice-entry
 launch_same "$T/returns-O2" -D MAXSKIPPED=1000000000 -e 'global n, wrong
 	probe process.library("libc.so.6").function("__swapcontext").return, process.library("libc.so.6").function("vfork").return,
