@@ -357,6 +357,8 @@ static void tell(struct ctl_session *s, uint32_t probe, const struct proc_perf_r
 		out->values[2] = t->cpu == UINT32_MAX ? -1 : (int64_t)t->cpu;
 	}
 	memcpy(out->name, t->name, sizeof out->name);
+	if (!*out->name) /* ended, and nobody told */
+		snprintf(out->name, sizeof out->name, "<%u>", p->tid);
 	if (!p->tid)
 		snprintf(out->name, sizeof out->name, "swapper/%u", p->cpu);
 }

@@ -166,6 +166,14 @@ if can_trace; then
 	kill -9 "$PID"
 	done_t
 
+	t run-queue-example
+	spile_as_root "$ROOT/examples/run-queue.stp" -c "$T/pingpong 2000"
+	ok_rc
+	between waits "$(awk 'NR == 1 && $2 == "waits," { print $1 }' "$W/out")" 1000 4100
+	has "$W/out" '^pingpong +-> pingpong +[0-9]{3,4} times$'
+	has "$W/out" "^ *value \\|"
+	done_t
+
 	t who-wakes-us-with-a-stack
 	spile_as_root -e 'global stacks
 		probe scheduler.wakeup { if (task_pid == target() && pid() == target()) stacks[sprint_usyms(ubacktrace())]++ }
