@@ -7,7 +7,7 @@
  *	the end      the slot's pages are ordinary memory again: the kernel closes the events
  *
  * The thread opens its own events, not the tool: so a new thread or a forked child counts from its first hit on, and
- * nobody is stopped for it (ADR 26).  The pages lie in the process's private memory, at a place that each slot has:
+ * nobody is stopped for it (ADR 25).  The pages lie in the process's private memory, at a place that each slot has:
  * they go with it, by one munmap, whoever takes it out.  A forked child does not have them (VM_DONTCOPY), and no slot either:
  * it opens its own.
  *
