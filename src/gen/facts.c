@@ -13,7 +13,7 @@
 #define REGISTERS 4u /* may read any register of the target */
 #define PLACE 8u /* looks at slot->site */
 #define CHANGES 16u /* writes registers of the target */
-#define ENDS 32u /* the session: exit() */
+#define ENDS 32u /* may end the session on purpose: exit(), error() */
 #define ANYTHING (FAILS | PUBLISHES | REGISTERS | PLACE)
 
 /* What runtime functions need of a handler's edges; one that is not listed may need anything. */
@@ -50,7 +50,7 @@ static const struct runtime_fact {
 	{ "rt_warn", PUBLISHES },
 	{ "rt_system", PUBLISHES },
 	{ "rt_switch_file", PUBLISHES },
-	{ "rt_error", FAILS },
+	{ "rt_error", FAILS | ENDS },
 	{ "rt_raise", FAILS },
 	{ "rt_called_from", 0 },
 	{ "rt_catch", FAILS },

@@ -21,7 +21,7 @@ struct gen_facts {
 	bool site; /* needs slot->site */
 	bool budget;
 	bool effects; /* does anything at all */
-	bool ends; /* the session: exit(), abort() */
+	bool ends; /* the session: exit(), abort(), error() */
 	uint32_t targets; /* bit per register read by TARGET; RIP and RFLAGS included */
 	uint64_t path_frame; /* bytes of script frames of the deepest chain, without recursion */
 	uint64_t path_calls; /* functions in the longest chain */
@@ -124,7 +124,7 @@ struct gen {
 	uint32_t *handlers; /* per function: index in bundle.handlers, IR_NONE */
 	VEC(struct gen_call) calls;
 	bool check_frames; /* deep recursion could leave the frame area */
-	bool ends; /* a handler in the target may call exit(): short ones stop there as well */
+	bool ends; /* a handler in the target may call one of them: short ones stop there as well */
 	uint32_t max_stack; /* largest machine stack frame of any function or handler */
 	struct map *texts; /* interned abi_strings */
 	/* for the listing */

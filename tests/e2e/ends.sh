@@ -28,6 +28,11 @@ read -r n m s <"$W/out"
 between "counted" "$n" 900 904
 between "by short handlers" "$m" "$((n - 5))" "$((n + 5))"
 between "values" "$s" "$((n - 5))" "$((n + 5))"
+spile -x "$PID" -e 'global n, m probe process.function("work") { if (++n == 900) error("enough") }
+	probe process.function("work") { m++ } probe error { printf("%d %d\n", n, m) }'
+is "status of an error" $RC 1
+read -r n m <"$W/out"
+between "behind an error" "$m" "$((n - 5))" "$((n + 5))"
 attached_clean
 target_unharmed
 done_t
