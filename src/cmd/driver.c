@@ -12,11 +12,44 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
+#define STACK_MOST (100u << 20)
+#define LEVEL_SIZE 5000u /* bytes of stack for a level of nesting, all passes considered */
+#define LEVELS_MOST 20000u
+#define LEVELS_LEAST 50u
+
 static struct utsname machine;
+
+/*
+ * Passes recurse along the tree of a script, and what programs write can be deep. The stack of the first thread may
+ * grow to what the limit is by then; the kernel keeps 128 MiB below it free.
+ */
+static void stack_grow(struct cmd_session *s)
+{
+	struct rlimit space, wanted;
+
+	s->stack_known = getrlimit(RLIMIT_STACK, &s->stack) == 0;
+	wanted = s->stack;
+	if (s->stack_known && wanted.rlim_cur < STACK_MOST && getrlimit(RLIMIT_AS, &space) == 0 &&
+	    space.rlim_cur == RLIM_INFINITY) {
+		wanted.rlim_cur = base_min((rlim_t)STACK_MOST, wanted.rlim_max);
+		if (setrlimit(RLIMIT_STACK, &wanted))
+			wanted = s->stack;
+	}
+	s->lang.nesting = (uint32_t)base_min((rlim_t)LEVELS_MOST, wanted.rlim_cur / LEVEL_SIZE);
+	s->lang.nesting = base_max(s->lang.nesting, LEVELS_LEAST);
+}
+
+/* The target inherits the limit of whoever started us. */
+static void stack_as_before(const struct cmd_session *s)
+{
+	if (s->stack_known)
+		setrlimit(RLIMIT_STACK, &s->stack);
+}
 
 void cmd_prepare(struct cmd_session *s)
 {
@@ -47,6 +80,7 @@ void cmd_prepare(struct cmd_session *s)
 		.argc_used = &s->argc_used,
 		.privileged = o->guru,
 	};
+	stack_grow(s);
 	s->diags.suppress_warnings = o->no_warnings;
 	s->diags.warnings_are_errors = o->warnings_fail;
 }
@@ -361,6 +395,7 @@ static int pass_5(struct cmd_session *s, const struct bundle *b)
 	int status = 1;
 	struct error *e;
 
+	stack_as_before(s);
 	c.stack = flame ? flame_add : NULL;
 	c.stack_user = flame;
 	if (!out)

@@ -8,7 +8,11 @@
 #include "lang/lang.h"
 #include "sema/sema.h"
 
+#include <sys/resource.h>
+
 struct cmd_session {
+	struct rlimit stack; /* RLIMIT_STACK as it was */
+	bool stack_known;
 	VEC(const char *) syscalls; /* names behind syscall., where the script asks for one that may be wrong */
 	struct arena *arena;
 	struct cmd_options *options;

@@ -355,6 +355,8 @@ struct lang_options {
 	bool *args_used; /* [n_args], set where an argument was used; may be NULL */
 	bool *argc_used; /* set where $# or @# was used; may be NULL */
 	bool privileged;
+	/* how deep statements and expressions may nest: as the stack has room, of which a level takes up to 5000 bytes; 0: 1000 */
+	uint32_t nesting;
 };
 
 /* Recovers at top-level words; what could be parsed is in the file, errors in diags. Never NULL. */

@@ -35,9 +35,14 @@ void lang_fail_at(struct parser *p, const struct token *at, const char *message)
 	longjmp(p->failed, 1);
 }
 
+static uint32_t nesting(const struct lang_options *o)
+{
+	return o->nesting ? o->nesting : PARSE_DEPTH_MAX;
+}
+
 void lang_enter(struct parser *p)
 {
-	if (++p->depth > PARSE_DEPTH_MAX)
+	if (++p->depth > nesting(p->o))
 		lang_fail(p, "nested too deeply");
 }
 
@@ -225,33 +230,38 @@ static void parse_globals(struct parser *p, bool is_private)
 
 /* ---- bodies: bounded, so that later passes may recurse -------------------------------- */
 
+struct levels {
+	uint32_t most;
+	bool too_deep;
+};
+
 static bool count_expr_level(struct lang_walker *w, struct expr **e)
 {
-	bool *too_deep = w->user;
+	struct levels *l = w->user;
 
 	(void)e;
-	*too_deep |= w->depth > TREE_DEPTH_MAX;
-	return !*too_deep;
+	l->too_deep |= (uint32_t)w->depth > l->most;
+	return !l->too_deep;
 }
 
 static bool count_stmt_level(struct lang_walker *w, struct stmt **s)
 {
-	bool *too_deep = w->user;
+	struct levels *l = w->user;
 
 	(void)s;
-	*too_deep |= w->depth > TREE_DEPTH_MAX;
-	return !*too_deep;
+	l->too_deep |= (uint32_t)w->depth > l->most;
+	return !l->too_deep;
 }
 
 static struct stmt *parse_whole_block(struct parser *p)
 {
 	struct stmt *s = lang_parse_block(p);
-	bool too_deep = false;
-	struct lang_walker w = { .user = &too_deep, .expr = count_expr_level,
+	struct levels levels = { .most = nesting(p->o) / 2 * TREE_DEPTH_FACTOR };
+	struct lang_walker w = { .user = &levels, .expr = count_expr_level,
 				 .stmt = count_stmt_level };
 
 	lang_walk_stmt(&w, &s);
-	if (too_deep)
+	if (levels.too_deep)
 		lang_fail(p, "nested too deeply");
 	return s;
 }

@@ -11,10 +11,10 @@
 
 #include <setjmp.h>
 
-/* How deep statements and expressions may nest in the text. */
-#define PARSE_DEPTH_MAX 1000
-/* How many levels a tree may have, chains of operators included: later passes recurse. */
-#define TREE_DEPTH_MAX 2500
+/* How deep statements and expressions may nest in the text, unless lang_options.nesting says otherwise. */
+#define PARSE_DEPTH_MAX 1000u
+/* How many levels a tree may have, chains of operators included, for each 2 of these: later passes recurse. */
+#define TREE_DEPTH_FACTOR 5u
 /* How many probe points the brace groups of one list may make. */
 #define POINTS_MAX 50000
 

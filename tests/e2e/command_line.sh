@@ -131,3 +131,24 @@ is told "$(cat "$W/out")" 1
 spile -e 'probe process.end { printf("%d\n", pid() == target()) }' -c 'kill -USR1 $$'
 has "$W/err" 'signal 10'
 done_t
+
+# many COUNT TEXT: TEXT so often
+many() { awk -v n="$1" -v text="$2" 'BEGIN { for (; n > 0; n--) printf "%s", text }'; }
+
+t deep-scripts
+{ echo 'probe oneshot { x = 1'; echo "println(0$(many 10000 ' + x'), \" \", $(many 1000 '(')x$(many 1000 ')'))"; many 5000 'if (x) '; echo 'println("in") }'; } >"$W/deep.stp"
+say -DMAXACTION=100000 "$W/deep.stp"
+is output "$(tr '\n' ' ' <"$W/said")" "10000 1 in "
+echo "probe oneshot { println($(many 100000 '(')1$(many 100000 ')')) }" >"$W/deep.stp"
+say "$W/deep.stp"
+is status $RC 1
+has "$W/err" 'nested too deeply'
+echo "probe oneshot { println($(many 990 '(')1$(many 990 ')')) }" >"$W/deep.stp"
+for limit in 128 256 512; do
+	# shellcheck disable=SC2016 # for the shell inside
+	as_user bash -c 'ulimit -s $0; exec "$@"' $limit "$SPILE" "$W/deep.stp" >"$W/said" 2>&1 </dev/null
+	between "status with a stack of $limit KB" $? 0 1
+done
+spile -e 'probe begin { println(1) }' -c 'bash -c "ulimit -s"'
+is "the target's limit" "$(cat "$W/target")" "$(ulimit -s)"
+done_t
