@@ -175,6 +175,15 @@ static bool add_symbol(void *user, const struct elf_symbol *symbol)
 }
 
 /* Starts of frame descriptions, by the sorted table. */
+/* The description of the trampoline of signals begins a byte early. */
+static uint64_t code_start(struct elf_file *f, uint64_t address)
+{
+	uint64_t start, end;
+	const char *name;
+
+	return elf_function_at(f, address + 1, &name, &start, &end) && start == address + 1 ? start : address;
+}
+
 static void add_frames(struct sites *s)
 {
 	const uint8_t *image = s->file->image;
@@ -194,7 +203,7 @@ static void add_frames(struct sites *s)
 		memcpy(&n, p + 8, 4);
 		for (uint32_t k = 0; k < n && 12 + (uint64_t)k * 8 + 8 <= available; k++) {
 			memcpy(&start, p + 12 + (size_t)k * 8, 4);
-			site_add(s, at + (uint64_t)(int64_t)start);
+			site_add(s, code_start(s->file, at + (uint64_t)(int64_t)start));
 		}
 	}
 }

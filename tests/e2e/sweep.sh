@@ -176,6 +176,31 @@ job python "$PYTHON" same "$PYTHON" -s "$J/job.py" "$(size 100 20000)"
 RETURNS=yes job bash-returns /bin/bash same /bin/bash "$J/job.sh" "$(size 60 4000)"
 job sort /usr/bin/sort same /usr/bin/sort --parallel=1 -k2,3 -r "$J/lines"
 job gcc "$(gcc -print-prog-name=cc1)" same "$(gcc -print-prog-name=cc1)" -quiet -imultiarch x86_64-linux-gnu -O2 -o - "$J/job.c"
+# What programs do with their stacks, as compilers and linkers make it; a slice of them.
+mixture() { # NAME COMPILER FLAGS...
+	local name=$1
+	shift
+	"$@" -w -pthread -o "$J/mixture-$name" "$ROOT/tests/e2e/targets/mixture.cc" 2>"$W/cc.log" || { skip_t "sweep-mixture-$name" "$1 cannot: $(head -1 "$W/cc.log")"; return; }
+	chmod a+rx "$J/mixture-$name"
+	RETURNS=yes job "mixture-$name" "$J/mixture-$name" free "$J/mixture-$name" 1000
+}
+mixture static g++ -O2 -static
+if [ "$LONG" ]; then
+	mixture plain g++ -O2
+	mixture bare g++ -Os -s -static-pie -falign-functions=1
+	mixture cet g++ -O2 -fcf-protection=full -fpatchable-function-entry=5
+	mixture thunks g++ -O2 -mindirect-branch=thunk -mfunction-return=thunk
+	mixture split g++ -O2 -fsplit-stack
+	mixture mcount g++ -O2 -pg
+	mixture whole g++ -O3 -flto -fwhole-program
+	mixture large g++ -O2 -mcmodel=large -fstack-protector-all -fstack-clash-protection
+	mixture address g++ -O1 -g -fsanitize=address
+	mixture thread g++ -O1 -g -fsanitize=thread
+	mixture safestack clang++ -O2 -fsanitize=safe-stack
+	mixture xray clang++ -O2 -fxray-instrument -fxray-instruction-threshold=1
+	mixture hardened clang++ -O2 -mspeculative-load-hardening
+	if have mold; then mixture mold g++ -O2 -fuse-ld=mold; else skip_t sweep-mixture-mold "no mold"; fi
+fi
 # An independent counter: what callgrind, which runs the program on a processor of its own, says of the same calls.
 if have valgrind; then
 	t sweep-callgrind
@@ -232,6 +257,48 @@ job xz /usr/bin/xz same /usr/bin/xz -T1 -c "$J/text"
 job awk /usr/bin/mawk same /usr/bin/mawk -f "$J/job.awk" "$J/lines"
 job find /usr/bin/find same /usr/bin/find "$ROOT/src" -name '*.c' -size +1k
 job node /usr/bin/node free /usr/bin/node "$J/job.js" "$(size 100 100000)"
+# Those of these that are installed: interpreters, a collector that knows return addresses, code that is jumped to, assembler.
+PHP=$(realpath /usr/bin/php 2>/dev/null || echo /usr/bin/php)
+cat >"$J/job.php" <<'EOF'
+<?php for ($i = 0; $i < 100000; $i++) $a["k" . $i % 997] = $i; ksort($a); echo count($a), md5(serialize($a)), "\n";
+$f = new Fiber(function ($x) { echo Fiber::suspend($x * 2); }); echo $f->start(5); $f->resume(3);
+try { throw new Exception("x"); } catch (Exception $e) { echo $e->getMessage(), "\n"; } exit(7);
+EOF
+RETURNS=yes job php "$PHP" same "$PHP" -n "$J/job.php"
+cat >"$J/job.lua" <<'EOF'
+local c = coroutine.wrap(function() for i = 1, 1e5 do coroutine.yield(i) end end); local s = 0
+for i = 1, 99999 do s = s + c(); if not pcall(error, "x") then s = s + 1 end end print(s); os.exit(2)
+EOF
+# its hash seed is the time
+RETURNS=yes job lua /usr/bin/lua5.4 free /usr/bin/lua5.4 "$J/job.lua"
+RETURNS=yes job convert /usr/bin/convert-im6.q16 free /usr/bin/convert-im6.q16 -limit thread 1 -size 300x300 gradient:red-blue -swirl 90 -blur 0x3 -resize '50%' -depth 8 rgb:-
+if have ocamlopt; then
+	cat >"$J/lists.ml" <<-'EOF'
+		exception E of int
+		let () = let h = Hashtbl.create 9 in
+		for i = 1 to 50000 do Hashtbl.replace h (i mod 97) (i :: try Hashtbl.find h (i mod 97) with Not_found -> []) done;
+		let c = ref 0 in Hashtbl.iter (fun _ v -> c := !c + List.length v) h;
+		(try raise (E !c) with E n -> Printf.printf "%d\n" n); Gc.full_major (); exit 4
+	EOF
+	(cd "$J" && ocamlopt -o lists-ml lists.ml && chmod a+rx lists-ml) >"$W/cc.log" 2>&1
+	RETURNS=yes job ocaml "$J/lists-ml" same "$J/lists-ml"
+else
+	skip_t sweep-ocaml "no ocamlopt"
+fi
+if have ghc; then
+	cat >"$J/maps.hs" <<-'EOF'
+		import qualified Data.Map as M
+		import Control.Exception
+		main = do
+		  print (M.foldl (+) 0 (M.fromListWith (+) [(i `mod` 97, i) | i <- [1..50000::Int]]))
+		  r <- try (evaluate (1 `div` (0::Int))) :: IO (Either ArithException Int)
+		  print r
+	EOF
+	(cd "$J" && ghc -O -threaded -o maps-hs maps.hs && chmod a+rx maps-hs) >"$W/cc.log" 2>&1
+	RETURNS=yes job ghc "$J/maps-hs" free "$J/maps-hs" +RTS -N2
+else
+	skip_t sweep-ghc "no ghc"
+fi
 java=$(realpath /usr/bin/java 2>/dev/null)
 jvm=$(dirname "$(dirname "$java")")/lib/server/libjvm.so
 EXTRA=", process(\"$java\").library(\"$jvm\").function(\"*\")" job java "$java" free "$java" -Xshare:auto "$J/Job.java" "$(size 100 100000)"
