@@ -75,8 +75,8 @@ both -e "global since, on probe scheduler.cpu_on { since[pid()] = local_clock_us
 	probe timer.ms(600) { exit() }
 	probe end { foreach (p in since) on[p] += local_clock_us() - since[p]
 		foreach (p in on) println(p, \" \", on[p] / 1000) }"
-between "time of the first in $MS_ONE ms" "$(count "$ONE")" $((MS_ONE * 50 / 100)) $((MS_ONE + 20))
-between "time of the second in $MS_TWO ms" "$(count "$TWO")" $((MS_TWO * 50 / 100)) $((MS_TWO + 20))
+between "time of the first in $MS_ONE ms" "$(count "$ONE")" $((MS_ONE * 50 / 100)) $((MS_ONE * 110 / 100 + 20))
+between "time of the second in $MS_TWO ms" "$(count "$TWO")" $((MS_TWO * 50 / 100)) $((MS_TWO * 110 / 100 + 20))
 is "processes" "$(wc -l <"$W/out")" 2
 clean
 done_t
