@@ -34,7 +34,7 @@ static const char *arguments_text(struct arena *a, const struct sema_site *s)
 /* Where a " $name:type" ends. */
 static size_t variable_length(const char *text)
 {
-	const char *next = strstr(text + 1, " $");
+	const char *next = *text ? strstr(text + 1, " $") : NULL;
 
 	return next ? (size_t)(next - text) : strlen(text);
 }
