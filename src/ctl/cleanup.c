@@ -200,6 +200,7 @@ static void open_session(struct ctl_session *s, const struct ctl_options *o)
 				   .region_fd = -1 };
 	s->tool.fd = -1;
 	s->scratch = arena_create();
+	s->elf = elf_cache_create(s->arena);
 	s->warned = map_create(s->arena);
 	buf_init(&s->output, s->arena);
 }
@@ -207,6 +208,7 @@ static void open_session(struct ctl_session *s, const struct ctl_options *o)
 static void close_session(struct ctl_session *s)
 {
 	ctl_region_destroy(s);
+	elf_cache_destroy(s->elf);
 	arena_destroy(s->scratch);
 }
 

@@ -4,7 +4,8 @@
  *
  *	window 1	original bytes back, semaphores down: nobody enters any more
  *	each window	program counters at known places of trampolines go back
- *			to the program, those saved in signal frames as well
+ *			to the program, those saved in signal frames as well; calls
+ *			that trampolines have made will return to it
  *	between		no thread is inside: is a coroutine?
  *	last window	nobody is inside: hooks of unwinders out, dispositions restored,
  *			memory unmapped
@@ -131,6 +132,7 @@ struct leaving {
 	struct ctl_process *p;
 	uint32_t round;
 	int64_t begun, stood; /* ns; how long the process stood still */
+	uint64_t ret; /* what calls under way are made to return by; 0: they are waited for */
 	bool searched; /* no call waits on a stack without a thread */
 	uint32_t waiting; /* such calls, at the last search */
 };
@@ -161,6 +163,7 @@ static enum outcome try_to_leave(struct leaving *g, struct look *l)
 		e = ctl_pcs_move(p, ctl_pc_disarmed);
 	if (!e) {
 		ctl_under_way_begin(p, l->arena, &l->calls);
+		l->calls.ret = g->ret;
 		look_at_threads(l);
 		look_at_slots(l);
 	}
@@ -223,6 +226,8 @@ static struct error *leave_in_rounds(struct ctl_process *p)
 	struct leaving g = { .p = p, .begun = ctl_now() };
 	long nap = NAP_FIRST;
 
+	if (p->unwinds.n)
+		g.ret = ctl_let_return_find(p);
 	for (; g.round < ROUNDS && (!g.waiting || ctl_now() - g.begun < PATIENCE); g.round++) {
 		struct look l = { .p = p, .arena = arena_create() };
 		enum outcome outcome = STAYS;

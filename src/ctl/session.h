@@ -556,16 +556,27 @@ struct ctl_under_way {
 	struct map *backs; /* return addresses into trampolines: struct abi_unwind of the call */
 	uint8_t *filter; /* a bit for each value of a hash of them */
 	VEC(struct patch_range) dead; /* below the stack pointers of threads */
+	uint64_t ret; /* as of ctl_let_return_find() */
 };
 /* In the window, when nobody can begin such a call any more. The search is the arena's. */
 void ctl_under_way_begin(struct ctl_process *p, struct arena *a, struct ctl_under_way *out);
-/* On the stack that a stopped thread is on. */
+/* On the stack that a stopped thread is on: those that cannot be given back to the program. */
 uint32_t ctl_under_way_thread(struct ctl_under_way *u, const struct proc_registers *r);
 /*
  * Anywhere: on stacks that no thread is on (coroutines, below a handler on its alternate stack). All
  * private writable memory is searched but what is dead. The process may run: a call waits in its place.
  */
 uint32_t ctl_under_way_anywhere(const struct ctl_under_way *u);
+
+/* ---- let_return.c ---------------------------------------------------------- */
+
+/* The address of a return instruction that calls under way may come back to, by p->maps; 0: there is none. */
+uint64_t ctl_let_return_find(struct ctl_process *p);
+/*
+ * The call whose return address into the trampoline (row's end) stands at `at` on a stopped thread's stack will return to the
+ * program. False: it cannot be done.
+ */
+bool ctl_let_return(const struct ctl_process *p, uint64_t ret, const struct abi_unwind *row, uint64_t at);
 
 /* ---- unwind.c -------------------------------------------------------------- */
 

@@ -66,9 +66,9 @@ static bool has_frame(const struct ctl_under_way *u, const struct abi_unwind *ro
 	return ctl_target_owns(u->p, words[0]) && code && code->executable;
 }
 
-/* address: of the first word, aligned */
+/* address: of the first word, aligned; lets: those that can be given back are, and do not count */
 static uint32_t count_in(const struct ctl_under_way *u, const uint64_t *words, size_t n,
-			 uint64_t address)
+			 uint64_t address, bool lets)
 {
 	uint32_t found = 0;
 
@@ -79,7 +79,8 @@ static uint32_t count_in(const struct ctl_under_way *u, const uint64_t *words, s
 		if (!(u->filter[h / 8] & 1u << h % 8))
 			continue;
 		row = map_find_u64(u->backs, words[i]);
-		found += row && has_frame(u, row, address + i * sizeof *words);
+		found += row && has_frame(u, row, address + i * sizeof *words) &&
+			 !(lets && ctl_let_return(u->p, u->ret, row, address + i * sizeof *words));
 	}
 	return found;
 }
@@ -108,7 +109,7 @@ uint32_t ctl_under_way_thread(struct ctl_under_way *u, const struct proc_registe
 			 (struct patch_range){ stack->start, sp - RED_ZONE });
 	words = arena_alloc(u->p->session->scratch, stack->end - sp);
 	size = proc_read(u->p->proc, sp, words, stack->end - sp) / sizeof *words;
-	n = count_in(u, words, size, sp);
+	n = count_in(u, words, size, sp, true);
 	arena_reset(u->p->session->scratch, mark);
 	return n;
 }
@@ -159,7 +160,7 @@ static uint32_t count_in_pages(const struct ctl_under_way *u, int pagemap, uint6
 	for (; (run = next_run(u, entries, n, start, &from)); from += run) {
 		at = start + (uint64_t)from * ABI_PAGE;
 		size = proc_read(u->p->proc, at, words, (size_t)run * ABI_PAGE);
-		found += count_in(u, words, size / sizeof *words, at);
+		found += count_in(u, words, size / sizeof *words, at, false);
 	}
 	return found;
 }

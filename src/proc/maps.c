@@ -217,6 +217,18 @@ int64_t proc_status_number(pid_t pid, const char *name, int64_t fallback)
 	return status_read(pid, name, value) && isdigit((unsigned char)*value) ? strtoll(value, NULL, 10) : fallback;
 }
 
+bool proc_has_shadow_stack(pid_t pid)
+{
+	char value[VALUE_SIZE], *end;
+
+	if (!status_read(pid, "x86_Thread_features", value))
+		return false;
+	end = strchr(value, '\n');
+	if (end)
+		*end = '\0';
+	return strstr(value, "shstk") != NULL;
+}
+
 pid_t proc_pid_inside(pid_t pid)
 {
 	char value[VALUE_SIZE], *end;

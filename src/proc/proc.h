@@ -240,6 +240,8 @@ uint64_t proc_heap_start(pid_t pid);
 uint64_t proc_start_ticks(pid_t pid);
 /* What the process itself takes for its number: that in the innermost pid namespace; 0 unknown. */
 pid_t proc_pid_inside(pid_t pid);
+/* Whether the processor checks the thread's return addresses against copies of its own (Documentation/arch/x86/shstk.rst). */
+bool proc_has_shadow_stack(pid_t tid);
 /* A number from /proc/PID/status ("TracerPid"); fallback if absent. */
 int64_t proc_status_number(pid_t pid, const char *name, int64_t fallback);
 /* A mask of signals from there ("SigPnd", of a thread by its number); 0 if absent. */

@@ -73,3 +73,41 @@ wait "$PID"
 is "its end" "$?" 0
 is "its result" "$(tail -1 "$W/bg")" "result 5 cleaned 11"
 done_t
+
+# Threads that block in functions probed at their returns hold nobody up: the calls are given back to the program at once.
+target blocked blocked.cc g++ -O2 -pthread || exit 1
+given_back() {
+	grep -q sum "$W/bg" && bad "it was waited for: $(cat "$W/bg")"
+	grep -q memfd:spile "/proc/$PID/maps" && bad "a mapping of ours is left"
+	text_is_file "$PID"
+	if have gdb; then
+		gdb -q -batch -p "$PID" -ex 'thread apply all bt' >"$W/bt" 2>/dev/null
+		is "stacks that gdb sees whole" "$(grep -cE ' f_deep ' "$W/bt")/$(grep -cE ' f_many ' "$W/bt")/$(grep -cE ' f_wait ' "$W/bt")" 24/20/4
+	fi
+	wait "$PID"
+	is "its end" "$?" 0
+	is "its result" "$(tail -1 "$W/bg")" "$1"
+}
+PROBES='global n, seen
+	probe process.function("f_*").return { n++; if (@entry(tid()) != tid()) seen++ }'
+for mode in "returns sum 664 cleaned 24" "throws sum 204 cleaned 24" "jumps sum 280 cleaned 0"; do
+	t "blocked-${mode%% *}"
+	start "$T/blocked" "${mode%% *}" 30
+	spile -x "$PID" -e "$PROBES probe timer.ms(1000) { exit() } probe end { println(n, seen) }"
+	ok_rc
+	is "returns so far" "$(cat "$W/out")" 00
+	given_back "${mode#* }"
+	done_t
+
+	t "blocked-${mode%% *}-killed"
+	start "$T/blocked" "${mode%% *}" 40
+	"${RUN_AS[@]}" "$SPILE" -o "$W/out" -x "$PID" -e "$PROBES" >"$W/target" 2>"$W/err" </dev/null &
+	tool=$!
+	sleep 1
+	kill -9 "$tool" 2>/dev/null
+	wait "$tool" 2>/dev/null
+	spile --cleanup "$PID"
+	ok_rc
+	given_back "${mode#* }"
+	done_t
+done
