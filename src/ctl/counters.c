@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Program counters of stopped threads, when patches come and go: into the copies of what is displaced, and back. */
+#include <signal.h>
+
 #include "ctl/session.h"
 
+#define TRAP_PENDING ((uint64_t)1 << (SIGTRAP - 1))
 #define SHORT_JUMP 0xeb
 #define SHORT_SIZE 2u
 
@@ -80,6 +83,23 @@ struct error *ctl_pcs_enter(struct ctl_process *p)
 	return e;
 }
 
+bool ctl_pc_is_behind_trap(const struct ctl_process *p, uint64_t pc)
+{
+	vec_each(t, &p->traps)
+		if (t->address + 1 == pc)
+			return true;
+	return false;
+}
+
+/*
+ * On a trap, perhaps another session's: the signal is on the way, and tells by the counter which it was. One that comes from elsewhere
+ * does no harm: the thread traps at the next boundary, or is found inside.
+ */
+static bool has_trapped(pid_t tid)
+{
+	return proc_status_mask(tid, "SigPnd") & TRAP_PENDING;
+}
+
 struct error *ctl_pcs_move(struct ctl_process *p,
 			   uint64_t (*to)(const struct ctl_process *p, uint64_t pc))
 {
@@ -94,7 +114,7 @@ struct error *ctl_pcs_move(struct ctl_process *p,
 		if (e)
 			return e;
 		pc = to(p, r.user.rip);
-		if (pc == r.user.rip)
+		if (pc == r.user.rip || has_trapped(t->tid))
 			continue;
 		r.user.rip = pc;
 		e = proc_registers_set(p->proc, t, &r);

@@ -45,15 +45,6 @@ struct look {
 	struct ctl_under_way calls;
 };
 
-/* The trap at the byte before pc has been taken or will be told to our handler. */
-static bool is_behind_trap(const struct ctl_process *p, uint64_t pc)
-{
-	vec_each(t, &p->traps)
-		if (t->address + 1 == pc)
-			return true;
-	return false;
-}
-
 /* In the region is only the stack that handlers run on. */
 static bool is_in_region(const struct ctl_process *p, uint64_t address)
 {
@@ -82,7 +73,7 @@ static void look_at_threads(struct look *l)
 			continue;
 		l->busy += ctl_hooks_by_keeper(l->p) && ctl_peers_is_in_keeper(l->p, r.user.rip);
 		if (ctl_target_owns(l->p, r.user.rip) || is_in_region(l->p, r.user.rsp) ||
-		    is_behind_trap(l->p, r.user.rip) || ctl_watches_signal_pending(l->p, t->tid))
+		    ctl_pc_is_behind_trap(l->p, r.user.rip) || ctl_watches_signal_pending(l->p, t->tid))
 			l->inside++;
 		else
 			ctl_frames_each(l->p, r.user.rsp, look_at_frame, l);

@@ -627,6 +627,8 @@ struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch) 
 void ctl_disarm_bytes(struct ctl_process *p, bool keep_unwinders);
 /* Threads that stand on instructions over which patches have just been written go on at their copies. */
 struct error *ctl_pcs_enter(struct ctl_process *p) BASE_MUST_CHECK;
+/* The trap at the byte before pc has been taken or will be told to our handler. */
+bool ctl_pc_is_behind_trap(const struct ctl_process *p, uint64_t pc);
 /* Moves the program counters of all held threads. Outside of remote begin/end. */
 struct error *ctl_pcs_move(struct ctl_process *p, uint64_t (*to)(const struct ctl_process *p,
 								 uint64_t pc)) BASE_MUST_CHECK;
