@@ -10,6 +10,7 @@
  * What can be done before is done before: the process stands still only for the
  * window.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -258,8 +259,8 @@ struct error *ctl_attach(struct ctl_process *p)
 	ctl_process_unlock(p);
 	if (!e)
 		tell(p);
-	/* Reading of memory that has gone gives all kinds of errors. */
-	if (e && e->code != ERROR_NO_PROCESS && (proc_has_ended(p->proc) || ctl_is_between(p)))
+	/* Reading of memory that has gone gives all kinds of errors; that it had no room was said while it was there. */
+	if (e && e->code != ERROR_NO_PROCESS && e->saved_errno != ENOMEM && (proc_has_ended(p->proc) || ctl_is_between(p)))
 		return error_new(ERROR_NO_PROCESS, "process %d has ended, or runs another program meanwhile",
 				 (int)p->proc->pid);
 	return e;
