@@ -105,7 +105,7 @@ t ends-meanwhile
 for wait in 04 06 08 09 10 11 12 13 14 15 16 18 20 25; do
 	"${RUN_AS[@]}" sleep 0.$wait &
 	PIDS="$PIDS $!"
-	spile -x $! -e 'global n probe process.library("libc.so.6").function("*") { n++ } probe process.function("*").return ? { n++ } probe timer.ms(10) { exit() }'
+	spile -x $! -e 'global n probe process.library("libc.so.6").function("*").call { n++ } probe process.function("*").return ? { n++ } probe timer.ms(10) { exit() }'
 	grep -v -e '^Pass 5: run failed' -e '^ERROR: .*no process [0-9]*$' -e '^ERROR: process [0-9]* \(has ended\|runs no program\)' -e '^ *hint: it has ended' "$W/err" >"$W/else" &&
 		bad "it says: $(cat "$W/else")"
 done
