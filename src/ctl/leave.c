@@ -5,7 +5,7 @@
  *	window 1	original bytes back, semaphores down: nobody enters any more
  *	each window	program counters at known places of trampolines go back
  *			to the program, those saved in signal frames as well; calls
- *			that trampolines have made will return to it
+ *			that trampolines have made will return to it, if they last
  *	between		no thread is inside: is a coroutine?
  *	last window	nobody is inside: hooks of unwinders out, dispositions restored,
  *			memory unmapped
@@ -30,6 +30,7 @@
 #define NAP_MOST 20000000
 #define NAP_WAITING 200000000l /* between searches of all memory */
 #define PATIENCE 4000000000ll /* ns for calls on stacks without a thread */
+#define OWN_PACE 200000000ll /* ns for calls of threads to return by themselves */
 #define BUSY_ROUNDS                                                                                \
 	50 /* a busy slot is believed this long: its thread may have left it by a jump */
 #define TRACER_PATIENCE 2000000000ll /* ns to wait for another tracer to go */
@@ -155,6 +156,7 @@ static enum outcome try_to_leave(struct leaving *g, struct look *l)
 	if (!e) {
 		ctl_under_way_begin(p, l->arena, &l->calls);
 		l->calls.ret = g->ret;
+		l->calls.lets = ctl_now() - g->begun > OWN_PACE;
 		look_at_threads(l);
 		look_at_slots(l);
 	}

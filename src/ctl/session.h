@@ -556,7 +556,8 @@ struct ctl_under_way {
 	struct map *backs; /* return addresses into trampolines: struct abi_unwind of the call */
 	uint8_t *filter; /* a bit for each value of a hash of them */
 	VEC(struct patch_range) dead; /* below the stack pointers of threads */
-	uint64_t ret; /* as of ctl_let_return_find() */
+	bool lets; /* calls on the stacks of threads are given back to the program */
+	uint64_t ret; /* then: as of ctl_let_return_find() */
 };
 /* In the window, when nobody can begin such a call any more. The search is the arena's. */
 void ctl_under_way_begin(struct ctl_process *p, struct arena *a, struct ctl_under_way *out);

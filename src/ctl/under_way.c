@@ -109,7 +109,7 @@ uint32_t ctl_under_way_thread(struct ctl_under_way *u, const struct proc_registe
 			 (struct patch_range){ stack->start, sp - RED_ZONE });
 	words = arena_alloc(u->p->session->scratch, stack->end - sp);
 	size = proc_read(u->p->proc, sp, words, stack->end - sp) / sizeof *words;
-	n = count_in(u, words, size, sp, true);
+	n = count_in(u, words, size, sp, u->lets);
 	arena_reset(u->p->session->scratch, mark);
 	return n;
 }
