@@ -33,6 +33,7 @@
 #define OWN_PACE 200000000ll /* ns for calls of threads to return by themselves */
 #define BUSY_ROUNDS                                                                                \
 	50 /* a busy slot is believed this long: its thread may have left it by a jump */
+#define WORDS_OF_LOOKING 32u /* of the stack of whoever looks through tables */
 #define TRACER_PATIENCE 2000000000ll /* ns to wait for another tracer to go */
 #define CHILD_PASSES 4
 
@@ -65,14 +66,31 @@ static void look_at_frame(void *user, const struct ctl_frame *f)
 		l->inside++;
 }
 
+/* A thread in another session's code may be looking through our tables: a register, or what it has put on its stack, tells. */
+static bool points_at_us(const struct ctl_process *p, const struct proc_registers *r)
+{
+	uint64_t words[sizeof r->user / sizeof(uint64_t) + WORDS_OF_LOOKING];
+	uint64_t n = sizeof r->user / sizeof *words;
+
+	memcpy(words, &r->user, sizeof r->user);
+	n += proc_read(p->proc, r->user.rsp, words + n, WORDS_OF_LOOKING * sizeof *words) / sizeof *words;
+	for (uint64_t i = 0; i < n; i++)
+		if (ctl_target_owns(p, words[i]) || is_in_region(p, words[i]))
+			return true;
+	return false;
+}
+
 static void look_at_threads(struct look *l)
 {
 	vec_each(t, &l->p->proc->threads) {
 		struct proc_registers r;
+		bool is_elsewhere;
 
 		if (!t->held || proc_registers_get(l->p->proc, t, &r))
 			continue;
-		l->busy += ctl_hooks_by_keeper(l->p) && ctl_peers_is_in_keeper(l->p, r.user.rip);
+		is_elsewhere = ctl_hooks_by_keeper(l->p) && ctl_peers_is_in_keeper(l->p, r.user.rip);
+		l->busy += is_elsewhere;
+		l->inside += is_elsewhere && points_at_us(l->p, &r);
 		if (ctl_target_owns(l->p, r.user.rip) || is_in_region(l->p, r.user.rsp) ||
 		    ctl_pc_is_behind_trap(l->p, r.user.rip) || ctl_watches_signal_pending(l->p, t->tid))
 			l->inside++;
