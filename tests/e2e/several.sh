@@ -116,9 +116,10 @@ done_t
 t one-ends-or-runs-another-program
 for end in "kill -9" "kill -TERM"; do
 	run TWO "$T/burn-other" $LONG
-	(sleep 0.3; $end "$TWO") &
-	spile -x "$ONE" -x "$TWO" -e "global n, late = 0 probe timer.profile { n[pid()]++; if (pid() == $ONE && $TWO in over) late++ } global over
-		probe scheduler.process_exit { over[pid()] = 1 } probe timer.ms(800) { exit() }
+	rm -f "$W/out"
+	(until grep -q ready "$W/out" 2>/dev/null; do sleep 0.05; done; $end "$TWO") &
+	spile -x "$ONE" -x "$TWO" -e "global n, late = 0, ticks probe timer.ms(100) { if (++ticks == 3) println(\"ready\") } probe timer.profile { n[pid()]++; if (pid() == $ONE && $TWO in over) late++ } global over
+		probe scheduler.process_exit { over[pid()] = 1 } probe timer.ms(1000) { exit() }
 		probe end { foreach (p in n) println(p, \" \", n[p]) println(\"late \", late) }"
 	wait "$!" "$TWO" 2>/dev/null
 	ok_rc
