@@ -321,19 +321,24 @@ static const char **text_of(struct cmd_options *o, enum option_id id)
 	return NULL;
 }
 
+/* Flags, and what is taken as it is. */
+static void take_plain(struct cmd_options *o, enum option_id id, const char *value)
+{
+	const char **text = text_of(o, id);
+	bool *flag = flag_of(o, id);
+
+	if (flag)
+		*flag = true;
+	if (text)
+		*text = value;
+}
+
 /* An exhaustive switch: one case per option that is more than a flag, an action or a text; the rest means nothing here. */
 static bool take(struct parse *p, enum option_id id, const char *value)
 {
 	struct cmd_options *o = p->o;
-	const char **text = text_of(o, id);
-	bool *flag = flag_of(o, id);
 
-	if (flag) {
-		*flag = true;
-		return true;
-	}
-	if (text)
-		*text = value;
+	take_plain(o, id, value);
 	for (size_t i = 0; i < base_count(plain_actions); i++)
 		if (plain_actions[i].id == id)
 			return set_action(p, plain_actions[i].action);

@@ -91,11 +91,7 @@ bool ctl_pc_is_behind_trap(const struct ctl_process *p, uint64_t pc)
 	return false;
 }
 
-/*
- * On a trap, perhaps another session's: the signal is on the way, and tells by the counter which it was. One that comes from elsewhere
- * does no harm: the thread traps at the next boundary, or is found inside.
- */
-static bool has_trapped(pid_t tid)
+bool ctl_trap_is_pending(pid_t tid)
 {
 	return proc_status_mask(tid, "SigPnd") & TRAP_PENDING;
 }
@@ -114,7 +110,11 @@ struct error *ctl_pcs_move(struct ctl_process *p,
 		if (e)
 			return e;
 		pc = to(p, r.user.rip);
-		if (pc == r.user.rip || has_trapped(t->tid))
+		/*
+		 * On a trap, perhaps another session's, the signal tells by the counter which it was. One that comes from elsewhere does no harm:
+		 * the thread traps at the next boundary, or is found inside.
+		 */
+		if (pc == r.user.rip || ctl_trap_is_pending(t->tid))
 			continue;
 		r.user.rip = pc;
 		e = proc_registers_set(p->proc, t, &r);

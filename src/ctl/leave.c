@@ -142,7 +142,8 @@ struct leaving {
 	struct ctl_process *p;
 	uint32_t round;
 	int64_t begun, stood; /* ns; how long the process stood still */
-	uint64_t ret; /* what calls under way are made to return by; 0: they are waited for */
+	bool lets; /* calls under way are given back to the program ... */
+	uint64_t ret; /* ... by this; 0: they are waited for */
 	bool searched; /* no call waits on a stack without a thread */
 	uint32_t waiting; /* such calls, at the last search */
 };
@@ -174,7 +175,7 @@ static enum outcome try_to_leave(struct leaving *g, struct look *l)
 	if (!e) {
 		ctl_under_way_begin(p, l->arena, &l->calls);
 		l->calls.ret = g->ret;
-		l->calls.lets = ctl_now() - g->begun > OWN_PACE;
+		l->calls.lets = g->lets;
 		look_at_threads(l);
 		look_at_slots(l);
 	}
@@ -232,17 +233,27 @@ static struct error *not_out(const struct leaving *g)
 			     "takes it out", pid);
 }
 
+/* Few have to: it takes a look into the loader's file. */
+static void let_return(struct leaving *g)
+{
+	if (g->lets || !g->p->unwinds.n || ctl_now() - g->begun <= OWN_PACE)
+		return;
+	g->lets = true;
+	g->ret = ctl_let_return_find(g->p);
+}
+
 static struct error *leave_in_rounds(struct ctl_process *p)
 {
 	struct leaving g = { .p = p, .begun = ctl_now() };
 	long nap = NAP_FIRST;
 
-	if (p->unwinds.n)
-		g.ret = ctl_let_return_find(p);
 	for (; g.round < ROUNDS && (!g.waiting || ctl_now() - g.begun < PATIENCE); g.round++) {
 		struct look l = { .p = p, .arena = arena_create() };
 		enum outcome outcome = STAYS;
-		struct error *e = go_round(&g, &l, &outcome);
+		struct error *e;
+
+		let_return(&g);
+		e = go_round(&g, &l, &outcome);
 
 		if (!e && outcome == SEEMS_EMPTY)
 			search(&g, &l);

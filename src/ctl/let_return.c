@@ -14,7 +14,6 @@
  * Where return addresses are checked (shadow stacks), or there is no such place, the calls are waited for.
  */
 #include <string.h>
-#include <sys/auxv.h>
 
 #include "ctl/code.h"
 #include "elf/elf.h"
@@ -68,7 +67,7 @@ static uint64_t search(const struct ctl_process *p, const struct proc_map *m, st
 
 uint64_t ctl_let_return_find(struct ctl_process *p)
 {
-	const struct proc_map *loader = proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_BASE));
+	const struct proc_map *loader = ctl_modules_loader(p);
 	struct elf_file *f = loader ? ctl_map_file(p, loader) : NULL;
 	struct arena *a;
 	uint64_t found = 0;
@@ -89,16 +88,17 @@ uint64_t ctl_let_return_find(struct ctl_process *p)
 /* The return address of a call that was kept aside; 0: not known. */
 static uint64_t kept_address(const struct ctl_process *p, uint64_t key)
 {
-	struct abi_process page;
 	struct abi_shadow entry;
+	uint64_t table;
+	uint32_t size;
 
-	if (!ctl_process_read(p, offsetof(struct abi_process, shadow), &page.shadow, sizeof page.shadow) ||
-	    !ctl_process_read(p, offsetof(struct abi_process, shadow_size), &page.shadow_size, sizeof page.shadow_size))
+	if (!ctl_process_read(p, offsetof(struct abi_process, shadow), &table, sizeof table) ||
+	    !ctl_process_read(p, offsetof(struct abi_process, shadow_size), &size, sizeof size))
 		return 0;
 	for (uint32_t n = 0; n < ABI_SHADOW_PROBES; n++) {
 		uint64_t at = (ABI_SHADOW_INDEX(key) + n) & (ABI_SHADOW_ENTRIES - 1);
 
-		if (proc_read(p->proc, page.shadow + at * page.shadow_size, &entry, sizeof entry) != sizeof entry)
+		if (proc_read(p->proc, table + at * size, &entry, sizeof entry) != sizeof entry)
 			return 0;
 		if (entry.key == key)
 			return entry.address;

@@ -364,14 +364,14 @@ static uint64_t symbol_of(const struct ctl_process *p, const struct proc_map *lo
 	return symbol ? h.bias + symbol->address : 0;
 }
 
-static const struct proc_map *loader_of(const struct ctl_process *p)
+const struct proc_map *ctl_modules_loader(const struct ctl_process *p)
 {
 	return proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_BASE));
 }
 
 uint64_t ctl_modules_loader_state(const struct ctl_process *p)
 {
-	const struct proc_map *loader = loader_of(p);
+	const struct proc_map *loader = ctl_modules_loader(p);
 	uint64_t at = loader ? symbol_of(p, loader, "_r_debug") : 0;
 
 	return at ? at + offsetof(struct r_debug, r_state) : 0;
@@ -380,7 +380,7 @@ uint64_t ctl_modules_loader_state(const struct ctl_process *p)
 bool ctl_modules_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
 			    struct patch_body *out)
 {
-	const struct proc_map *loader = loader_of(p);
+	const struct proc_map *loader = ctl_modules_loader(p);
 
 	if (!loader || loader->inode != m->inode || loader->device != m->device ||
 	    symbol_of(p, loader, FOLLOWED) != address)
@@ -421,7 +421,7 @@ static struct error *plan_hook(struct ctl_process *p, uint64_t at)
 
 void ctl_modules_follow(struct ctl_process *p)
 {
-	const struct proc_map *loader = loader_of(p);
+	const struct proc_map *loader = ctl_modules_loader(p);
 	const struct proc_map *program =
 		proc_maps_find(&p->maps, proc_auxiliary(p->proc->pid, AT_ENTRY));
 	struct error *e = NULL;

@@ -209,8 +209,28 @@ static bool any_records(const struct bundle *b)
 	return false;
 }
 
+static struct error *watch(struct ctl_session *s, pid_t pid)
+{
+	struct error *e;
+
+	task_of(s, (uint32_t)pid); /* it may have ended when its first record is read */
+	e = proc_perf_follow(s->records->perf, pid);
+	ctl_sampled_met(s, (uint32_t)pid);
+	return e;
+}
+
+/* It is none that the session was asked for: nothing depends on it. */
+static bool watch_another(struct ctl_session *s, pid_t pid)
+{
+	struct error *e = watch(s, pid);
+
+	if (e && e->code != ERROR_NO_PROCESS)
+		ctl_verbose(s, 1, "process %d is not sampled: %s", (int)pid, error_text(e));
+	return !e;
+}
+
 /* Processes that those watched have started before; how many are new. */
-static uint32_t follow_children(struct ctl_session *s, struct ctl_records *r, struct map *watched)
+static uint32_t follow_children(struct ctl_session *s, struct map *watched)
 {
 	const struct dirent *d;
 	DIR *dir = opendir("/proc");
@@ -218,24 +238,19 @@ static uint32_t follow_children(struct ctl_session *s, struct ctl_records *r, st
 
 	while (dir && (d = readdir(dir))) {
 		pid_t pid = (pid_t)atoi(d->d_name);
-		struct error *e;
 
 		if (pid <= 0 || pid == getpid() || map_find_u64(watched, (uint64_t)pid) ||
 		    !map_find_u64(watched, (uint64_t)proc_status_number(pid, "PPid", 0)))
 			continue;
 		map_put_u64(watched, (uint64_t)pid, watched);
-		e = proc_perf_follow(r->perf, pid);
-		ctl_sampled_met(s, (uint32_t)pid);
-		if (e && e->code != ERROR_NO_PROCESS)
-			ctl_verbose(s, 1, "process %d is not sampled: %s", (int)pid, error_text(e));
-		n += !e;
+		n += watch_another(s, pid);
 	}
 	if (dir)
 		closedir(dir);
 	return n;
 }
 
-static void follow_descendants(struct ctl_session *s, struct ctl_records *r)
+static void follow_descendants(struct ctl_session *s)
 {
 	struct arena *a = arena_create();
 	struct map *watched = map_create(a);
@@ -243,7 +258,7 @@ static void follow_descendants(struct ctl_session *s, struct ctl_records *r)
 	vec_each(p, &s->processes)
 		if (!(*p)->launched)
 			map_put_u64(watched, (uint64_t)(*p)->proc->pid, watched);
-	for (uint32_t i = 0; i < GENERATIONS && follow_children(s, r, watched); i++)
+	for (uint32_t i = 0; i < GENERATIONS && follow_children(s, watched); i++)
 		;
 	arena_destroy(a);
 }
@@ -262,28 +277,19 @@ static struct error *follow(struct ctl_session *s, struct ctl_records *r)
 			       e;
 	}
 	vec_each(p, &s->processes) {
-		task_of(s, (uint32_t)(*p)->proc->pid); /* it may have ended when its first record is read */
-		e = proc_perf_follow(r->perf, (*p)->proc->pid);
-		ctl_sampled_met(s, (uint32_t)(*p)->proc->pid);
+		e = watch(s, (*p)->proc->pid);
 		if (e && e->code != ERROR_NO_PROCESS && !proc_has_ended((*p)->proc))
 			return e;
 	}
 	if (!s->options->no_follow)
-		follow_descendants(s, r);
+		follow_descendants(s);
 	return NULL;
 }
 
 void ctl_records_join(struct ctl_session *s, pid_t pid)
 {
-	struct error *e;
-
-	if (!s->records)
-		return;
-	task_of(s, (uint32_t)pid);
-	e = proc_perf_follow(s->records->perf, pid);
-	ctl_sampled_met(s, (uint32_t)pid);
-	if (e && e->code != ERROR_NO_PROCESS)
-		ctl_verbose(s, 1, "process %d is not sampled: %s", (int)pid, error_text(e));
+	if (s->records)
+		watch_another(s, pid);
 }
 
 struct error *ctl_records_start(struct ctl_session *s)

@@ -185,11 +185,9 @@ static void describe(struct ctl_process *p, struct sampled *x, bool told, uint64
 static void look_at(struct ctl_session *s, uint32_t pid, const struct ctl_process *target, struct sampled *x, bool told)
 {
 	struct arena *a = arena_create();
-	struct proc *proc = proc_meet(a, (pid_t)pid);
+	struct proc *proc = told ? proc_create(a, (pid_t)pid) : proc_meet(a, (pid_t)pid);
 	struct ctl_process *p;
 
-	if (!proc && told)
-		proc = proc_create(a, (pid_t)pid);
 	if (!proc) {
 		arena_destroy(a);
 		return;

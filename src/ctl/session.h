@@ -628,6 +628,8 @@ struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch) 
 void ctl_disarm_bytes(struct ctl_process *p, bool keep_unwinders);
 /* Threads that stand on instructions over which patches have just been written go on at their copies. */
 struct error *ctl_pcs_enter(struct ctl_process *p) BASE_MUST_CHECK;
+/* A stopped thread has a SIGTRAP that it was not given yet. */
+bool ctl_trap_is_pending(pid_t tid);
 /* The trap at the byte before pc has been taken or will be told to our handler. */
 bool ctl_pc_is_behind_trap(const struct ctl_process *p, uint64_t pc);
 /* Moves the program counters of all held threads. Outside of remote begin/end. */
@@ -798,6 +800,8 @@ bool ctl_modules_look(struct ctl_process *p);
  */
 bool ctl_modules_share_hook(struct ctl_process *p, const struct ctl_module *m, uint64_t address,
 			    struct patch_body *out);
+/* A mapping of the dynamic loader, by p->maps; NULL: there is none. */
+const struct proc_map *ctl_modules_loader(const struct ctl_process *p);
 /* Address of the r_state of the loader's struct r_debug, by p->maps; 0 unknown. */
 uint64_t ctl_modules_loader_state(const struct ctl_process *p);
 /* Plans the hook of the dynamic loader if libraries may come later. */

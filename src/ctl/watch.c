@@ -18,8 +18,6 @@
 
 #include "ctl/session.h"
 
-#define TRAP_PENDING 0x10 /* SIGTRAP in a mask of signals */
-
 bool ctl_watches_any(const struct bundle *b)
 {
 	vec_each(s, &b->sites)
@@ -205,5 +203,5 @@ void ctl_watches_forget(struct ctl_process *p)
 
 bool ctl_watches_signal_pending(const struct ctl_process *p, pid_t tid)
 {
-	return p->watches.n && (proc_status_mask(tid, "SigPnd") & TRAP_PENDING);
+	return p->watches.n && ctl_trap_is_pending(tid);
 }

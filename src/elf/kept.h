@@ -36,6 +36,9 @@ enum kept_table {
 const void *elf_table_load(struct arena *a, struct elf_file *f, enum kept_table kind);
 /* A table that was made, if that is worth a file. */
 void elf_table_save(struct elf_file *f, enum kept_table kind, const void *table);
+/* The one that was kept, or else one that is made, and kept. */
+typedef const void *elf_table_maker(struct arena *a, struct elf_file *f);
+const void *elf_table_kept(struct arena *a, struct elf_file *f, enum kept_table kind, elf_table_maker *make);
 /* The check alone, of `size` bytes, 8-byte aligned. */
 bool elf_table_is_sound(enum kept_table kind, const void *table, size_t size);
 

@@ -114,7 +114,7 @@ static const struct abi_line_table *lay_out(struct arena *a, const struct line_l
 	return (const void *)out;
 }
 
-static const struct abi_line_table *make_table(struct arena *a, struct elf_file *f)
+static const void *make_table(struct arena *a, struct elf_file *f)
 {
 	struct line_list l = { .arena = arena_create(), .low = UINT64_MAX };
 	struct elf_debug *d = elf_debug_of(f);
@@ -140,13 +140,7 @@ static const struct abi_line_table *make_table(struct arena *a, struct elf_file 
 
 const struct abi_line_table *elf_line_table(struct arena *a, struct elf_file *f)
 {
-	const struct abi_line_table *t = elf_table_load(a, f, KEPT_LINES);
-
-	if (!t) {
-		t = make_table(a, f);
-		elf_table_save(f, KEPT_LINES, t);
-	}
-	return t;
+	return elf_table_kept(a, f, KEPT_LINES, make_table);
 }
 
 /* ---- one address ------------------------------------------------------------------------------ */

@@ -125,7 +125,7 @@ static const struct abi_symbol_table *lay_out(struct arena *a, const struct name
 	return (const void *)out;
 }
 
-static const struct abi_symbol_table *make_table(struct arena *a, struct elf_file *f)
+static const void *make_table(struct arena *a, struct elf_file *f)
 {
 	struct name_list l = { .arena = arena_create(), .low = UINT64_MAX };
 	struct elf_debug *d = elf_debug_file_of(f);
@@ -150,11 +150,5 @@ static const struct abi_symbol_table *make_table(struct arena *a, struct elf_fil
 
 const struct abi_symbol_table *elf_symbol_table(struct arena *a, struct elf_file *f)
 {
-	const struct abi_symbol_table *t = elf_table_load(a, f, KEPT_SYMBOLS);
-
-	if (!t) {
-		t = make_table(a, f);
-		elf_table_save(f, KEPT_SYMBOLS, t);
-	}
-	return t;
+	return elf_table_kept(a, f, KEPT_SYMBOLS, make_table);
 }

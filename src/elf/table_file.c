@@ -210,3 +210,14 @@ void elf_table_save(struct elf_file *f, enum kept_table kind, const void *table)
 	elf_kept_save(a, name, image, sizeof h + size);
 	arena_destroy(a);
 }
+
+const void *elf_table_kept(struct arena *a, struct elf_file *f, enum kept_table kind, elf_table_maker *make)
+{
+	const void *t = elf_table_load(a, f, kind);
+
+	if (!t) {
+		t = make(a, f);
+		elf_table_save(f, kind, t);
+	}
+	return t;
+}

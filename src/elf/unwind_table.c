@@ -821,7 +821,7 @@ static const struct abi_unwind_table *build_table(struct arena *a, struct build 
 	return w.n ? lay_out(a, b, &w) : NULL;
 }
 
-static const struct abi_unwind_table *make_table(struct arena *a, struct elf_file *f)
+static const void *make_table(struct arena *a, struct elf_file *f)
 {
 	struct arena *scratch = arena_create();
 	struct build *b = arena_new(scratch, struct build);
@@ -846,13 +846,7 @@ static const struct abi_unwind_table *make_table(struct arena *a, struct elf_fil
 
 const struct abi_unwind_table *elf_unwind_table(struct arena *a, struct elf_file *f)
 {
-	const struct abi_unwind_table *t = elf_table_load(a, f, KEPT_UNWIND);
-
-	if (!t) {
-		t = make_table(a, f);
-		elf_table_save(f, KEPT_UNWIND, t);
-	}
-	return t;
+	return elf_table_kept(a, f, KEPT_UNWIND, make_table);
 }
 
 const struct abi_unwind_table *elf_unwind_table_of(struct arena *a, struct elf_file *f, const struct elf_unwind_piece *p,

@@ -141,14 +141,8 @@ static void say_truncated(struct sema_resolver *r, const pattern_list *l,
 			  const struct probe_point *p)
 {
 	name_list names = choices(r->arena, l, p->components.n, true);
-	struct buf b;
 
-	buf_init(&b, r->arena);
-	buf_adds(&b, "probe point truncated (follow: ");
-	vec_each(n, &names)
-		buf_addf(&b, " %s", *n);
-	buf_addc(&b, ')');
-	say(r, p->components.p[p->components.n - 1].span, buf_str(&b));
+	say(r, p->components.p[p->components.n - 1].span, sema_truncated(r->arena, names.p, names.n));
 }
 
 bool sema_point_match(struct sema_resolver *r, const struct probe_point *p,

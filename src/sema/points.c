@@ -100,16 +100,6 @@ static name_list next_of_aliases(struct sema *s, const struct probe_point *p, ui
 	return names;
 }
 
-static const char *following(struct sema *s, const name_list *names)
-{
-	struct buf b;
-
-	buf_init(&b, s->arena);
-	vec_each(name, names)
-		buf_addf(&b, " %s", *name);
-	return buf_str(&b);
-}
-
 /* At the first component that nothing has. */
 static void say_mismatch(struct sema *s, const struct probe_point *p, const struct sema_level *l)
 {
@@ -118,7 +108,7 @@ static void say_mismatch(struct sema *s, const struct probe_point *p, const stru
 	const struct point_component *c = &p->components.p[base_min(agreed, p->components.n - 1)];
 
 	if (agreed == p->components.n)
-		sema_error(s, DIAG_PROBE_POINT, c->span, "probe point truncated (follow: %s)", following(s, &names));
+		sema_error(s, DIAG_PROBE_POINT, c->span, "%s", sema_truncated(s->arena, names.p, names.n));
 	else
 		sema_error(s, DIAG_PROBE_POINT, c->span, "probe point mismatch%s%s",
 			   sema_point_has_wildcard(p) ? ": didn't find any wildcard matches" : "",

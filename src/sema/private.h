@@ -100,6 +100,8 @@ void sema_note(struct sema *s, struct diag *d, struct span at, const char *fmt, 
 const char *sema_token_text(struct arena *a, const struct source_set *sources, struct span at);
 /* " (similar: a, b)" or "". */
 const char *sema_similar(struct arena *a, const char *want, const char *const *names, uint32_t n);
+/* The message for a probe point that ends before these. */
+const char *sema_truncated(struct arena *a, const char *const *names, uint32_t n);
 bool sema_is_library(const struct sema *s, struct span at);
 
 /* ---- index.c */

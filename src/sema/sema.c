@@ -137,6 +137,18 @@ void sema_note(struct sema *s, struct diag *d, struct span at, const char *fmt, 
 	diag_note(s->diags, d, at, "%s%s%s", text, *token ? ": " : "", token);
 }
 
+const char *sema_truncated(struct arena *a, const char *const *names, uint32_t n)
+{
+	struct buf b;
+
+	buf_init(&b, a);
+	buf_adds(&b, "probe point truncated (follow: ");
+	for (uint32_t i = 0; i < n; i++)
+		buf_addf(&b, " %s", names[i]);
+	buf_addc(&b, ')');
+	return buf_str(&b);
+}
+
 #define SIMILAR_SHOWN 5u
 
 const char *sema_similar(struct arena *a, const char *want, const char *const *names, uint32_t n)

@@ -39,17 +39,23 @@ wait "$PID"
 is "its end" "$?" 0
 done_t
 
-# The same after the tool's death, and with an exception through the frames.
-for mode in throws waits; do
-	t "$mode-killed"
-	start "$T/under-way" "$mode" 25 stay
-	"${RUN_AS[@]}" "$SPILE" -o "$W/out" -x "$PID" -e 'global n probe process.function("f_deep").return { n++ }' >"$W/target" 2>"$W/err" </dev/null &
+# killed SECONDS SCRIPT: a session on $PID that is killed after so many seconds, and cleaned up
+killed() {
+	local tool
+	"${RUN_AS[@]}" "$SPILE" -o "$W/out" -x "$PID" -e "$2" >"$W/target" 2>"$W/err" </dev/null &
 	tool=$!
-	sleep 1.5
+	sleep "$1"
 	kill -9 "$tool" 2>/dev/null
 	wait "$tool" 2>/dev/null
 	spile --cleanup "$PID"
 	ok_rc
+}
+
+# The same after the tool's death, and with an exception through the frames.
+for mode in throws waits; do
+	t "$mode-killed"
+	start "$T/under-way" "$mode" 25 stay
+	killed 1.5 'global n probe process.function("f_deep").return { n++ }'
 	grep -q memfd:spile "/proc/$PID/maps" && bad "a mapping of ours is left"
 	text_is_file "$PID"
 	wait "$PID"
@@ -101,13 +107,7 @@ for mode in "returns sum 664 cleaned 24" "throws sum 204 cleaned 24" "jumps sum 
 
 	t "blocked-${mode%% *}-killed"
 	start "$T/blocked" "${mode%% *}" 40
-	"${RUN_AS[@]}" "$SPILE" -o "$W/out" -x "$PID" -e "$PROBES" >"$W/target" 2>"$W/err" </dev/null &
-	tool=$!
-	sleep 1
-	kill -9 "$tool" 2>/dev/null
-	wait "$tool" 2>/dev/null
-	spile --cleanup "$PID"
-	ok_rc
+	killed 1 "$PROBES"
 	given_back "${mode#* }"
 	done_t
 done
