@@ -215,7 +215,7 @@ struct bundle *bundle_create(struct arena *a);
 struct error *bundle_save(const struct bundle *b, const char *path) BASE_MUST_CHECK;
 /* ERROR_BAD_FILE: it is none, is damaged, or was made by another version; every index and offset in a loaded one is in its bounds. */
 struct error *bundle_load(struct arena *a, const char *path, struct bundle **out) BASE_MUST_CHECK;
-/* Whether the file begins as a saved bundle does, of whatever version. */
+/* Whether it is a file that begins as a saved bundle does, of whatever version. Nothing is read of pipes. */
 bool bundle_is_file(const char *path);
 /* Writes the constant members and initial values of global i into a fresh region. */
 void bundle_global_init(const struct bundle *b, uint32_t i, void *region);

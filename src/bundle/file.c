@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bundle/check.h"
 
@@ -267,9 +268,11 @@ struct error *bundle_save(const struct bundle *b, const char *path)
 	return e;
 }
 
+/* What is read from a pipe is gone: a script would lack its begin. */
 bool bundle_is_file(const char *path)
 {
-	FILE *f = fopen(path, "rbe");
+	struct stat st;
+	FILE *f = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "rbe") : NULL;
 	uint64_t magic = 0;
 	bool same = f && fread(&magic, sizeof magic, 1, f) == 1 && magic == FILE_MAGIC;
 

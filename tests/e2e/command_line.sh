@@ -13,6 +13,15 @@ is status $? 0
 is output "$(cat "$W/said")" "one2two"
 done_t
 
+t script-from-a-pipe
+# shellcheck disable=SC2016 # for the shell inside
+as_user timeout 60 bash -c 'exec "$0" <(echo "probe oneshot { println(\"piped\") }")' "$SPILE" >"$W/said" 2>"$W/err" </dev/null
+is output "$(cat "$W/said" "$W/err")" "piped"
+# shellcheck disable=SC2016
+as_user timeout 60 bash -c 'echo "probe oneshot { println(\"input\") }" | "$0" /dev/stdin' "$SPILE" >"$W/said" 2>"$W/err" </dev/null
+is output "$(cat "$W/said" "$W/err")" "input"
+done_t
+
 t script-that-runs-itself
 printf '#!%s -w\nprobe oneshot { println("itself ", @1, x + 0) }\n' "$SPILE" >"$W/self.stp"
 chmod 755 "$W/self.stp"
