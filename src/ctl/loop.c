@@ -24,6 +24,7 @@
 #define NAP_MOST (50 * MS)
 #define LEAVE_TIME (2000 * MS) /* for a launched target to end after a signal */
 #define DEAD_EVERY (20 * MS)
+#define OUTPUT_MOST (64u << 20) /* bytes that wait for a reader: then rings fill */
 #define ENOUGH_SIGNALS 2 /* we do not wait for the target any more */
 
 /* ---- is it over? ------------------------------------------------------------------------- */
@@ -178,7 +179,7 @@ void ctl_loop(struct ctl_session *s)
 		ctl_timers_run(s);
 		ctl_procfs_serve(s);
 		ctl_conditions_serve(s);
-		records = ctl_collect(s, false);
+		records = s->output.n < OUTPUT_MOST ? ctl_collect(s, false) : 0;
 		ctl_flush(s);
 		ctl_clock_correct(s);
 		look_for_dead(s);

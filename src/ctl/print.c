@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "runtime/format.h"
 
 #define FLUSH_AT (64u << 10) /* bytes of text */
+#define ROOM_SLICE 50 /* ms: a signal may come right before we wait */
 #define FINISH_NAP 1000000 /* ns */
 #define FINISH_NAPS 1000 /* for background commands at the end */
 
@@ -55,19 +57,73 @@ static void output_fails(struct ctl_session *s)
 		path ? "'" : "", strerror(errno));
 }
 
+/* The session is to end: what nobody takes waits in memory until it has left its processes. */
+static bool is_held(const struct ctl_session *s)
+{
+	return !s->has_left && (ctl_signals_count() || (s->end_time && ctl_now() >= s->end_time) ||
+				(s->region && s->region->request_exit));
+}
+
+/* A pipe may be full for as long as its reader pleases. False, and errno is 0: it is, and we do not wait. */
+static bool wait_for_room(const struct ctl_session *s, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	for (;;) {
+		int n = poll(&p, 1, is_held(s) ? 0 : ROOM_SLICE);
+
+		if (n > 0 || (n < 0 && errno != EINTR))
+			return true;
+		if (is_held(s)) {
+			errno = 0;
+			return false;
+		}
+	}
+}
+
+/* How much of it was written: less if the file takes no more (errno), or nobody does now (errno is 0). Signals are no reason, nor is O_NONBLOCK. */
+static size_t put(const struct ctl_session *s, FILE *to, const char *p, size_t n)
+{
+	int fd = fileno(to);
+	size_t done = 0;
+
+	if (fd < 0)
+		return fwrite(p, 1, n, to);
+	while (done < n) {
+		ssize_t written;
+
+		if (!wait_for_room(s, fd))
+			break;
+		written = write(fd, p + done, n - done);
+		if (written < 0 && errno != EINTR && errno != EAGAIN)
+			break;
+		done += written > 0 ? (size_t)written : 0;
+	}
+	return done;
+}
+
+/* What cannot be written now stays. */
 static void write_output(struct ctl_session *s)
 {
 	struct buf *b = &s->output;
 	FILE *out = s->options->out;
-	bool shared = b->n > PIPE_BUF && is_shared_output(out);
+	bool shared = b->n > PIPE_BUF && is_shared_output(out), held = false;
+	size_t at = 0;
 
-	for (size_t at = 0, n; at < b->n && !s->output_failed; at += n) {
-		n = shared ? piece_of(b->p + at, b->n - at) : b->n;
-		if (fwrite(b->p + at, 1, n, out) != n || fflush(out))
+	while (at < b->n && !s->output_failed && !held) {
+		size_t n = shared ? piece_of(b->p + at, b->n - at) : b->n - at, done = put(s, out, b->p + at, n);
+
+		at += done;
+		held = done < n && !errno;
+		if (done < n && errno)
 			output_fails(s);
 	}
-	s->output_size += b->n;
-	b->n = 0;
+	if (s->output_failed)
+		at = b->n;
+	s->output_size += at;
+	b->n -= at;
+	if (b->n)
+		memmove(b->p, b->p + at, b->n);
 }
 
 /* What comes now goes to PATH.1, PATH.2 ... of -o PATH; of -S the oldest is removed. */
@@ -104,8 +160,8 @@ static void flush_lines(struct ctl_session *s)
 
 	b->n = n;
 	ctl_flush(s);
-	memmove(b->p, b->p + n, rest);
-	b->n = rest;
+	memmove(b->p + b->n, b->p + n, rest);
+	b->n += rest;
 }
 
 static void write_text(void *to, const char *bytes, uint64_t length)
@@ -116,9 +172,14 @@ static void write_text(void *to, const char *bytes, uint64_t length)
 /* Messages come behind the text that was printed before them. */
 static void message(struct ctl_session *s, const char *head, const char *text, size_t n)
 {
+	char *line;
+	int length = asprintf(&line, "%s%.*s\n", head, (int)n, text);
+
+	if (length < 0)
+		base_oom();
 	ctl_flush(s);
-	fprintf(s->options->err, "%s%.*s\n", head, (int)n, text);
-	fflush(s->options->err);
+	put(s, s->options->err, line, (size_t)length);
+	free(line);
 }
 
 /* Once for each text. */

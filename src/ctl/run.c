@@ -189,6 +189,7 @@ static void leave_all(struct ctl_session *s)
 	ctl_family_leave(s);
 	if (placed)
 		ctl_leave_children(s);
+	s->has_left = true;
 }
 
 /* A failed session leaves no half-started program behind, and loses nothing that handlers have said. */

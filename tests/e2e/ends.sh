@@ -86,6 +86,62 @@ is status "${PIPESTATUS[0]}" 0
 is messages "$(cat "$W/err")" ""
 done_t
 
+# into_pipe ARGS...: spile in the background, writing to $W/pipe, which nobody reads; returns when that is full
+into_pipe() {
+	rm -f "$W/pipe"; mkfifo "$W/pipe"; chmod 666 "$W/pipe"
+	exec 7<>"$W/pipe"
+	"${RUN_AS[@]}" env --default-signal=INT "$SPILE" "$@" >"$W/pipe" 2>"$W/err" </dev/null 7<&- &
+	TOOL=$!
+	PIDS="$PIDS $TOOL"
+	for _ in $(seq 100); do [ "$(awk '/^wchar/ { print $2 }' "/proc/$TOOL/io")" -gt 50000 ] && break; sleep 0.1; done
+}
+# read_pipe: all of it, to the end of the tool; $RC
+read_pipe() {
+	exec 8<"$W/pipe" 7>&-
+	timeout 60 cat <&8 >"$W/said"
+	exec 8<&-
+	wait "$TOOL"
+	RC=$?
+}
+
+t slow-reader
+into_pipe -e 'global n probe process.function("work") { printf("%0100d\n", n++) } probe end { println("end ", n) }' -c "$T/count-pie 1 3000"
+kill -USR2 $TOOL
+kill -CHLD $TOOL # as when the target ends
+read_pipe
+is status $RC 0
+is messages "$(cat "$W/err")" ""
+is lines "$(grep -cE '^0{96}' "$W/said")" "$(sed -n 's/^end //p' "$W/said")"
+has "$W/said" '^total=.*wrong=0'
+done_t
+
+t interrupt-while-nobody-reads
+start "$T/count-pie" 2 0
+snapshot "$PID" >"$W/before"
+into_pipe -x "$PID" -e 'global n probe process.function("work") { n++ } probe timer.ms(1) { for (i = 0; i < 100; i++) printf("%0100d\n", i) } probe end { println("end ", n > 0) }'
+kill -INT $TOOL
+for _ in $(seq 100); do grep -q memfd:spile "/proc/$PID/maps" || break; sleep 0.1; done
+attached_clean # before anybody reads
+read_pipe
+is status $RC 0
+is messages "$(cat "$W/err")" ""
+is "broken lines" "$(grep -cvE '^0{97}[0-9]{3}$|^end 1$' "$W/said")" 0
+has "$W/said" '^end 1$'
+target_unharmed
+done_t
+
+t output-that-does-not-wait
+as_user timeout 60 python3 - "$SPILE" >"$W/said" 2>"$W/err" <<'S'
+import os, subprocess, sys
+r, w = os.pipe()
+os.set_blocking(w, False)
+tool = subprocess.Popen([sys.argv[1], "-e", 'probe oneshot { for (i = 0; i < 3000; i++) printf("%0100d\\n", i) }', "-DMAXACTION=100000"], stdout=w)
+os.close(w)
+print(sum(len(piece) for piece in iter(lambda: os.read(r, 5000), b"")), tool.wait())
+S
+is output "$(cat "$W/said" "$W/err")" "303000 0"
+done_t
+
 t size-of-files-limited
 rm -f "$W/dir.d/limited"; mkdir -p "$W/dir.d"; chmod 777 "$W/dir.d"
 # shellcheck disable=SC2016 # for the shell inside
