@@ -52,15 +52,16 @@ static void remove_tree(const char *path)
 	nftw(path, remove_one, MOST_FILES, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
-/* Holds the folder's lock; -1: another tool does, or it is no folder. */
+/* Holds the folder's lock; -1 and errno: another tool does, or it is no folder. */
 static int take(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), saved;
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return fd;
-	if (fd >= 0)
-		close(fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
 	return -1;
 }
 
@@ -93,6 +94,33 @@ int ctl_folder_mkdir(const char *path)
 	return result;
 }
 
+static bool is_there(const char *path, int fd)
+{
+	struct stat named, open;
+
+	return lstat(path, &named) == 0 && fstat(fd, &open) == 0 && named.st_ino == open.st_ino && named.st_dev == open.st_dev;
+}
+
+/*
+ * A new one with its lock, which some file systems do not have. False, and errno: that name cannot be had; another tool may have
+ * taken the folder for one that was left, right when it was made.
+ */
+static bool make_own(struct ctl_folder *f)
+{
+	if (ctl_folder_mkdir(f->path))
+		return false;
+	f->lock = take(f->path);
+	if (f->lock < 0 && errno != EWOULDBLOCK && errno != ENOENT)
+		return true;
+	if (f->lock >= 0 && is_there(f->path, f->lock))
+		return true;
+	if (f->lock >= 0)
+		close(f->lock);
+	f->lock = -1;
+	errno = EEXIST;
+	return false;
+}
+
 struct error *ctl_folder_make(struct arena *a, struct ctl_folder *out)
 {
 	const char *base = find_base(a);
@@ -106,10 +134,8 @@ struct error *ctl_folder_make(struct arena *a, struct ctl_folder *out)
 	remove_left(a, base);
 	for (int i = 0; i < TRIES; i++) {
 		out->path = arena_printf(a, i ? "%s/%d.%d" : "%s/%d", base, (int)getpid(), i);
-		if (ctl_folder_mkdir(out->path) == 0) {
-			out->lock = take(out->path);
+		if (make_own(out))
 			return NULL;
-		}
 		if (errno != EEXIST)
 			break;
 	}

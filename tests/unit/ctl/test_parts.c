@@ -8,10 +8,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl/code.h"
 #include "ctl/file_calls.h"
+#include "ctl/folder.h"
 #include "ctl/hook_sites.h"
 #include "ctl/life_sites.h"
 #include "ctl/session.h"
@@ -260,6 +263,45 @@ static void nothing_is_known_by_a_process_that_ended(void **state)
 	arena_destroy(a);
 }
 
+/* 0: each was there, and ours. */
+static int come_and_go(void)
+{
+	for (int i = 0; i < 300; i++) {
+		struct arena *a = arena_create();
+		struct ctl_folder f;
+		struct stat st, locked;
+		bool good = !ctl_folder_make(a, &f) && f.lock >= 0 && stat(f.path, &st) == 0 && fstat(f.lock, &locked) == 0 &&
+			    st.st_ino == locked.st_ino;
+
+		ctl_folder_remove(&f);
+		arena_destroy(a);
+		if (!good)
+			return 1;
+	}
+	return 0;
+}
+
+/* Whoever comes removes what others have left, but nothing that another makes at that moment. */
+static void folders_of_many_tools(void **state)
+{
+	char run[] = "/tmp/spile-run-XXXXXX", base[64];
+	int status, failed = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(run));
+	setenv("XDG_RUNTIME_DIR", run, 1);
+	for (int i = 0; i < 8; i++)
+		if (fork() == 0)
+			_exit(come_and_go());
+	while (wait(&status) > 0)
+		failed += status != 0;
+	assert_int_equal(failed, 0);
+	unsetenv("XDG_RUNTIME_DIR");
+	snprintf(base, sizeof base, "%s/spile", run);
+	assert_int_equal(rmdir(base), 0);
+	assert_int_equal(rmdir(run), 0);
+}
+
 int run_parts_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +315,7 @@ int run_parts_tests(void)
 		cmocka_unit_test(what_is_known_is_of_one_mapping),
 		cmocka_unit_test(a_bias_by_any_piece),
 		cmocka_unit_test(nothing_is_known_by_a_process_that_ended),
+		cmocka_unit_test(folders_of_many_tools),
 	};
 
 	return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
