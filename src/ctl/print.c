@@ -172,36 +172,38 @@ static void write_text(void *to, const char *bytes, uint64_t length)
 /* Messages come behind the text that was printed before them. */
 static void message(struct ctl_session *s, const char *head, const char *text, size_t n)
 {
-	char *line;
-	int length = asprintf(&line, "%s%.*s\n", head, (int)n, text);
+	struct arena_mark mark = arena_mark(s->scratch);
+	const char *line = arena_printf(s->scratch, "%s%.*s\n", head, (int)n, text);
 
-	if (length < 0)
-		base_oom();
 	ctl_flush(s);
-	put(s, s->options->err, line, (size_t)length);
-	free(line);
+	put(s, s->options->err, line, strlen(line));
+	arena_reset(s->scratch, mark);
 }
 
 /* Once for each text. */
 static void warn_text(struct ctl_session *s, const char *text, size_t n)
 {
-	const char *key = arena_strndup(s->arena, text, n);
+	struct arena_mark mark = arena_mark(s->scratch);
+	const char *key = arena_strndup(s->scratch, text, n);
 
-	if (s->options->quiet || map_find(s->warned, key))
-		return;
-	map_put(s->warned, key, s);
-	message(s, "WARNING: ", text, n);
+	if (!s->options->quiet && !map_find(s->warned, key)) {
+		map_put(s->warned, arena_strdup(s->arena, key), s);
+		message(s, "WARNING: ", text, n);
+	}
+	arena_reset(s->scratch, mark);
 }
 
 void ctl_warn(struct ctl_session *s, const char *fmt, ...)
 {
+	struct arena_mark mark = arena_mark(s->scratch);
 	va_list ap;
 	char *text;
 
 	va_start(ap, fmt);
-	text = arena_vprintf(s->arena, fmt, ap);
+	text = arena_vprintf(s->scratch, fmt, ap);
 	va_end(ap);
 	warn_text(s, text, strlen(text));
+	arena_reset(s->scratch, mark);
 }
 
 void ctl_complain(struct ctl_session *s, const char *text)
@@ -211,15 +213,18 @@ void ctl_complain(struct ctl_session *s, const char *text)
 
 void ctl_verbose(struct ctl_session *s, int level, const char *fmt, ...)
 {
+	struct arena_mark mark;
 	va_list ap;
 	char *text;
 
 	if (s->options->verbose < level)
 		return;
+	mark = arena_mark(s->scratch);
 	va_start(ap, fmt);
-	text = arena_vprintf(s->arena, fmt, ap);
+	text = arena_vprintf(s->scratch, fmt, ap);
 	va_end(ap);
 	message(s, "", text, strlen(text));
+	arena_reset(s->scratch, mark);
 }
 
 /* ---- commands ----------------------------------------------------------------------------- */
@@ -242,8 +247,8 @@ static void set_signals(posix_spawnattr_t *attributes)
 
 static void start_command(struct ctl_session *s, const struct abi_string *text)
 {
-	char *words[] = { (char *)"sh", (char *)"-c",
-			  arena_strndup(s->arena, text->text, text->length), NULL };
+	struct arena_mark mark = arena_mark(s->scratch);
+	char *words[] = { (char *)"sh", (char *)"-c", arena_strndup(s->scratch, text->text, text->length), NULL };
 	posix_spawnattr_t attributes;
 	pid_t pid;
 	int bad;
@@ -258,6 +263,7 @@ static void start_command(struct ctl_session *s, const struct abi_string *text)
 		ctl_warn(s, "cannot run \"%s\": %s", words[2], strerror(bad));
 	else
 		vec_push(s->arena, &s->commands, pid);
+	arena_reset(s->scratch, mark);
 }
 
 void ctl_commands_reap(struct ctl_session *s)
@@ -299,15 +305,17 @@ static void print_error(struct ctl_session *s, const struct abi_record *r, const
 	uint32_t n;
 	const uint32_t *places = rt_record_places(r, &n);
 	const char *near = position(s, places[0]);
+	struct arena_mark mark = arena_mark(s->scratch);
 	struct buf line;
 
-	buf_init(&line, s->arena);
+	buf_init(&line, s->scratch);
 	buf_add(&line, text->text, text->length);
 	if (*near)
 		buf_addf(&line, " near %s", near);
 	for (uint32_t i = 0; i < n; i++)
 		buf_addf(&line, " (called from %s)", position(s, places[2 + i]));
 	message(s, "ERROR: ", line.p, line.n);
+	arena_reset(s->scratch, mark);
 }
 
 static bool print_format(struct ctl_session *s, const struct abi_record *r)

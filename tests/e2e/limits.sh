@@ -115,3 +115,21 @@ ok_rc
 is "the child's output" "$(cat "$W/target")" cat
 has "$W/err" '^WARNING: process [0-9]+: cannot map'
 done_t
+
+# Warnings that were told already take no memory.
+t warnings-that-come-again
+for n in 1 400000; do
+	as_user timeout 60 python3 - "$SPILE" $n >"$W/said" 2>"$W/err" <<'S'
+import os, sys
+script = 'probe oneshot { for (i = 0; i < %s; i++) warn("%s") }' % (sys.argv[2], "text " * 30)
+tool = os.spawnv(os.P_NOWAIT, sys.argv[1], ["spile", "-DMAXACTION=10000000", "-e", script])
+_, status, usage = os.wait4(tool, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+S
+	read -r RC size <"$W/said"
+	is "status" "$RC" 0
+	is "messages" "$(grep -c . "$W/err")" 1
+	[ "$n" != 1 ] || least=$size
+done
+between "KiB for $n" "$size" 1 $((least + 20000))
+done_t
