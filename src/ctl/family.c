@@ -357,7 +357,7 @@ static void go_own_way(struct ctl_session *s, uint32_t number)
 	struct error *e;
 
 	m->changes = 0;
-	if (!k->image || k->own || m->shares_memory || k->caught || proc_calls_may_kill(k->proc->pid))
+	if (s->leaves || !k->image || k->own || m->shares_memory || k->caught || proc_calls_may_kill(k->proc->pid))
 		return;
 	p = ctl_process_create(s, k->proc);
 	p->image_number = ++s->family->images;
@@ -457,7 +457,7 @@ static void grant(struct ctl_session *s, uint32_t number)
 	struct abi_member *m = member_of(s, number);
 	struct error *e = NULL;
 
-	if (!k->caught && has_memory(k)) {
+	if (!s->leaves && !k->caught && has_memory(k)) {
 		bool left_alone = has_privileged_interpreter(k, m);
 
 		if (left_alone)
@@ -768,6 +768,7 @@ bool ctl_family_is_catching(const struct ctl_process *p)
 
 void ctl_family_let_go(struct ctl_session *s)
 {
+	s->leaves = true;
 	if (s->family)
 		tell_refused(s);
 	for (uint32_t i = 0; s->family && i < high_of(s); i++) {

@@ -166,6 +166,10 @@ static enum outcome try_to_leave(struct leaving *g, struct look *l)
 	struct ctl_process *p = g->p;
 	struct error *e = ctl_maps_refresh(p);
 
+	if (ctl_has_execed(p)) {
+		p->placed = false;
+		return IS_OUT;
+	}
 	if (!e && g->round == 0)
 		e = disarm(p);
 	if (!e && p->session->region_is_copy)

@@ -191,6 +191,7 @@ struct ctl_session {
 	int64_t leave_by; /* a launched target told to end has until then */
 	bool interrupted;
 	bool has_left; /* all processes: the output may wait for who reads it, as long as that takes */
+	bool leaves; /* the end: who makes an exec now is not followed, who has one behind it has nothing of ours */
 	bool left_behind; /* something of ours stays in a process: a failure, though all results are there */
 };
 

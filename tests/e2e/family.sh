@@ -86,3 +86,48 @@ while read -r p; do
 	[ "$(readlink "/proc/$p/exe" 2>/dev/null)" = "$(realpath /bin/sleep)" ] && text_is_file "$p"
 done <"$W/out"
 done_t
+
+t asks-at-the-end
+# A forked child announces its exec when the session has begun to leave, and sleeps over the answer.
+if have gdb; then
+	cat >"$W/forks.pl" <<'EOF'
+$| = 1;
+print "here\n";
+$SIG{USR2} = sub {
+	$SIG{USR2} = "IGNORE";
+	if (fork() == 0) { $SIG{USR1} = sub { exec "sleep", "60" }; print "child $$\n"; sleep 1 while 1 }
+};
+sleep 1 while 1;
+EOF
+	# run by gdb where the tool has looked at its members for the last time
+	cat >"$W/ask" <<EOF
+child=\$(sed -n 's/^child //p' "$W/bg")
+kill -USR1 "\$child"
+for i in \$(seq 100); do
+	read -r number rest <"/proc/\$child/syscall"
+	[ "\$number" != 202 ] || break # it waits for a futex, as one that has asked
+	sleep 0.02
+done
+[ "\$number" = 202 ] || echo "it did not ask"
+kill -STOP "\$child"
+(sleep 1; kill -CONT "\$child") >/dev/null 2>&1 &
+EOF
+	start /usr/bin/perl "$W/forks.pl"
+	: >"$W/out"
+	chmod 666 "$W/out"
+	as_user timeout -k 5 30 gdb -q -batch -nx -ex 'set debuginfod enabled off' -ex 'handle all nostop noprint pass' \
+		-ex 'break ctl_state_set if state == 2' -ex run -ex "shell sh '$W/ask'" -ex 'delete' -ex continue --args "$SPILE" -o "$W/out" \
+		-x "$PID" -e 'probe process.begin { println(execname()) } probe timer.ms(300) { system("kill -USR2 '"$PID"'") }
+			probe timer.ms(900) { system("kill -TERM $PPID") }' >"$W/err" 2>&1 </dev/null
+	child=$(sed -n 's/^child //p' "$W/bg")
+	PIDS="$PIDS $child"
+	has "$W/err" 'exited normally'
+	hasnot "$W/err" 'WARNING|did not ask'
+	for _ in $(seq 50); do [ "$(readlink "/proc/$child/exe")" = "$(realpath /bin/sleep)" ] && break; sleep 0.05; done
+	is "the child's program" "$(readlink "/proc/$child/exe")" "$(realpath /bin/sleep)"
+	grep -qs memfd:spile "/proc/$PID/maps" "/proc/$child/maps" && bad "a mapping of ours is left"
+	text_is_file "$PID"
+	done_t
+else
+	skip_t asks-at-the-end "gdb is not installed"
+fi
