@@ -49,3 +49,15 @@ is "the program's status" $? 0
 has "$W/bg" '^end: segv=1 bus=1 trap=1 usr1=1 alrm=1'
 has "$W/bg" '^rounds=1'
 done_t
+
+# What a signal handler left behind on a stack that its thread no longer stands on is nobody's place to go on.
+t old-frame
+target old-frame old_frame.c gcc -O1 || exit 1
+start "$T/old-frame"
+attach_run -e 'global n, last; probe process.function("work") { n++; last[n % 100] = sprintf("%d of %d", n, tid()) }
+	probe process.function("settled") { exit() } probe end { println(n > 0); delete last }'
+ok_rc
+is out "$(cat "$W/out")" 1
+target_unharmed
+has "$W/bg" 'over=1'
+done_t
