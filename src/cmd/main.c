@@ -4,6 +4,7 @@
 #include "cmd/plot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,6 +86,14 @@ static int output_closed(int status)
 	return 1;
 }
 
+/* What is opened later does not take the number of one that is closed: what we print would go there. Commands find it closed. */
+static void occupy_closed(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
+			return;
+}
+
 int main(int argc, char **argv)
 {
 	struct arena *arena = arena_create();
@@ -92,6 +101,7 @@ int main(int argc, char **argv)
 	struct cmd_session s = { .arena = arena, .options = &options };
 	int status = 1;
 
+	occupy_closed();
 	argv = cmd_rc_words(arena, &argc, argv);
 	if (cmd_options_parse(arena, argc, argv, &options)) {
 		s.colour = use_colour(&options);

@@ -22,6 +22,25 @@ as_user timeout 60 bash -c 'echo "probe oneshot { println(\"input\") }" | "$0" /
 is output "$(cat "$W/said" "$W/err")" "input"
 done_t
 
+# No file of ours takes the place of one that is closed, and the command finds it closed.
+t closed-files
+script='probe timer.ms(10) { println("text") } probe end { warn("warned") }'
+as_user timeout 60 "$SPILE" -T 1 -e "$script" >"$W/said" 2>"$W/err" <&-
+is "status without input" $? 0
+is output "$(sort -u "$W/said" "$W/err" | tr '\n' ' ')" "WARNING: warned text "
+as_user timeout 60 "$SPILE" -T 1 -e "$script" 2>"$W/err" >&- </dev/null
+is "status without output" $? 1
+has "$W/err" '^ERROR: cannot write the output: Bad file descriptor'
+as_user timeout 60 "$SPILE" -T 1 -e "$script" >"$W/said" 2>&- </dev/null
+is "status without messages" $? 0
+is output "$(sort -u "$W/said")" text
+as_user timeout 60 "$SPILE" -T 1 -e "$script" <&- >&- 2>&-
+is "status without any" $? 1
+: >"$W/said"; chmod 666 "$W/said"
+as_user timeout 60 "$SPILE" -o "$W/out" -e 'probe process.begin { println("begun") }' -c "sh -c 'ls /proc/\$\$/fd | grep -c ^[02]\$ >$W/said'" <&- >&- 2>&-
+is "the command's files" "$(cat "$W/said")" 0
+done_t
+
 t script-that-runs-itself
 printf '#!%s -w\nprobe oneshot { println("itself ", @1, x + 0) }\n' "$SPILE" >"$W/self.stp"
 chmod 755 "$W/self.stp"
