@@ -22,6 +22,8 @@ static bool is_in_front(const struct ctl_input *in)
 	return !in->is_terminal || tcgetpgrp(in->fd) == getpgrp();
 }
 
+static const struct ctl_input *changed; /* the terminal whose settings are ours, for the end at once */
+
 static void set_terminal(struct ctl_input *in)
 {
 	struct termios t;
@@ -32,7 +34,17 @@ static void set_terminal(struct ctl_input *in)
 	t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	t.c_cc[VMIN] = 1;
 	t.c_cc[VTIME] = 0;
-	in->changed = tcsetattr(in->fd, TCSANOW, &t) == 0;
+	changed = in;
+	if (tcsetattr(in->fd, TCSANOW, &t))
+		changed = NULL;
+}
+
+/* In the background the settings are another's, and who touches them is stopped. */
+void ctl_input_restore(void)
+{
+	if (changed && is_in_front(changed))
+		tcsetattr(changed->fd, TCSANOW, &changed->before);
+	changed = NULL;
 }
 
 void ctl_input_open(struct ctl_session *s)
@@ -80,12 +92,10 @@ static void give(struct ctl_session *s, const char *bytes, size_t n)
 
 static void forget(struct ctl_input *in)
 {
-	if (in->changed)
-		tcsetattr(in->fd, TCSANOW, &in->before);
+	ctl_input_restore();
 	if (in->fd >= 0)
 		close(in->fd);
 	in->fd = -1;
-	in->changed = false;
 }
 
 bool ctl_input_serve(struct ctl_session *s)

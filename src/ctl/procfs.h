@@ -30,8 +30,8 @@ struct ctl_procfs_written {
 struct ctl_input {
 	VEC(uint32_t) chars, lines; /* probes */
 	int fd; /* -1: there is nothing more */
-	bool is_terminal, changed;
-	struct termios before;
+	bool is_terminal;
+	struct termios before; /* settings of the terminal, while they are ours */
 	struct buf line; /* begun */
 };
 
@@ -60,5 +60,7 @@ void ctl_input_open(struct ctl_session *s);
 bool ctl_input_serve(struct ctl_session *s);
 /* Gives the terminal back. */
 void ctl_input_close(struct ctl_session *s);
+/* The terminal's settings are as before; may be called by a signal's handler. */
+void ctl_input_restore(void);
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ctl/procfs.h"
 #include "ctl/session.h"
 
 #define ENOUGH 3
@@ -39,6 +40,7 @@ static _Noreturn void end_at_once(void)
 {
 	if (region)
 		__atomic_store_n(&region->state, ABI_STATE_EXITING, __ATOMIC_SEQ_CST);
+	ctl_input_restore();
 	_exit(1);
 }
 

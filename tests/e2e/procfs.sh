@@ -186,6 +186,48 @@ else
 	skip_t terminal "no script command"
 fi
 
+# ... also when the tool ends at once. In the background it leaves them alone: it would be stopped.
+cat >"$W/keys.py" <<'S'
+import os, pty, signal, sys, termios
+def end(tool, name):
+    os.kill(tool, getattr(signal, "SIG" + name))
+    status = os.waitpid(tool, os.WUNTRACED)[1]
+    if os.WIFSTOPPED(status):
+        os.kill(tool, 9)
+    return "stopped" if os.WIFSTOPPED(status) else "ended"
+def start():
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpgrp())
+    for sig in signal.SIGTTOU, signal.SIGINT:
+        signal.signal(sig, signal.SIG_DFL)
+    os.execv(sys.argv[1], ["spile", "-e", 'probe begin { println("be", "gun") } probe input.char { print(char) }'])
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+shell, master = pty.fork()
+if shell == 0:
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    tool = os.fork()
+    if tool == 0:
+        start()
+    signal.sigwait({signal.SIGUSR1})
+    if sys.argv[2] == "background":
+        os.tcsetpgrp(0, os.getpgrp())
+    print(end(tool, sys.argv[3]), bin(termios.tcgetattr(0)[3] & (termios.ECHO | termios.ICANON)).count("1"))
+    sys.exit(0)
+said = b""
+while b"begun" not in said:
+    said += os.read(master, 100)
+os.kill(shell, signal.SIGUSR1)
+while b"ded " not in said and b"ped " not in said:
+    said += os.read(master, 100)
+print(said.split()[-2:])
+S
+t terminal-at-once
+as_user env XDG_RUNTIME_DIR="$RUNTIME" timeout 60 python3 "$W/keys.py" "$SPILE" front QUIT >"$W/said" 2>&1
+is "settings of" "$(cat "$W/said")" "[b'ended', b'2']"
+as_user env XDG_RUNTIME_DIR="$RUNTIME" timeout 60 python3 "$W/keys.py" "$SPILE" background INT >"$W/said" 2>&1
+is "in the background" "$(cat "$W/said")" "[b'ended', b'0']"
+done_t
+
 t folder-of-another
 as_user mkdir -m 777 "$RUNTIME/spile.not" 2>/dev/null
 as_user sh -c "rm -rf $RUNTIME/spile; ln -s $RUNTIME/spile.not $RUNTIME/spile"

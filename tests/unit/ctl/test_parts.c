@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -263,6 +264,24 @@ static void nothing_is_known_by_a_process_that_ended(void **state)
 	arena_destroy(a);
 }
 
+/* A tool that is stopped in a window leaves its target stopped: that waits, as the end does. */
+static void nothing_stops_a_window(void **state)
+{
+	static const int signals[] = { SIGTSTP, SIGTTOU, SIGTTIN, SIGINT, SIGQUIT, SIGCHLD };
+	sigset_t before, within, behind;
+
+	(void)state;
+	sigprocmask(SIG_BLOCK, NULL, &before);
+	ctl_window_open();
+	sigprocmask(SIG_BLOCK, NULL, &within);
+	ctl_window_close();
+	sigprocmask(SIG_BLOCK, NULL, &behind);
+	for (size_t i = 0; i < base_count(signals); i++) {
+		assert_true(sigismember(&within, signals[i]));
+		assert_int_equal(sigismember(&before, signals[i]), sigismember(&behind, signals[i]));
+	}
+}
+
 /* 0: each was there, and ours. */
 static int come_and_go(void)
 {
@@ -315,6 +334,7 @@ int run_parts_tests(void)
 		cmocka_unit_test(what_is_known_is_of_one_mapping),
 		cmocka_unit_test(a_bias_by_any_piece),
 		cmocka_unit_test(nothing_is_known_by_a_process_that_ended),
+		cmocka_unit_test(nothing_stops_a_window),
 		cmocka_unit_test(folders_of_many_tools),
 	};
 
