@@ -5,7 +5,7 @@
  * The first two of INT, TERM, HUP and what else would kill begin an orderly end, the third
  * ends the tool at once, as QUIT does; what is in targets then stays there, but does nothing
  * any more.  All of them wait while a stop window is open: a process that is
- * left in the middle of a remote call would die.
+ * left in the middle of a remote call would die.  So do the terminal's stops: the process would stand still with us.
  */
 #include <sched.h>
 #include <signal.h>
@@ -22,6 +22,7 @@
 static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM, SIGXCPU };
 /* The calls say that they failed. */
 static const int unwanted[] = { SIGPIPE, SIGXFSZ };
+static const int stopping[] = { SIGTSTP, SIGTTIN, SIGTTOU };
 static const int all[] = { SIGINT,  SIGTERM, SIGHUP,  SIGUSR1, SIGUSR2, SIGALRM,
 			   SIGXCPU, SIGQUIT, SIGCHLD, SIGIO,   SIGPIPE, SIGXFSZ };
 
@@ -87,6 +88,8 @@ static sigset_t window_set(void)
 	sigemptyset(&set);
 	for (size_t i = 0; i < base_count(ending); i++)
 		sigaddset(&set, ending[i]);
+	for (size_t i = 0; i < base_count(stopping); i++)
+		sigaddset(&set, stopping[i]);
 	sigaddset(&set, SIGQUIT);
 	return set;
 }
