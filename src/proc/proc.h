@@ -34,7 +34,6 @@ struct proc_thread {
 	pid_t tid; /* 0: not in use */
 	bool held; /* stopped by us, in a ptrace event stop */
 	bool gone;
-	int kept_signal; /* came during remote calls; given back by proc_remote_end() */
 };
 
 /* The kernel's view of a thread's integer registers (user_regs_struct). */

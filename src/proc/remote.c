@@ -158,15 +158,19 @@ static struct error *choose_caller(struct proc *p)
 
 /* ---- one call ---------------------------------------------------------------------- */
 
-/* Runs on to the next entry or exit of a system call. */
+/*
+ * Runs on to the next entry or exit of a system call. SIGSTOP, which no mask holds off, is delivered at once: the kernel
+ * notes the group stop, from which this thread is let out. Given later it would stop a process that a SIGCONT has come to since.
+ */
 static struct error *next_syscall_stop(struct proc *p)
 {
 	struct proc_thread *t = p->caller;
+	int signal = 0;
 
 	for (uint32_t i = 0; i < STOPS_LIMIT; i++) {
 		struct proc_stop stop;
 
-		if (ptrace(PTRACE_SYSCALL, t->tid, NULL, NULL))
+		if (ptrace(PTRACE_SYSCALL, t->tid, NULL, (void *)(long)signal))
 			return error_errno(errno, "cannot resume thread %d", (int)t->tid);
 		stop = proc_wait_stop(p, t, 10);
 		if (stop.kind == STOP_SYSCALL)
@@ -175,8 +179,7 @@ static struct error *next_syscall_stop(struct proc *p)
 			return error_new(ERROR_NO_PROCESS, "process %d has ended", (int)p->pid);
 		if (stop.kind == STOP_LATE)
 			break;
-		if (stop.kind == STOP_SIGNAL && stop.signal != SIGSYS)
-			t->kept_signal = stop.signal;
+		signal = stop.kind == STOP_SIGNAL && stop.signal != SIGSYS ? stop.signal : 0;
 	}
 	return error_new(ERROR_OTHER, "a system call in process %d does not end", (int)p->pid);
 }
@@ -320,8 +323,7 @@ struct error *proc_remote_end(struct proc *p)
 	if (p->filter_suspended)
 		ptrace(PTRACE_SETOPTIONS, t->tid, NULL, (void *)(long)PTRACE_O_TRACESYSGOOD);
 	p->filter_suspended = false;
-	last = proc_settle(p, t, t->kept_signal);
-	t->kept_signal = 0;
+	last = proc_settle(p, t, 0);
 	if (!last)
 		last = restore_gadget(p);
 	if (!last)

@@ -271,6 +271,49 @@ static void a_stopped_process_stays_stopped(void **state)
 	arena_destroy(a);
 }
 
+/* Stopped by job control while it makes calls for us, and, if `goes_on`, told to go on before the window ends. */
+static void stop_in_window(bool goes_on)
+{
+	struct arena *a = arena_create();
+	struct child c = start(reads);
+	int status = 0, i;
+	int64_t result;
+	struct proc *p;
+
+	ok(proc_open(a, c.pid, &p));
+	ok(proc_stop(p));
+	ok(proc_remote_begin(p));
+	kill(c.pid, SIGSTOP);
+	ok(proc_remote_call(p, SYS_getpid, (uint64_t[6]){ 0 }, &result));
+	assert_int_equal(result, p->pid);
+	if (goes_on)
+		kill(c.pid, SIGCONT);
+	ok(proc_remote_call(p, SYS_getpid, (uint64_t[6]){ 0 }, &result));
+	assert_int_equal(result, p->pid);
+	ok(proc_remote_end(p));
+	ok(proc_release(p));
+	assert_int_equal(write(c.in, "x", 1), 1);
+	for (i = 0; i < 10000 && waitpid(c.pid, &status, WNOHANG | WUNTRACED) == 0; i++)
+		usleep(1000);
+	assert_true(i < 10000);
+	assert_int_equal(WIFSTOPPED(status), !goes_on);
+	kill(c.pid, SIGCONT);
+	close(c.in);
+	if (!goes_on)
+		assert_int_equal(waitpid(c.pid, &status, 0), c.pid);
+	close(c.out);
+	assert_int_equal(status, 0);
+	proc_close(p);
+	arena_destroy(a);
+}
+
+static void a_process_is_stopped_in_a_window(void **state)
+{
+	(void)state;
+	stop_in_window(false);
+	stop_in_window(true);
+}
+
 static uint32_t open_files(pid_t pid)
 {
 	char path[64];
@@ -598,6 +641,7 @@ int main(void)
 		cmocka_unit_test(remote_calls_leave_a_spinner_alone),
 		cmocka_unit_test(remote_calls_survive_a_storm_of_signals),
 		cmocka_unit_test(a_stopped_process_stays_stopped),
+		cmocka_unit_test(a_process_is_stopped_in_a_window),
 		cmocka_unit_test(a_killed_tool_loses_no_thread),
 		cmocka_unit_test(descriptors_are_handed_over_and_memory_shared),
 		cmocka_unit_test(stops_64_threads_quickly),
