@@ -8,6 +8,7 @@
  *	struct ucontext, in words:  0 flags, link   2 alternate stack: start, flags, size
  *	                            5 r8 ... 21 rip   22 eflags   23 selectors
  *	                            37 the mask that sigreturn restores
+ *	struct siginfo, behind it:  38 signal, errno   39 code
  *
  * Runtimes that take all their stacks from one heap (Go) have other threads' alternate stacks, and frames
  * on them that are over, within reach above a stack pointer.  A frame on an alternate stack is of use to a
@@ -24,6 +25,8 @@
 #define STACK_BEFORE 21
 #define PC_BEFORE 2
 #define MASK_BEHIND 14
+#define INFO_BEHIND 15 /* words in which the numbers are the lower halves */
+#define CODE_BEHIND 16
 
 /* In words; the kernel's stack_t. */
 struct alternate {
@@ -50,12 +53,14 @@ void ctl_frames_each(struct ctl_process *p, uint64_t sp,
 	size = base_min(stack->end - sp, (uint64_t)FRAME_DEPTH);
 	words = arena_alloc(scratch, size);
 	n = proc_read(p->proc, sp, words, size) / 8;
-	for (size_t i = UCONTEXT_BEFORE; i + MASK_BEHIND < n; i++) {
+	for (size_t i = UCONTEXT_BEFORE; i + CODE_BEHIND < n; i++) {
 		struct alternate a;
 		struct ctl_frame f = { .pc_at = sp + (i - PC_BEFORE) * 8,
 				       .pc = words[i - PC_BEFORE],
 				       .mask_at = sp + (i + MASK_BEHIND) * 8,
-				       .mask = words[i + MASK_BEHIND] };
+				       .mask = words[i + MASK_BEHIND],
+				       .signal = (int32_t)words[i + INFO_BEHIND],
+				       .code = (int32_t)words[i + CODE_BEHIND] };
 
 		if (words[i] != USER_SELECTORS)
 			continue;

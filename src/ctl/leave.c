@@ -59,6 +59,10 @@ static void look_at_frame(void *user, const struct ctl_frame *f)
 	struct look *l = user;
 	uint64_t to;
 
+	if (ctl_frame_is_on_the_way(l->p, f)) {
+		l->inside++;
+		return;
+	}
 	to = ctl_pc_disarmed(l->p, f->pc);
 	if (to == f->pc)
 		l->inside += ctl_target_owns(l->p, f->pc);
@@ -92,7 +96,7 @@ static void look_at_threads(struct look *l)
 		l->busy += is_elsewhere;
 		l->inside += is_elsewhere && points_at_us(l->p, &r);
 		if (ctl_target_owns(l->p, r.user.rip) || is_in_region(l->p, r.user.rsp) ||
-		    ctl_pc_is_behind_trap(l->p, r.user.rip) || ctl_watches_signal_pending(l->p, t->tid))
+		    ctl_pc_is_on_the_way(l->p, t->tid, r.user.rip) || ctl_watches_signal_pending(l->p, t->tid))
 			l->inside++;
 		else
 			ctl_frames_each(l->p, r.user.rsp, look_at_frame, l);

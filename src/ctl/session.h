@@ -632,8 +632,11 @@ void ctl_disarm_bytes(struct ctl_process *p, bool keep_unwinders);
 struct error *ctl_pcs_enter(struct ctl_process *p) BASE_MUST_CHECK;
 /* A stopped thread has a SIGTRAP that it was not given yet. */
 bool ctl_trap_is_pending(pid_t tid);
-/* The trap at the byte before pc has been taken or will be told to our handler. */
-bool ctl_pc_is_behind_trap(const struct ctl_process *p, uint64_t pc);
+struct ctl_frame;
+/* A stopped thread that has executed a byte of ours that traps, of which the handler has not been told yet; or, in doubt, may have. */
+bool ctl_pc_is_on_the_way(const struct ctl_process *p, pid_t tid, uint64_t pc);
+/* The handler has been told of such a byte, by this frame, and has not looked for it yet. */
+bool ctl_frame_is_on_the_way(const struct ctl_process *p, const struct ctl_frame *f);
 /* Moves the program counters of all held threads. Outside of remote begin/end. */
 struct error *ctl_pcs_move(struct ctl_process *p, uint64_t (*to)(const struct ctl_process *p,
 								 uint64_t pc)) BASE_MUST_CHECK;
@@ -833,6 +836,7 @@ void ctl_take_out(struct ctl_process *p);
 struct ctl_frame {
 	uint64_t pc, pc_at; /* of the interrupted code; where it is kept */
 	uint64_t mask, mask_at; /* that comes back with sigreturn */
+	int32_t signal, code; /* of its siginfo, if its handler was given one */
 };
 /* Those from sp on, the innermost first. Stopped. */
 void ctl_frames_each(struct ctl_process *p, uint64_t sp,
