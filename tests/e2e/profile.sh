@@ -121,10 +121,12 @@ done_t
 
 # Nobody is named: all of the user's, those to come as well.
 t all-of-the-user
-spile --user -e 'global n probe timer.profile { n[execname()]++ } probe timer.s(4) { exit() }
+rm -f "$W/out"
+spile --user -e 'global n, ticks probe timer.profile { n[execname()]++ } probe timer.ms(200) { if (!ticks++) println("ready") }
+	probe scheduler.process_exit { if (execname() == "burn-other") exit() } probe timer.s(40) { exit() }
 	probe end { printf("burn=%d other=%d\n", n["burn"], n["burn-other"]) }' &
 session=$!
-sleep 0.4
+for i in $(seq 300); do grep -q ready "$W/out" 2>/dev/null && break; sleep 0.1; done
 as_user "$T/burn" 0.4
 as_user "$T/burn-other" 0.4
 wait $session
