@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unwinders of every kind through functions whose returns are probed.
 . "$ROOT/tests/lib/e2e.sh"
+. "$ROOT/tests/lib/sessions.sh"
 counts='global e, r
 	probe process.function("f_*") { e[ppfunc()]++ }
 	probe process.function("f_*").return { r[ppfunc()]++ }
@@ -88,14 +89,16 @@ done_t
 if have gdb; then
 	t gdb
 	target under-way under_way.cc g++ -O2 || exit 1
-	start "$T/under-way" sleeps 25
-	as_user timeout 30 "$SPILE" -o "$W/out" -x "$PID" -e 'global n probe process.function("f_deep").return { n++ } probe end { println(n) }' >/dev/null 2>"$W/err" </dev/null &
-	tool=$!
-	sleep 1.8
+	start "$T/under-way" sleeps
+	session A 'global n probe begin { println("begun") } probe process.function("f_deep").return { n++ } probe end { println("end ", n) }'
+	kill -USR2 "$PID"
+	for _ in $(seq 300); do grep -q deep "$W/bg" && break; sleep 0.1; done
 	gdb -q -batch -p "$PID" -ex bt >"$W/bt" 2>&1 </dev/null
 	is "frames of f_deep" "$(grep -c ' in f_deep ' "$W/bt")" 11
 	has "$W/bt" ' main '
-	wait "$tool"
+	kill -USR2 "$PID"
+	wait "$TOOL_A"
+	has "$W/out-A" '^end 11$'
 	wait "$PID"
 	is "its result" "$(tail -1 "$W/bg")" "result 42 cleaned 11"
 	done_t
@@ -117,15 +120,10 @@ else
 	for point in "" .return; do
 		t "perf$point"
 		snapshot "$PID" >"$W/before"
-		"${RUN_AS[@]}" env --default-signal=INT "$SPILE" -o "$W/out" -x "$PID" -e 'global n probe process.function("f_*")'$point' { n++ } probe end { println(n > 0) }' >/dev/null 2>"$W/err" </dev/null &
-		tool=$!
-		PIDS="$PIDS $tool"
-		sleep 0.7
+		session A 'global n probe begin { println("begun") } probe process.function("f_*")'$point' { n++ } probe end { println("end ", n > 0) }'
 		graph || bad "perf: $(cat "$W/perf")"
-		kill -INT "$tool"
-		wait "$tool"
-		is "status" $? 0
-		is "hit" "$(cat "$W/out")" 1
+		quit A
+		has "$W/out-A" '^end 1$'
 		awk 'BEGIN { RS = "" } { for (i = 2; i <= NF; i += 2) printf "%s ", $i; print "" }' "$W/graph" | sort | uniq -c | sort -rn >"$W/graphs"
 		if [ -z "$point" ]; then has "$W/graphs" ' f_four f_three f_two f_one main '; else has "$W/graphs" ' f_four '; fi
 		attached_clean

@@ -1,27 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blocked MODE TENTHS: after half a second four threads call functions in each other, of few and of many arguments, the innermost of which blocks
- * so many tenths of a second; "returns", "throws" an exception through them, "jumps" over them, or "tail" calls. Then it tells what came out.
+ * blocked MODE: at a SIGUSR2 four threads call functions in each other, of few and of many arguments, the innermost of which blocks
+ * until the next one; "returns", "throws" an exception through them, "jumps" over them, or "tail" calls. When all block it says "deep", in the end what came out.
  */
 #include <csetjmp>
+#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <pthread.h>
 #include <unistd.h>
 
 static char mode;
-static long tenths;
-static int cleaned;
+static volatile sig_atomic_t told;
+static int cleaned, blocked;
 static thread_local jmp_buf out;
 
 struct guard {
 	~guard() { __atomic_add_fetch(&cleaned, 1, __ATOMIC_RELAXED); }
 };
 
+static void on_told(int) { told = told + 1; }
+
+static void await(int times)
+{
+	while (told < times)
+		usleep(10000);
+}
+
 extern "C" __attribute__((noinline)) long f_wait(long n)
 {
-	for (long i = 0; i < tenths; i++)
-		usleep(100000);
+	if (__atomic_add_fetch(&blocked, 1, __ATOMIC_RELAXED) == 4) {
+		puts("deep");
+		fflush(stdout);
+	}
+	await(2);
 	if (mode == 't')
 		throw n;
 	if (mode == 'j')
@@ -80,10 +91,10 @@ int main(int argc, char **argv)
 	long sum = 0;
 
 	mode = argc > 1 ? argv[1][0] : 'r';
-	tenths = argc > 2 ? atol(argv[2]) : 1;
+	signal(SIGUSR2, on_told);
 	puts("ready");
 	fflush(stdout);
-	usleep(500000);
+	await(1);
 	for (pthread_t &t : threads)
 		pthread_create(&t, nullptr, work, nullptr);
 	for (pthread_t t : threads) {

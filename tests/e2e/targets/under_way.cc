@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * under_way MODE TENTHS: after a second calls ten functions in each other, which are left after so many
- * tenths of a second: "throws" by an exception, "waits" on a coroutine's stack, which nobody
- * is on meanwhile, "signal" in a handler on an alternate stack, by a jump out of it.
+ * under_way MODE [stay]: at a SIGUSR2 calls ten functions in each other and says "deep"; at the next leaves them: "throws" by an exception,
+ * "waits" on a coroutine's stack, which nobody is on meanwhile, "signal" from a handler on an alternate stack, any other by returning. "stay": ends at a
+ * third one.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -14,13 +14,28 @@
 #include <cstring>
 
 static const char *mode;
-static long tenths;
+static volatile sig_atomic_t told;
 static ucontext_t host, own;
 static sigjmp_buf out;
 static int cleaned;
 struct guard {
 	~guard() { cleaned++; }
 };
+
+static void on_told(int) { told = told + 1; }
+
+static void await(int times)
+{
+	while (told < times)
+		usleep(10000);
+}
+
+static void await_deep(void)
+{
+	puts("deep");
+	fflush(stdout);
+	await(2);
+}
 
 static void wait_there(void)
 {
@@ -29,7 +44,7 @@ static void wait_there(void)
 	else if (*mode == 's')
 		raise(SIGUSR1);
 	else
-		usleep(100000 * static_cast<unsigned>(tenths));
+		await_deep();
 	if (*mode == 't')
 		throw 5;
 }
@@ -61,14 +76,11 @@ static void waits(void)
 	own.uc_link = &host;
 	makecontext(&own, coroutine, 0);
 	swapcontext(&host, &own);
-	puts("waiting");
-	fflush(stdout);
-	for (long i = 0; i < tenths; i++)
-		usleep(100000);
+	await_deep();
 	swapcontext(&host, &own);
 }
 
-static void on_signal(int) { usleep(100000 * static_cast<unsigned>(tenths)); }
+static void on_signal(int) { await_deep(); }
 
 static void signals(void)
 {
@@ -87,10 +99,10 @@ static void signals(void)
 int main(int argc, char **argv)
 {
 	mode = argc > 1 ? argv[1] : "throws";
-	tenths = argc > 2 ? atol(argv[2]) : 20;
+	signal(SIGUSR2, on_told);
 	puts("ready");
 	fflush(stdout);
-	sleep(1);
+	await(1);
 	try {
 		if (*mode == 'w')
 			waits();
@@ -103,6 +115,6 @@ int main(int argc, char **argv)
 	}
 	std::printf("result %ld cleaned %d\n", result, cleaned);
 	fflush(stdout);
-	sleep(argc > 3 ? 3 : 0);
+	await(argc > 2 ? 3 : 0);
 	return 0;
 }
