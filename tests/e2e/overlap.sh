@@ -7,10 +7,20 @@ target torture torture.c gcc -O2 -pthread -Wa,--no-warn || exit 1
 target late late.c gcc -O2 -ldl || exit 1
 for n in 1 2 3; do target "late$n.so" late.c gcc -O2 -shared -fPIC -DLIBRARY=$n || exit 1; done
 
-EVERY='probe begin { println("begun") } probe end { foreach (f in n) printf("%s %d\n", f, @count(n[f]) > 0); println("end") }'
+EVERY='function tell() { foreach (f in n) printf("%s %d\n", f, @count(n[f]) > 0) }
+	probe begin { println("begun") } probe timer.ms(200) { tell() } probe end { tell() println("end") }'
+# seen NAME FUNCTION...: waits until session NAME has seen them
+seen() {
+	local name=$1 f
+	shift
+	for f in "$@"; do
+		for _ in $(seq 100); do grep -q "^$f 1" "$W/out-$name" && break; sleep 0.1; done
+		has "$W/out-$name" "^$f 1"
+	done
+}
 alive() { kill -0 "$PID" 2>/dev/null || bad "the target has died: $1"; }
 
-FORMS='endbr several pair back tiny padding loop'
+FORMS='t_endbr_16 t_several_16 t_pair_16 t_back_16 t_tiny_16 t_padding_16 t_loop_16'
 ENTRIES='global n probe process.function("t_*_16") { n[ppfunc()] <<< 1 }'
 for order in "A B" "B A"; do
 	t "the same entries, ended as $order"
@@ -18,13 +28,12 @@ for order in "A B" "B A"; do
 	snapshot "$PID" >"$W/before"
 	session A "$ENTRIES"
 	session B "$ENTRIES"
-	sleep 0.2
+	# shellcheck disable=SC2086 # words
+	seen A $FORMS
+	# shellcheck disable=SC2086 # words
+	seen B $FORMS
 	# shellcheck disable=SC2086 # words
 	quit $order
-	for f in $FORMS; do
-		has "$W/out-A" "^t_${f}_16 1"
-		has "$W/out-B" "^t_${f}_16 1"
-	done
 	end_target
 	done_t
 done
@@ -38,13 +47,12 @@ for order in "A B" "B A"; do
 	at=$(nm "$T/torture" | awk '$3 == "t_several_16" {print $1}')
 	at=$(printf '0x%x' $((0x$at + 4)))
 	session B 'global n probe process.function("t_several_16"), process.statement('"$at"') { n[ppfunc()] <<< 1 }'
-	sleep 0.2
+	seen A t_several_16
+	seen B t_several_16
 	: >"$W/err-B" # the site behind the entry is refused with a warning
 	alive "both there"
 	# shellcheck disable=SC2086 # words
 	quit $order
-	has "$W/out-A" "^t_several_16 1"
-	has "$W/out-B" "^t_several_16 1"
 	end_target
 	done_t
 done
@@ -64,7 +72,8 @@ for way in ends dies first; do
 	snapshot "$PID" >"$W/before"
 	session A 'global n probe process.function("t_several_16"), process.function("t_pair_16") { n[ppfunc()] <<< 1 }'
 	session B "$INSIDE"
-	sleep 0.3
+	for _ in $(seq 100); do grep -q WARNING "$W/err-B" && break; sleep 0.1; done
+	seen A t_several_16
 	has "$W/err-B" 'WARNING: process [0-9]*: 1 probed places are inside jumps of another session and wait until it has ended'
 	hasnot "$W/out-B" '^[1-9]'
 	: >"$W/err-B"
@@ -78,7 +87,7 @@ for way in ends dies first; do
 		quit B
 		has "$W/out-B" "^inside 1"
 		;;
-	first) quit B A; has "$W/out-A" "^t_several_16 1" ;;
+	first) quit B A ;;
 	esac
 	end_target
 	done_t
@@ -118,11 +127,10 @@ for order in "A B" "B A"; do
 	snapshot "$PID" >"$W/before"
 	session A 'global n, b probe process.function("on_tick") { n[ppfunc()] <<< 1; try { s = user_string(pointer_arg(1)); b[s]++ } catch { b["bad"]++ } }'
 	session B "global n $(for a in $at; do echo "probe process(\"$LIBC\").statement(0x$a) { n[\"call\"] <<< 1 }"; done)"
-	sleep 0.3
+	seen A on_tick
+	seen B call
 	# shellcheck disable=SC2086 # words
 	quit $order
-	has "$W/out-A" "^on_tick 1"
-	has "$W/out-B" "^call 1"
 	attached_clean
 	kill -TERM "$PID"
 	wait "$PID"

@@ -163,6 +163,7 @@ if have perf && as_user perf record -q -e cpu-clock:u -o "$W/none.data" -- true 
 	"${RUN_AS[@]}" perf record -q -F 999 -e cpu-clock:u -p "$PID" -o "$W/perf.data" >/dev/null 2>&1 &
 	recorder=$!
 	PIDS="$PIDS $recorder"
+	for i in $(seq 200); do readlink "/proc/$recorder/fd/"* | grep -q perf_event && break; sleep 0.05; done
 	spile -x "$PID" -e "$SCRIPT"' probe timer.profile { if (n >= 400) exit() }'
 	kill -TERM $recorder
 	wait $recorder
