@@ -43,6 +43,7 @@ struct look {
 	struct ctl_process *p;
 	uint32_t inside; /* threads that stand in our memory */
 	uint32_t busy; /* slots marked so */
+	pid_t who; /* one of the threads */
 	struct arena *arena;
 	struct ctl_under_way calls;
 };
@@ -87,6 +88,7 @@ static bool points_at_us(const struct ctl_process *p, const struct proc_register
 static void look_at_threads(struct look *l)
 {
 	vec_each(t, &l->p->proc->threads) {
+		uint32_t before = l->inside + l->busy;
 		struct proc_registers r;
 		bool is_elsewhere;
 
@@ -101,6 +103,8 @@ static void look_at_threads(struct look *l)
 		else
 			ctl_frames_each(l->p, r.user.rsp, look_at_frame, l);
 		l->inside += ctl_under_way_thread(&l->calls, &r);
+		if (l->inside + l->busy > before)
+			l->who = t->tid;
 	}
 }
 
@@ -120,8 +124,10 @@ static void look_at_slots(struct look *l)
 	for (uint32_t i = 1; i < n; i++) {
 		const struct abi_slot *slot = ctl_slot(s, i);
 
-		l->busy += slot->busy && slot->pid == (uint32_t)l->p->proc->pid &&
-			   is_held(l->p, slot->tid);
+		if (!slot->busy || slot->pid != (uint32_t)l->p->proc->pid || !is_held(l->p, slot->tid))
+			continue;
+		l->busy++;
+		l->who = (pid_t)slot->tid;
 	}
 }
 
@@ -150,6 +156,7 @@ struct leaving {
 	uint64_t ret; /* ... by this; 0: they are waited for */
 	bool searched; /* no call waits on a stack without a thread */
 	uint32_t waiting; /* such calls, at the last search */
+	pid_t who; /* was inside at the last window */
 };
 
 enum outcome { STAYS, SEEMS_EMPTY, IS_OUT };
@@ -211,6 +218,7 @@ static struct error *go_round(struct leaving *g, struct look *l, enum outcome *o
 	e = stop_patiently(p);
 	if (!e) {
 		*outcome = try_to_leave(g, l);
+		g->who = l->who;
 		g->stood += ctl_now() - begin;
 		last = proc_release(p->proc);
 		e = *outcome == IS_OUT ? NULL : last;
@@ -233,8 +241,10 @@ static struct error *not_out(const struct leaving *g)
 	struct error *e;
 
 	if (!g->waiting)
-		return error_hint(error_new(ERROR_OTHER, "a thread of process %d stays in a probe", pid),
-				  "its code is as before, but our memory stays mapped");
+		return error_hint(error_new(ERROR_OTHER, "thread %d of process %d stays in a probe", (int)g->who, pid),
+				  "the code is as before, but our memory stays mapped; when it has come out, "
+				  "'spile --cleanup %d' takes it out",
+				  pid);
 	e = error_new(ERROR_OTHER, "%u calls under way in process %d will return into probes", g->waiting,
 		      pid);
 	return error_hint(e, "our memory stays mapped for them; when they have returned, 'spile --cleanup %d' "

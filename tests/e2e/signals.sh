@@ -61,3 +61,19 @@ is out "$(cat "$W/out")" 1
 target_unharmed
 has "$W/bg" 'over=1'
 done_t
+
+# A thread that sleeps in its signal handler, which interrupted ours: named, and got rid of when it has woken.
+t asleep-over-a-probe
+start "$T/old-frame" sleeps
+snapshot "$PID" >"$W/before"
+spile -x "$PID" -e 'global n, last; probe process.function("work") { n++; last[n % 100] = sprintf("%d of %d", n, tid()) }
+	probe timer.ms(50) { if (n == seen) exit(); seen = n } global seen probe end { delete last }'
+is "exit status" "$RC" 1
+has "$W/err" "WARNING: thread $PID of process $PID stays in a probe: .*'spile --cleanup $PID' takes it out"
+text_is_file "$PID"
+kill -USR1 "$PID"
+as_user "$SPILE" --cleanup "$PID" >"$W/cleanup" 2>&1
+is "cleanup ($(tr '\n' '~' <"$W/cleanup"))" $? 0
+attached_clean
+target_unharmed
+done_t

@@ -3,6 +3,8 @@
  * A signal frame that is over, above the stack pointer of a thread that goes on: the alternate stack is
  * part of memory in main's own frame, as runtimes that take all stacks from one heap have it. The frame
  * interrupted code that was not there when the program began, in its largest mapping.
+ *
+ * With an argument the signal handler sleeps there until SIGUSR1.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -14,7 +16,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t over, ended;
+static volatile sig_atomic_t over, ended, sleeps;
 static volatile uint64_t total;
 
 static int interrupted_probe(uint64_t pc)
@@ -43,6 +45,14 @@ static void on_alarm(int sig, siginfo_t *info, void *context)
 	over |= interrupted_probe((uint64_t)c->uc_mcontext.gregs[REG_RIP]);
 	if (!over)
 		setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = { 0, 1000 } }, NULL);
+	while (over && sleeps)
+		pause();
+}
+
+static void on_usr1(int sig)
+{
+	(void)sig;
+	sleeps = 0;
 }
 
 static void on_term(int sig)
@@ -61,15 +71,18 @@ __attribute__((noinline)) void settled(void)
 	__asm__ volatile("" ::: "memory");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	char stack[65536];
 	uint64_t calls = 0;
 
+	(void)argv;
+	sleeps = argc > 1;
 	sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof stack }, NULL);
 	sigaction(SIGALRM, &(struct sigaction){ .sa_sigaction = on_alarm, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART },
 		  NULL);
 	signal(SIGTERM, on_term);
+	signal(SIGUSR1, on_usr1);
 	printf("pid %d\n", (int)getpid());
 	fflush(stdout);
 	setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = { 0, 1000 } }, NULL);
