@@ -94,3 +94,23 @@ counts A
 quit A
 end_target
 done_t
+
+# Both trap there: the later one's handlers run, whether those of the earlier one are armed or not.
+t traps
+target crowd crowd.c gcc -O2 -no-pie || exit 1
+start "$T/crowd"
+snapshot "$PID" >"$W/before"
+crowd() {
+	local condition=$1 at offset
+	at=$(($(head -1 "$W/bg")))
+	shift
+	for offset; do printf 'probe process.statement(%d) %s { n[%d]++ } ' $((at + offset)) "$condition" "$offset"; done
+	echo 'probe timer.ms(50) { foreach (o+ in n) printf("%d ", o); println("hit") } probe end { println("end 1") }'
+}
+session A "global on, n $(crowd 'if (on)' 0 2 4 6 8) probe timer.s(1000) { on = 1 }"
+session B "global n $(crowd '' 0 2 4)"
+for _ in $(seq 100); do grep -q '^0 2 4 hit' "$W/out-B" && break; sleep 0.1; done
+has "$W/out-B" '^0 2 4 hit'
+quit B A
+end_target
+done_t

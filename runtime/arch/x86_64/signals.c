@@ -28,6 +28,7 @@
 #include "runtime/arch/x86_64/entry.h"
 #include "runtime/arch/x86_64/signals.h"
 #include "runtime/arch/x86_64/watch.h"
+#include "runtime/core/trap.h"
 
 #define FLAG_SIGINFO 0x4u
 #define FLAG_RESTORER 0x4000000u
@@ -96,46 +97,32 @@ static bool fix_fault(const struct abi_process *p, struct context *c)
 	return false;
 }
 
-/* `behind`: bytes between the trap and the program counter, 1 for int3, 0 for what faults. */
-static bool fix_trap(const struct abi_process *p, struct context *c, uint64_t behind)
+/* A byte of a patch: int3, or an instruction not allowed. */
+static bool fix_trap(const struct abi_process *p, int64_t sig, const struct siginfo_head *info, struct context *c)
 {
-	const struct abi_trap *traps = (const void *)p->traps;
-	uint64_t at = c->registers[CONTEXT_RIP] - behind, low = 0, high = p->n_traps;
+	uint64_t behind = sig == SIGNAL_TRAP;
 
-	while (low < high) {
-		uint64_t middle = low + (high - low) / 2;
-
-		if (traps[middle].address < at)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == p->n_traps || traps[low].address != at)
-		return false;
-	c->registers[CONTEXT_RIP] = traps[low].resume;
-	return true;
+	return sig != SIGNAL_BUS && info->code == CODE_KERNEL &&
+	       rt_trap_find(p, c->registers[CONTEXT_RIP] - behind, &c->registers[CONTEXT_RIP]);
 }
 
-/* A fault of the runtime's own loads, or one of a patch: int3, or an instruction not allowed. */
+/* A watchpoint, or a fault of the runtime's own loads. */
 static bool is_settled(struct abi_process *p, int64_t sig, const struct siginfo_head *info,
 		       struct context *c)
 {
-	if (sig == SIGNAL_TRAP && info->code == CODE_PERF)
+	if (sig != SIGNAL_TRAP)
+		return fix_fault(p, c);
+	if (info->code == CODE_PERF)
 		return rt_watch_enter(p, info, c->registers);
-	if (sig == SIGNAL_TRAP && (info->code == CODE_BREAKPOINT || info->code == CODE_WATCHPOINT))
-		return rt_watch_enter_stray(p, c->registers);
-	if (sig == SIGNAL_TRAP)
-		return info->code == CODE_KERNEL && fix_trap(p, c, 1);
-	if (fix_fault(p, c))
-		return true;
-	return sig == SIGNAL_SEGV && info->code == CODE_KERNEL && fix_trap(p, c, 0);
+	return (info->code == CODE_BREAKPOINT || info->code == CODE_WATCHPOINT) &&
+	       rt_watch_enter_stray(p, c->registers);
 }
 
 /* Ours, or of a later session that relies on us. */
 static bool is_of_sessions(struct abi_process *p, int64_t sig, const struct siginfo_head *info,
 			   struct context *c)
 {
-	if (is_settled(p, sig, info, c))
+	if (fix_trap(p, sig, info, c) || is_settled(p, sig, info, c))
 		return true;
 	for (uint32_t i = 0; i < ABI_PEERS; i++) {
 		uint64_t peer = __atomic_load_n(&p->peers[i], __ATOMIC_ACQUIRE);

@@ -20,6 +20,7 @@ int main(void)
 	RUN(lock);
 	RUN(share);
 	RUN(counter);
+	RUN(trap);
 #undef RUN
 	return failed != 0;
 }

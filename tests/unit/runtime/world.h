@@ -75,9 +75,9 @@ struct abi_record *take_record(struct abi_slot *s);
 
 extern const struct CMUnitTest fp_tests[], string_tests[], map_tests[], each_tests[], stat_tests[],
 	format_tests[], histogram_tests[], print_tests[], control_tests[], lock_tests[],
-	share_tests[], counter_tests[];
+	share_tests[], counter_tests[], trap_tests[];
 extern const size_t n_fp_tests, n_string_tests, n_map_tests, n_each_tests, n_stat_tests, n_format_tests,
-	n_histogram_tests, n_print_tests, n_control_tests, n_lock_tests, n_share_tests, n_counter_tests;
+	n_histogram_tests, n_print_tests, n_control_tests, n_lock_tests, n_share_tests, n_counter_tests, n_trap_tests;
 
 /* Defines a file's list. */
 #define TESTS(group, ...)                                                                          \
