@@ -10,6 +10,7 @@
 
 /* All files together; the longest unused go first. */
 #define CACHE_BYTES (1024ull << 20)
+#define TEMPORARY "new-"
 
 uint64_t elf_kept_hash(const void *p, size_t n)
 {
@@ -89,9 +90,10 @@ static int compare_used(const void *a, const void *b)
 	return x->used < y->used ? 1 : x->used > y->used ? -1 : 0;
 }
 
+/* Ours, also what a tool was writing when it was killed. */
 static bool is_kept(const char *name)
 {
-	static const char *const kinds[] = { ".index", ".unwind", ".symbols", ".lines", ".guesses" };
+	static const char *const kinds[] = { ".index", ".unwind", ".symbols", ".lines", ".guesses", TEMPORARY };
 
 	for (size_t i = 0; i < base_count(kinds); i++)
 		if (strstr(name, kinds[i]))
@@ -140,7 +142,7 @@ void elf_kept_save(struct arena *a, const char *name, const void *image, size_t 
 	if (!name || !directory)
 		return;
 	directories_make(a, directory);
-	temporary = arena_printf(a, "%s/new-XXXXXX", directory);
+	temporary = arena_printf(a, "%s/" TEMPORARY "XXXXXX", directory);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return;

@@ -89,6 +89,15 @@ is "files" "$(ls "$XDG_CACHE_HOME/spile")" "$ID.index"
 same "afterwards"
 done_t
 
+# What a tool was writing when it was killed goes like what has not been used for long.
+t half-written
+as_user truncate -s 2G "$XDG_CACHE_HOME/spile/new-killed"
+as_user touch -d '2 days ago' "$XDG_CACHE_HOME/spile/new-killed"
+as_user rm -f "$INDEX"
+same "beside it"
+is "files" "$(ls "$XDG_CACHE_HOME/spile")" "$ID.index"
+done_t
+
 t nowhere-to-keep-it
 as_user rm -rf "$XDG_CACHE_HOME/spile"
 chmod 555 "$XDG_CACHE_HOME"
