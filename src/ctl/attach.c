@@ -132,6 +132,8 @@ static struct error *window(struct ctl_process *p)
 
 static struct error *another_at_work(const struct ctl_process *p)
 {
+	if (p->lock_fd < 0)
+		return error_errno(errno, "cannot open process %d", (int)p->proc->pid);
 	return error_new(ERROR_OTHER, "another session is at work in process %d", (int)p->proc->pid);
 }
 
@@ -259,8 +261,8 @@ struct error *ctl_attach(struct ctl_process *p)
 	ctl_process_unlock(p);
 	if (!e)
 		tell(p);
-	/* Reading of memory that has gone gives all kinds of errors; that it had no room was said while it was there. */
-	if (e && e->code != ERROR_NO_PROCESS && e->saved_errno != ENOMEM && (proc_has_ended(p->proc) || ctl_is_between(p)))
+	/* Reading of memory that has gone gives all kinds of errors; those of limits were said while it was there. */
+	if (e && e->code != ERROR_NO_PROCESS && !ctl_is_of_limits(e) && (proc_has_ended(p->proc) || ctl_is_between(p)))
 		return error_new(ERROR_NO_PROCESS, "process %d has ended, or runs another program meanwhile",
 				 (int)p->proc->pid);
 	return e;
@@ -306,11 +308,17 @@ bool ctl_has_execed(const struct ctl_process *p)
 	return p->placed && !(ctl_process_read(p, 0, &magic, sizeof magic) && magic == ABI_MAGIC);
 }
 
+bool ctl_is_of_limits(const struct error *e)
+{
+	return e->saved_errno == ENOMEM || e->saved_errno == EMFILE || e->saved_errno == ENFILE;
+}
+
 bool ctl_is_between(const struct ctl_process *p)
 {
 	struct arena *a = arena_create();
 	struct proc_maps maps;
-	bool none = proc_maps_read(a, p->proc->pid, &maps) || !maps.n;
+	struct error *e = proc_maps_read(a, p->proc->pid, &maps);
+	bool none = e ? !ctl_is_of_limits(e) : !maps.n;
 
 	arena_destroy(a);
 	return none;

@@ -395,6 +395,8 @@ static void meet(struct ctl_session *s, uint32_t number)
 			go_own_way(s, number);
 		return;
 	}
+	if (errno != ESRCH)
+		ctl_warn(s, "process %u is not followed: %s", m->pid, strerror(errno));
 	arena_destroy(k->arena);
 	k->arena = NULL;
 	bury(s, number);
@@ -554,12 +556,6 @@ static bool is_live(const struct ctl_session *s, uint32_t number)
 	return __atomic_load_n(&member_of(s, number)->state, __ATOMIC_ACQUIRE) == ABI_MEMBER_LIVE;
 }
 
-/* A process near its limits; another error may be but its end, or the beginning of another program. */
-static bool is_of_limits(const struct error *e)
-{
-	return e->saved_errno == ENOMEM || e->saved_errno == EMFILE || e->saved_errno == ENFILE;
-}
-
 static void attach(struct ctl_process *p)
 {
 	struct ctl_session *s = p->session;
@@ -570,7 +566,7 @@ static void attach(struct ctl_process *p)
 		e = ctl_attach(p);
 	last = proc_release(p->proc);
 	e = e ? e : last;
-	if (e && (is_of_limits(e) ||
+	if (e && (ctl_is_of_limits(e) ||
 		  (e->code != ERROR_NO_PROCESS && !ctl_is_between(p) && !proc_has_ended(p->proc))))
 		ctl_warn(s, "process %d: %s", (int)p->proc->pid, error_text(e));
 }

@@ -257,7 +257,9 @@ static void start_command(struct ctl_session *s, const struct abi_string *text)
 	if (posix_spawnattr_init(&attributes))
 		base_oom();
 	set_signals(&attributes);
+	ctl_descriptors_lower(s);
 	bad = posix_spawn(&pid, "/bin/sh", NULL, &attributes, words, environ);
+	ctl_descriptors_raise(s);
 	posix_spawnattr_destroy(&attributes);
 	if (bad)
 		ctl_warn(s, "cannot run \"%s\": %s", words[2], strerror(bad));

@@ -45,6 +45,24 @@ static struct ctl_process *add_target(struct ctl_session *s, struct proc *proc)
 	return p;
 }
 
+/* Each process takes several, each thread that is sampled one: as many as are allowed. */
+void ctl_descriptors_raise(struct ctl_session *s)
+{
+	struct rlimit most;
+
+	if (getrlimit(RLIMIT_NOFILE, &s->descriptors))
+		return;
+	most = s->descriptors;
+	most.rlim_cur = most.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &most);
+}
+
+void ctl_descriptors_lower(const struct ctl_session *s)
+{
+	if (s->descriptors.rlim_max)
+		setrlimit(RLIMIT_NOFILE, &s->descriptors);
+}
+
 static struct error *open_target(struct ctl_session *s, const sigset_t *mask)
 {
 	const struct ctl_options *o = s->options;
@@ -335,6 +353,7 @@ static void session_close(struct ctl_session *s)
 	ctl_region_destroy(s);
 	elf_cache_destroy(s->elf);
 	arena_destroy(s->scratch);
+	ctl_descriptors_lower(s);
 }
 
 struct error *ctl_run(const struct ctl_options *o, int *status)
@@ -347,6 +366,7 @@ struct error *ctl_run(const struct ctl_options *o, int *status)
 	session_init(&s, o);
 	ctl_signals_block(&mask);
 	e = open_target(&s, &mask);
+	ctl_descriptors_raise(&s);
 	ctl_signals_take(); /* behind the start of the target, which inherits what was */
 	if (!e)
 		e = open_named(&s);

@@ -18,6 +18,7 @@
 #ifndef SPILE_CTL_SESSION_H
 #define SPILE_CTL_SESSION_H
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "ctl/ctl.h"
@@ -165,6 +166,7 @@ struct ctl_session {
 	uint8_t *record; /* the one being printed; record_cap bytes */
 	size_t record_cap;
 	VEC(pid_t) commands; /* system() in the background */
+	struct rlimit descriptors; /* the limit of those as we found it, for whom we start */
 	bool output_failed, output_lost, corrupt_told; /* lost: not only unwanted */
 	uint32_t output_files; /* times that the output was switched */
 	uint64_t output_size; /* bytes of the present one */
@@ -466,6 +468,9 @@ void ctl_release_slot(struct ctl_session *s, struct abi_slot *slot);
 /* ctl_collect() from inside a handler of the tool whose ring is full. */
 void ctl_collect_own(struct ctl_session *s);
 void ctl_flush(struct ctl_session *s);
+/* The limit of descriptors: as high as may be; as we found it, while something is started that inherits it. */
+void ctl_descriptors_raise(struct ctl_session *s);
+void ctl_descriptors_lower(const struct ctl_session *s);
 /* Reaps background commands that have ended; _finish gives the others a moment. */
 void ctl_commands_reap(struct ctl_session *s);
 void ctl_commands_finish(struct ctl_session *s);
@@ -824,6 +829,8 @@ struct error *ctl_rearm(struct ctl_process *p) BASE_MUST_CHECK;
 struct error *ctl_attach_again(struct ctl_process *p) BASE_MUST_CHECK;
 /* Our memory is not there any more. */
 bool ctl_has_execed(const struct ctl_process *p);
+/* Something that is limited ran out, here or there: the error says nothing of an end, or of another program. */
+bool ctl_is_of_limits(const struct error *e);
 /* It has no memory at all: it is about to end. */
 bool ctl_is_between(const struct ctl_process *p);
 

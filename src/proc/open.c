@@ -63,7 +63,8 @@ static struct error *explain_refusal(pid_t pid, int saved_errno)
 
 struct error *proc_explain(pid_t pid, int saved_errno)
 {
-	char state = proc_state_of(pid, pid);
+	bool is_ours = saved_errno == EMFILE || saved_errno == ENFILE; /* then nothing is known of its state */
+	char state = is_ours ? 'R' : proc_state_of(pid, pid);
 
 	if (state == 0)
 		return error_new(ERROR_NO_PROCESS, "no process %d", (int)pid);

@@ -153,24 +153,12 @@ static int open_event(struct perf_event_attr *a, pid_t tid, int cpu)
 	return (int)syscall(SYS_perf_event_open, a, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-static bool raise_limit(void)
-{
-	struct rlimit l;
-
-	if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur == l.rlim_max)
-		return false;
-	l.rlim_cur = l.rlim_max;
-	return setrlimit(RLIMIT_NOFILE, &l) == 0;
-}
-
 /* What the kernel's part needs a privilege for is done without it. */
 static int open_allowed(struct proc_perf *p, struct proc_perf_event *e, pid_t tid, int cpu)
 {
 	struct perf_event_attr a = attributes(p, e);
 	int fd = open_event(&a, tid, cpu);
 
-	if (fd < 0 && errno == EMFILE && raise_limit())
-		fd = open_event(&a, tid, cpu);
 	if (fd < 0 && (errno == EACCES || errno == EPERM) && !e->user_only && e->type != PERF_TYPE_TRACEPOINT) {
 		a.exclude_kernel = 1;
 		fd = open_event(&a, tid, cpu);
@@ -571,7 +559,5 @@ struct error *proc_watchpoint_open(const struct proc_watchpoint *w, pid_t tid, i
 	a.sigtrap = a.remove_on_exec = 1;
 	a.sig_data = w->data;
 	*fd = open_event(&a, tid, -1);
-	if (*fd < 0 && errno == EMFILE && raise_limit())
-		*fd = open_event(&a, tid, -1);
 	return *fd < 0 ? explain_watchpoint(w, tid, errno) : NULL;
 }

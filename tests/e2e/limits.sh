@@ -133,3 +133,33 @@ S
 done
 between "KiB for $n" "$size" 1 $((least + 20000))
 done_t
+
+# Many processes take many descriptors: the soft limit is the commands' matter, what the hard one forbids is told.
+t descriptors
+cat >"$W/many.sh" <<'S'
+ulimit -Sn
+for _ in $(seq 40); do sleep 2 & done
+wait
+S
+# limited SPILE-ARGS...: where $LIMIT is set
+limited() {
+	as_user bash -c "ulimit $LIMIT; exec \"\$0\" \"\$@\"" timeout 15 "$SPILE" -o "$W/out" "$@" >"$W/target" 2>"$W/err" </dev/null
+	RC=$?
+}
+: >"$W/out"; chmod 666 "$W/out"
+SCRIPT="global n probe process(\"$(command -v sleep)\").library(\"libc.so.6\").function(\"exit\") { n++ } probe end { println(n) }"
+LIMIT='-Sn 64' limited -c "sh $W/many.sh" -e "$SCRIPT probe begin { system(\"ulimit -Sn\") }"
+ok_rc
+between "processes" "$(cat "$W/out")" 40 41 # and the shell, which has the library too
+is "the limit of commands" "$(sort -u "$W/target")" 64
+is messages "$(cat "$W/err")" ""
+LIMIT='-n 64' limited -c "sh $W/many.sh" -e "$SCRIPT"
+is "the limit of the command" "$(cat "$W/target")" 64
+between "told" "$(grep -c '^WARNING: .*Too many open files' "$W/err")" "$((40 - $(cat "$W/out")))" 100
+# whatever cannot be opened, no program waits for what does not come
+for n in $(seq 8 20); do
+	LIMIT="-n $n" limited -c 'echo text' -e 'probe process.library("libc.so.6").function("write").return { println("w") }'
+	[ $RC = 0 ] || has "$W/err" 'Too many open files'
+	[ $RC = 0 ] && is "the program's output with $n" "$(cat "$W/target")" text
+done
+done_t
