@@ -79,10 +79,10 @@ target levels levels.c gcc -O1 -g || exit 1
 if have prlimit; then
 	t one-of-two-cannot-be-probed
 	start "$T/levels"
-	"${RUN_AS[@]}" "$T/levels" >/dev/null 2>&1 &
+	"${RUN_AS[@]}" "$T/levels" >"$W/other" 2>&1 &
 	other=$!
 	PIDS="$PIDS $other"
-	sleep 0.3
+	for _ in $(seq 100); do grep -q . "$W/other" && break; sleep 0.05; done
 	as_user prlimit --as=$((3 << 20)) -p "$other"
 	snapshot "$PID" >"$W/before"
 	spile -x "$PID" -x "$other" -e 'probe begin { println("begun") } probe process.begin { println("seen") }
@@ -105,6 +105,7 @@ t ends-meanwhile
 for wait in 04 06 08 09 10 11 12 13 14 15 16 18 20 25; do
 	"${RUN_AS[@]}" sleep 0.$wait &
 	PIDS="$PIDS $!"
+	while [ -e "/proc/$!/exe" ] && [ "$(stat -c %u "/proc/$!")" = 0 ]; do :; done # not yet the user's
 	spile -x $! -e 'global n probe process.library("libc.so.6").function("*").call { n++ } probe process.function("*").return ? { n++ } probe timer.ms(10) { exit() }'
 	# with debug information of glibc one function, pthread_spin_lock, has its first line behind its lock prefix
 	grep -v -e '^Pass 5: run failed' -e '^WARNING: 1 probe sites in process [0-9]* could not be placed: .* is inside an instruction$' -e '^ERROR: .*no process [0-9]*$' -e '^ERROR: process [0-9]* \(has ended\|runs no program\)' -e '^ *hint: it has ended' "$W/err" >"$W/else" &&

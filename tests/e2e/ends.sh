@@ -155,9 +155,8 @@ t signals-that-would-kill
 start "$T/count-pie" 2 0
 snapshot "$PID" >"$W/before"
 for signal in USR1 ALRM HUP; do
-	tool -x "$PID" -e 'global n probe begin { println("begun") } probe process.function("work") { n++ } probe end { println("end ", n > 0) }'
+	tool -x "$PID" -e 'global n, told probe timer.ms(20) { if (n && !told++) println("begun") } probe process.function("work") { n++ } probe end { println("end ", n > 0) }'
 	wait_for "$W/said" begun
-	sleep 0.3
 	kill -$signal $TOOL
 	wait $TOOL
 	is "status after $signal" $? 0

@@ -74,8 +74,8 @@ if [ "$(id -u)" = 0 ]; then
 	: >"$W/number"
 	chmod 666 "$W/number"
 	as_user sh -c "$W/setuid 30 >/dev/null 2>&1 & echo \$! >$W/number"
-	sleep 0.3
 	OTHER=$(cat "$W/number")
+	for _ in $(seq 100); do [ "$(readlink "/proc/$OTHER/exe")" = "$(realpath "$W/setuid")" ] && break; sleep 0.05; done
 	PIDS="$PIDS $OTHER"
 	chmod 1777 "$W"
 	spile -x "$OTHER" -e 'probe process.function("main") { } probe timer.s(1) { exit() }'

@@ -26,9 +26,9 @@ done_t
 t interrupt
 start "$T/count-pie" 8 0
 snapshot "$PID" >"$W/before"
-spile_background -e 'global n probe begin { println("begun") } probe process.function("work") { n <<< 1 } probe end { printf("%d\n", @count(n) > 0) }' -x "$PID"
+spile_background -e 'global n, told probe timer.ms(20) { if (@count(n) && !told++) println("begun") } probe process.function("work") { n <<< 1 }
+	probe end { printf("%d\n", @count(n) > 0) }' -x "$PID"
 wait_for "$W/out" begun
-sleep 0.5
 kill -INT $TOOL
 wait $TOOL
 is "status of an interrupted run" $? 0

@@ -214,7 +214,7 @@ start "$T/memory" 1000 slow
 attach_run -g -e 'probe process.function("visit") { set_user_string(pointer_arg(5) + 16, "changed") println(user_string_utf16(pointer_arg(1))) exit() }'
 ok_rc
 has "$W/out" "^w.*de"
-sleep 0.5
+for _ in $(seq 100); do grep -q changed "$W/bg" && break; sleep 0.1; done
 has "$W/bg" "changed"
 kill "$PID"
 done_t

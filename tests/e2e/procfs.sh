@@ -162,7 +162,7 @@ chmod 666 "$W/pipe"
 exec 9<>"$W/pipe"
 INPUT=$W/pipe session -e 'probe input.char { printf("<%s>", char) if (char == "q") exit() } probe input.line { print(line) }'
 printf 'ab\n' >&9
-sleep 0.3
+for _ in $(seq 100); do grep -q '>ab' "$W/out" && break; sleep 0.1; done
 is "so far" "$(cat "$W/out")" "<a><b><
 >ab"
 printf 'qz' >&9

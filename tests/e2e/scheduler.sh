@@ -159,11 +159,13 @@ if can_trace; then
 	done_t
 
 	t who-waits-until-it-is-off
-	start "$T/hot" 4
-	(sleep 1; timeout -s INT 1 strace -qq -o /dev/null -p "$PID") &
-	spile_as_root -e 'probe scheduler.wait_task { printf("%s %d %d %s\n", execname(), task_pid == target(), task_priority, name); exit() }' -x "$PID" -T 5
+	start "$T/hot" 30
+	rm -f "$W/out"
+	(for _ in $(seq 300); do grep -q ready "$W/out" 2>/dev/null && break; sleep 0.1; done; timeout -s INT 1 strace -qq -o /dev/null -p "$PID") &
+	spile_as_root -e 'probe scheduler.wait_task { printf("%s %d %d %s\n", execname(), task_pid == target(), task_priority, name); exit() }
+		probe timer.ms(200) { if (!told++) println("ready") } global told' -x "$PID" -T 30
 	ok_rc
-	is told "$(cat "$W/out")" "strace 1 $PRIORITY wait_task"
+	is told "$(grep -v ready "$W/out")" "strace 1 $PRIORITY wait_task"
 	wait $!
 	kill -9 "$PID"
 	done_t

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # System calls: every one is seen, once, and the program sees the same as without.
 . "$ROOT/tests/lib/e2e.sh"
+. "$ROOT/tests/lib/sessions.sh"
 
 target syscalls syscalls.c gcc -O2 -pthread || exit 1
 target syscalls-static syscalls.c gcc -O2 -pthread -static || exit 1
@@ -123,13 +124,11 @@ fi
 t two-sessions
 start "$T/syscalls" wait
 snapshot "$PID" >"$W/before"
-as_user timeout 20 "$SPILE" -x "$PID" -T 1.5 -o "$W/first" -e 'probe process.syscall { n[$syscall]++ } global n probe end { println(n[1]) }' 2>/dev/null &
-first=$!
-sleep 0.5
+session first 'probe begin { println("begun") } probe process.syscall { n[$syscall]++ } global n probe end { println("writes ", n[1]) }'
 spile -x "$PID" -T 0.4 -e 'probe process.syscall { n++ } global n'
 kill -USR1 "$PID"
-wait $first
-is "writes, after another session has come and gone" "$(cat "$W/first")" 9
+wait "$TOOL_first"
+is "writes, after another session has come and gone" "$(tail -1 "$W/out-first")" "writes 9"
 done_t
 
 t top-syscalls

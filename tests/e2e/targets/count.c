@@ -61,12 +61,12 @@ int main(int argc, char **argv)
 
 	calls = argc > 2 ? atol(argv[2]) : 1000;
 	signal(SIGTERM, on_term);
-	if (!calls) {
+	for (int i = 1; i < threads; i++)
+		pthread_create(&t[i], NULL, runner, NULL);
+	if (!calls) { /* who waits for this finds all threads */
 		printf("pid %d\n", (int)getpid());
 		fflush(stdout);
 	}
-	for (int i = 1; i < threads; i++)
-		pthread_create(&t[i], NULL, runner, NULL);
 	runner(NULL);
 	for (int i = 1; i < threads; i++)
 		pthread_join(t[i], NULL);

@@ -71,10 +71,10 @@ int main(int argc, char **argv)
 	pthread_t t[64];
 
 	signal(SIGTERM, on_term);
-	printf("pid %d\n", (int)getpid());
-	fflush(stdout);
 	for (int i = 0; i < threads && i < 64; i++)
 		pthread_create(&t[i], NULL, runner, NULL);
+	printf("pid %d\n", (int)getpid()); /* who waits for this finds all threads */
+	fflush(stdout);
 	for (int i = 0; i < threads && i < 64; i++)
 		pthread_join(t[i], NULL);
 	printf("calls=%d wrong=%ld\n", calls > 0, wrong);
