@@ -211,10 +211,14 @@ static bool any_records(const struct bundle *b)
 
 static struct error *watch(struct ctl_session *s, pid_t pid)
 {
-	struct error *e;
+	bool known = proc_perf_watches(s->records->perf, (uint32_t)pid);
+	struct task *t = task_of(s, (uint32_t)pid); /* it may have ended when its first record is read */
+	struct error *e = proc_perf_follow(s->records->perf, pid);
 
-	task_of(s, (uint32_t)pid); /* it may have ended when its first record is read */
-	e = proc_perf_follow(s->records->perf, pid);
+	if (!known) { /* or have run another program before the kernel tells of that */
+		read_task((uint32_t)pid, t);
+		t->program = NULL;
+	}
 	ctl_sampled_met(s, (uint32_t)pid);
 	return e;
 }

@@ -217,7 +217,7 @@ said = b""
 while b"begun" not in said:
     said += os.read(master, 100)
 os.kill(shell, signal.SIGUSR1)
-while b"ded " not in said and b"ped " not in said:
+while said.split()[-2:-1] not in ([b"ended"], [b"stopped"]):
     said += os.read(master, 100)
 print(said.split()[-2:])
 S

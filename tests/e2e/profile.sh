@@ -119,6 +119,34 @@ kill "$(pgrep -P "$PID" -x burn)"
 wait "$PID" 2>/dev/null
 done_t
 
+# A child that runs another program after the look at its name and before its first event, which strace holds up.
+if have strace; then
+	t a-program-run-while-it-is-met
+	first=$(($(getconf _NPROCESSORS_CONF) + 1)) # of the child; one more if the kernel keeps its own part to itself
+	mkfifo "$W/go" && chmod 666 "$W/go"
+	"${RUN_AS[@]}" sh -c "sh -c 'read x <$W/go; exec $T/burn 1; exit 1'; exit 0" &
+	PID=$!
+	PIDS="$PIDS $PID"
+	for i in $(seq 100); do child=$(pgrep -P "$PID" -x sh) && break; sleep 0.05; done
+	: >"$W/out"; chmod 666 "$W/out"
+	"${RUN_AS[@]}" strace -qq -o /dev/null -e trace=perf_event_open -e "inject=perf_event_open:delay_enter=1000000:when=$first..$((first + 1))" \
+		"$SPILE" -o "$W/out" -x "$PID" -e 'global n probe timer.profile { n[execname()]++ } probe timer.s(20) { exit() }
+		probe end { foreach (e in n) println(e, " ", n[e] > 100) }' >/dev/null 2>"$W/err" </dev/null &
+	tracer=$!
+	PIDS="$PIDS $tracer"
+	for i in $(seq 1000); do # its number is the call's second argument
+		tool=$(pgrep -P "$tracer" -x spile) && grep -qi "^298 0x[0-9a-f]* 0x$(printf %x "$child") " "/proc/$tool/syscall" 2>/dev/null && break
+		sleep 0.02
+	done
+	echo >"$W/go"
+	wait "$tracer"
+	is "status" $? 0
+	is "names" "$(cat "$W/out")" "burn 1"
+	done_t
+else
+	skip_t a-program-run-while-it-is-met "strace is not installed"
+fi
+
 # Nobody is named: all of the user's, those to come as well.
 t all-of-the-user
 rm -f "$W/out"
