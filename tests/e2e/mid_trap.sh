@@ -72,3 +72,27 @@ leaves mid-trap trapped SIGTRAP behind pending other
 leaves mid-trap trapped SIGTRAP behind delivered other
 leaves mid-fault faulted SIGSEGV at pending
 leaves mid-fault faulted SIGSEGV at delivered other
+
+# The keeper of the signals leaves, and another session stays that needs them.
+t "leaves: the keeper"
+begin_at mid-trap trapped
+session_at A trapped
+session_at B other
+stop_at SIGTRAP delivered "$(behind)"
+leave_stopped A
+quit B
+clean_up
+end_target
+done_t
+
+t killed
+begin_at mid-trap trapped
+session_at A trapped
+stop_at SIGTRAP pending "$(behind)"
+kill -KILL "$TOOL_A"
+wait "$TOOL_A" 2>/dev/null
+as_user timeout 60 "$SPILE" --cleanup "$PID" >"$W/clean" 2>&1 || has "$W/clean" 'stays in a probe'
+kill -CONT "$PID"
+clean_up
+end_target
+done_t

@@ -8,6 +8,21 @@ MANY=$((100 + SECONDS_EACH * 20))
 
 target torture torture.c gcc -O2 -pthread -Wa,--no-warn || exit 1
 
+# What a death leaves is kept: where it was, what the bytes there are and were, what the tools said.
+cd "$W" || exit 1
+ulimit -c unlimited
+post_mortem() {
+	local kept core
+	kill -0 "$PID" 2>/dev/null && return
+	kept=$(mktemp -d /tmp/spile-died.XXXXXX)
+	cp "$T/torture" "$W"/*err "$W"/core* "$kept" 2>/dev/null
+	for core in "$kept"/core*; do
+		[ -s "$core" ] && gdb -batch -ex 'print $_siginfo' -ex 'info registers' -ex 'x/24xb $rip-8' -ex 'x/8i $rip' -ex 'x/400xg $rsp' \
+			-ex 'info proc mappings' -ex 'thread apply all print $rip' "$kept/torture" "$core" >"$kept/gdb" 2>&1
+	done
+	bad "it died, see $kept: $(grep -E '^Program terminated|^rip |si_code' "$kept/gdb" 2>/dev/null | tr '\n' '~')"
+}
+
 start "$T/torture" 8
 t live
 attach_run -vv -D MAXSKIPPED=$MANY -e 'global on, hits
@@ -36,7 +51,7 @@ done_t
 t both
 spile_other() {
 	: >"$W/other"; chmod 666 "$W/other"
-	"${RUN_AS[@]}" "$SPILE" -D MAXSKIPPED=$MANY -o "$W/other" -x "$PID" -e "$1" >/dev/null 2>"$W/other.err" </dev/null &
+	"${RUN_AS[@]}" "$SPILE" -vv -D MAXSKIPPED=$MANY -o "$W/other" -x "$PID" -e "$1" >/dev/null 2>"$W/other.err" </dev/null &
 	OTHER=$!
 	PIDS="$PIDS $OTHER"
 }
@@ -44,7 +59,7 @@ snapshot "$PID" >"$W/before"
 spile_other 'global on, hits probe process.function("t_*") if (on) { hits <<< 1 } probe timer.ms(3) { on = !on }
 	probe timer.s('"$SECONDS_EACH"') { exit() } probe end { println(@count(hits) > 0) }'
 sleep 0.5
-spile -D MAXSKIPPED=$MANY -x "$PID" -e 'global on, hits probe process.function("t_*") if (on) { hits <<< 1 } probe timer.ms(2) { on = !on }
+spile -vv -D MAXSKIPPED=$MANY -x "$PID" -e 'global on, hits probe process.function("t_*") if (on) { hits <<< 1 } probe timer.ms(2) { on = !on }
 	probe timer.s('"$((SECONDS_EACH / 2 + 1))"') { exit() } probe end { println(@count(hits) > 0) }'
 ok_rc
 is "hit" "$(cat "$W/out")" 1
@@ -53,8 +68,9 @@ is "the other's status" $? 0
 is "the other hit" "$(cat "$W/other")" 1
 # those that were given up are told, and bounded by MAXSKIPPED
 for said in err other.err; do
-	grep -v '^WARNING: Number of errors: 0, skipped probes: [0-9]*$' "$W/$said" >"$W/else" && bad "it says: $(cat "$W/else")"
+	grep -vE '^(WARNING: Number of errors: 0, skipped probes: [0-9]*|Pass [1-5]: .*|process [0-9]*: .*|  [a-z]+ +[0-9]+)$' "$W/$said" >"$W/else" && bad "it says: $(cat "$W/else")"
 done
+post_mortem
 attached_clean
 done_t
 
