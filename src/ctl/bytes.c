@@ -154,7 +154,7 @@ static bool is_covered(const struct ctl_process *p, const struct patch_plan *pla
 	       memcmp(now + 1, plan->patched + 1, plan->size - 1) == 0;
 }
 
-static bool is_between(const struct ctl_process *p, const struct patch_plan *plan)
+bool ctl_patch_is_between(const struct ctl_process *p, const struct patch_plan *plan)
 {
 	uint8_t now[PATCH_MAX];
 
@@ -205,7 +205,7 @@ struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch)
 	patch->armed = patch->wanted = false;
 	if (ctl_chain_is_covered(p, patch))
 		return ctl_chain_restore_rest(p, patch);
-	if (p->was_toggling && is_between(p, plan))
+	if (p->was_toggling && ctl_patch_is_between(p, plan))
 		return proc_write(p->proc, plan->address, plan->original, plan->size);
 	if (!ctl_patch_stands(p, plan)) {
 		p->n_covered += is_covered(p, plan);

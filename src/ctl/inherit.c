@@ -85,6 +85,19 @@ static struct error *say_whose(struct ctl_process *p)
 					 sizeof p->image_number);
 }
 
+/* Forked while its parent's patches were armed or disarmed: they begin anew, at not armed. */
+static struct error *settle_patches(struct ctl_process *p)
+{
+	struct error *e = NULL;
+
+	if (!ctl_ledger_is_toggling(p))
+		return NULL;
+	vec_each(patch, &p->patches)
+		if (!e && !patch->armed && ctl_patch_is_between(p, &patch->plan))
+			e = proc_write(p->proc, patch->plan.address, patch->plan.original, patch->plan.size);
+	return e ? e : ctl_ledger_set_toggling(p, false);
+}
+
 static struct error *window(struct ctl_process *p, const struct stat *old)
 {
 	struct error *e = proc_stop(p->proc), *last;
@@ -101,6 +114,8 @@ static struct error *window(struct ctl_process *p, const struct stat *old)
 	}
 	if (!e)
 		e = say_whose(p);
+	if (!e)
+		e = settle_patches(p);
 	last = proc_release(p->proc);
 	return e ? e : last;
 }

@@ -345,6 +345,7 @@ void ctl_leave_child(const struct ctl_process *parent, pid_t pid)
 	child.hooks = ctl_hooks_inherited(parent, s->arena);
 	child.follow.armed = child.follow.address != 0;
 	child.placed = true;
+	child.was_toggling = ctl_ledger_is_toggling(&child);
 	child.maps_arena = child.foreign_arena = NULL;
 	memset(&child.foreign, 0, sizeof child.foreign);
 	child.lock_fd = 0;

@@ -185,6 +185,21 @@ void ctl_ledger_refresh(struct ctl_process *p)
 	arena_destroy(a);
 }
 
+bool ctl_ledger_is_toggling(const struct ctl_process *p)
+{
+	uint64_t toggling = 0, at = p->place.ledger + offsetof(struct abi_ledger, toggling);
+
+	return proc_read(p->proc, at, &toggling, sizeof toggling) == sizeof toggling && toggling;
+}
+
+struct error *ctl_ledger_set_toggling(struct ctl_process *p, bool toggling)
+{
+	uint64_t value = toggling;
+
+	return proc_write(p->proc, p->place.ledger + offsetof(struct abi_ledger, toggling), &value,
+			  sizeof value);
+}
+
 struct error *ctl_ledger_leave(struct ctl_process *p)
 {
 	const uint64_t yes = 1;

@@ -198,15 +198,9 @@ static void find_changes(struct ctl_process *p, struct arena *a, struct changes 
 	}
 }
 
-static struct error *set_toggling(struct ctl_process *p, uint64_t value)
-{
-	return proc_write(p->proc, p->place.ledger + offsetof(struct abi_ledger, toggling), &value,
-			  sizeof value);
-}
-
 static struct error *toggle_live(struct ctl_process *p, struct changes *c)
 {
-	struct error *e = set_toggling(p, 1);
+	struct error *e = ctl_ledger_set_toggling(p, true);
 
 	for (uint32_t step = 0; step < STEPS && !e; step++) {
 		vec_each(change, &c->list) {
@@ -220,7 +214,7 @@ static struct error *toggle_live(struct ctl_process *p, struct changes *c)
 	}
 	vec_each(change, &c->list)
 		change->patch->armed = change->arm;
-	return e ? e : set_toggling(p, 0);
+	return e ? e : ctl_ledger_set_toggling(p, false);
 }
 
 static struct error *toggle_stopped(struct ctl_process *p, struct changes *c)

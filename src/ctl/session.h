@@ -355,7 +355,7 @@ struct ctl_process {
 	struct ctl_patch follow; /* the hook of the dynamic loader */
 	bool follow_shared; /* that hook is a body of a patch for sites */
 	uint64_t follow_shared_at; /* of the sites */
-	bool was_toggling; /* its tool died while it armed patches under running threads */
+	bool was_toggling; /* its tool died, or it was forked, while patches were armed under running threads */
 	VEC(struct ctl_life_place) life_places; /* in what is mapped, as of ctl_life_expect() */
 	struct ctl_hooks *hooks; /* hooks.c's own */
 	struct ctl_syscalls *syscalls; /* syscalls.c's own */
@@ -626,6 +626,8 @@ bool ctl_patch_fits(struct ctl_process *p, const struct patch_plan *plan);
 bool ctl_patch_stands(struct ctl_process *p, const struct patch_plan *plan);
 /* Sites, the loader's and those of system calls: all of them, one after the other; NULL: no more. *i begins at 0. */
 struct ctl_patch *ctl_patch_next(struct ctl_process *p, uint32_t *i);
+/* Its bytes are armed, not armed, or on the way from one to the other. */
+bool ctl_patch_is_between(const struct ctl_process *p, const struct patch_plan *plan);
 /* Puts the original bytes back where they are still ours. */
 struct error *ctl_patch_restore(struct ctl_process *p, struct ctl_patch *patch) BASE_MUST_CHECK;
 /*
@@ -693,6 +695,9 @@ void ctl_traces_find(const struct ctl_process *p, struct arena *a, struct ctl_tr
 
 /* Reads back the original bytes: sessions below that have left changed them. */
 void ctl_ledger_refresh(struct ctl_process *p);
+/* Patches stand between armed and disarmed. In a child that was forked meanwhile nobody goes on with them. */
+bool ctl_ledger_is_toggling(const struct ctl_process *p);
+struct error *ctl_ledger_set_toggling(struct ctl_process *p, bool toggling) BASE_MUST_CHECK;
 /* The session is over, its memory stays for its peers. */
 struct error *ctl_ledger_leave(struct ctl_process *p) BASE_MUST_CHECK;
 

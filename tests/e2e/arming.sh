@@ -74,3 +74,32 @@ for r in 1 2 3 4 5; do
 	target_unharmed
 done
 done_t
+
+# The child has what stood there at that moment, and nobody who goes on with it.
+t forked-while-toggling
+target forker forker.c gcc -O1 || exit 1
+for how in "INT yes" "INT no" "KILL yes"; do
+	read -r left_by follow <<<"$how"
+	start "$T/forker"
+	snapshot "$PID" >"$W/before"
+	background --follow="$follow" -e 'global on, hits
+		probe begin { println("begun") }
+		probe process.function("place_*") if (on) { hits <<< 1 }
+		probe timer.ms(1) { on = !on }'
+	"$ROOT/tests/lib/stop-between" "$TOOL" "$PID" "$(head -1 "$W/bg")" 64 256 || bad "the tool was never between"
+	kill -USR1 "$PID"
+	for _ in $(seq 100); do grep -q child "$W/bg" && break; sleep 0.1; done
+	CHILD=$(awk '/^child/ {print $2}' "$W/bg")
+	kill -CONT "$TOOL"
+	kill "-$left_by" "$TOOL"
+	wait "$TOOL" 2>/dev/null
+	for p in "$PID" "$CHILD"; do
+		[ "$left_by" = INT ] || as_user timeout 60 "$SPILE" --cleanup "$p" >"$W/clean" 2>&1 || bad "cleanup: $(cat "$W/clean")"
+		grep -q memfd:spile "/proc/$p/maps" && bad "a mapping of ours is left in $p ($how)"
+		text_is_file "$p"
+	done
+	attached_clean
+	target_unharmed
+	has "$W/bg" "^child's status 0 "
+done
+done_t
