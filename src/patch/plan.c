@@ -138,6 +138,17 @@ static const struct {
 	{ RUNG_TRAP, try_trap },
 };
 
+/*
+ * Where no trampoline of one instruction would fit, no rung needs to be tried: moving others out
+ * takes thousands of searches for each site.
+ */
+static bool has_room(const struct planner *p)
+{
+	struct trampoline t = { .request = p->request, .ins = p->spot.ins, .n_ins = 1, .origin = p->site + JUMP };
+
+	return patch_trampoline_may_fit(p->space, &t);
+}
+
 static bool climb(struct planner *p)
 {
 	for (size_t i = 0; i < base_count(ladder); i++) {
@@ -204,6 +215,9 @@ struct error *patch_plan_make(struct arena *a, struct patch_space *s, const stru
 				 (unsigned long long)p.site);
 	if (!spot_look(&p, p.site, &p.spot))
 		return error_new(ERROR_UNSUPPORTED, "another patch needs the bytes at 0x%llx",
+				 (unsigned long long)p.site);
+	if (!has_room(&p))
+		return error_new(ERROR_UNSUPPORTED, "no room within 2 GiB of 0x%llx",
 				 (unsigned long long)p.site);
 	if (!climb(&p))
 		return error_new(ERROR_UNSUPPORTED, "no form of patch fits at 0x%llx",

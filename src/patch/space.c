@@ -11,6 +11,14 @@
  *
  * Every byte of a page has a bit; blocks are small. One is given back only when the plan it
  * was for came to nothing: then nobody has seen it.
+ *
+ * Where room is scarce most searches find nothing, and there are many of them. So what cannot
+ * serve is passed over, not looked at: pages whose largest hole is too small, 64 at a
+ * time (`most`), and free ranges and pages in which no match lies. A page that is taken
+ * leaves the free ranges; the free bytes that a range touches in pages of ours belong to it as well.
+ *
+ *	page of ours  |  free range             |  page of ours
+ *	xxxx xx [tail |  ...................... | head] xxx x
  */
 #include "patch/space.h"
 
@@ -21,20 +29,23 @@
 #include "patch/text.h"
 
 #define WORDS (ABI_PAGE / 64)
+#define CHUNK 64u /* pages of which one bound is kept */
 /* Nothing is put where a null pointer with an offset may point. */
 #define LOWEST 0x10000ull
 
 struct page_state {
 	uint64_t taken[WORDS];
-	uint32_t largest; /* hole, bytes */
+	uint32_t largest, head, tail; /* holes, bytes: any, at its begin, at its end */
 };
 
 struct patch_space {
 	struct arena *arena;
-	VEC(struct patch_range) free;
+	VEC(struct patch_range) free; /* ascending, without the pages */
 	VEC(struct patch_page) pages; /* in the order they were taken */
 	VEC(struct page_state *) states; /* of pages[i] */
 	VEC(uint32_t) order; /* indexes of pages, by address */
+	VEC(uint32_t) most; /* of each CHUNK of the order: no block larger than this begins there */
+	uint64_t steps; /* matches, pages and ranges looked at */
 	struct patch_text *text;
 	struct patch_flow *flow, *near_flow;
 };
@@ -108,16 +119,6 @@ void patch_space_original(const struct patch_space *s, uint64_t address, uint8_t
 	patch_text_revert(s->text, address, bytes, n);
 }
 
-void patch_space_set_free(struct patch_space *s, const struct patch_range *ranges, uint32_t n)
-{
-	s->free.n = 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (ranges[i].end > LOWEST)
-			vec_push(s->arena, &s->free,
-				 (struct patch_range){ base_max(ranges[i].start, LOWEST),
-						       ranges[i].end });
-}
-
 struct patch_page *patch_space_pages(struct patch_space *s, uint32_t *n)
 {
 	*n = s->pages.n;
@@ -137,11 +138,17 @@ static uint64_t page_of(uint64_t address)
 	return address & ~(uint64_t)(ABI_PAGE - 1);
 }
 
-/* Position in `order` of the first page that ends behind the address. */
-static uint32_t position_of(const struct patch_space *s, uint64_t address)
+/* Position in `order` of the first page, from a position that is not behind it, that ends behind the address. */
+static uint32_t position_from(const struct patch_space *s, uint32_t low, uint64_t address)
 {
-	uint32_t low = 0, high = s->order.n;
+	uint32_t high = s->order.n, step = 1;
 
+	/* mostly near */
+	while (low + step < high && s->pages.p[s->order.p[low + step]].address + ABI_PAGE <= address) {
+		low += step;
+		step *= 2;
+	}
+	high = base_min(high, low + step);
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 
@@ -153,6 +160,11 @@ static uint32_t position_of(const struct patch_space *s, uint64_t address)
 	return low;
 }
 
+static uint32_t position_of(const struct patch_space *s, uint64_t address)
+{
+	return position_from(s, 0, address);
+}
+
 /* Index of the page that holds the address, or -1. */
 static int64_t page_find(const struct patch_space *s, uint64_t address)
 {
@@ -161,24 +173,6 @@ static int64_t page_find(const struct patch_space *s, uint64_t address)
 	if (at == s->order.n || s->pages.p[s->order.p[at]].address > address)
 		return -1;
 	return s->order.p[at];
-}
-
-static uint32_t page_add(struct patch_space *s, uint64_t address)
-{
-	struct page_state *state = arena_new(s->arena, struct page_state);
-	uint32_t at = position_of(s, address), index = s->pages.n;
-	struct patch_page page = { .address = address, .fresh = true };
-
-	page.bytes = arena_alloc(s->arena, ABI_PAGE);
-	memset(page.bytes, 0xcc, ABI_PAGE);
-	state->largest = ABI_PAGE;
-	vec_push(s->arena, &s->pages, page);
-	vec_push(s->arena, &s->states, state);
-	vec_push(s->arena, &s->order, index);
-	memmove(s->order.p + at + 1, s->order.p + at,
-		(s->order.n - 1 - at) * sizeof *s->order.p);
-	s->order.p[at] = index;
-	return index;
 }
 
 /* ---- the bytes of one page ------------------------------------------------------- */
@@ -201,22 +195,136 @@ static void measure_holes(struct page_state *p)
 {
 	uint32_t from = next_byte(p, 0, false), to;
 
-	p->largest = 0;
+	p->head = next_byte(p, 0, true);
+	p->largest = p->tail = 0;
 	while (from < ABI_PAGE) {
 		to = next_byte(p, from, true);
 		p->largest = base_max(p->largest, to - from);
+		p->tail = to == ABI_PAGE ? to - from : 0;
 		from = next_byte(p, to, false);
 	}
 }
 
-static void mark_bytes(struct page_state *p, uint32_t from, uint32_t to, bool taken)
+/* No larger block begins in the page at this position of the order and lies in pages of ours. */
+static uint32_t page_bound(const struct patch_space *s, uint32_t at)
 {
+	const struct page_state *p = s->states.p[s->order.p[at]], *next;
+
+	if (!p->tail || at + 1 == s->order.n ||
+	    s->pages.p[s->order.p[at + 1]].address != s->pages.p[s->order.p[at]].address + ABI_PAGE)
+		return p->largest;
+	next = s->states.p[s->order.p[at + 1]];
+	return next->head == ABI_PAGE ? UINT32_MAX : base_max(p->largest, p->tail + next->head);
+}
+
+static void measure_chunk(struct patch_space *s, uint32_t chunk)
+{
+	uint32_t end = base_min((chunk + 1) * CHUNK, s->order.n);
+
+	s->most.p[chunk] = 0;
+	for (uint32_t i = chunk * CHUNK; i < end; i++)
+		s->most.p[chunk] = base_max(s->most.p[chunk], page_bound(s, i));
+}
+
+/* The holes of a page have changed, which the page before it may reach into. */
+static void measure_page(struct patch_space *s, uint32_t index)
+{
+	uint32_t at = position_of(s, s->pages.p[index].address);
+
+	measure_holes(s->states.p[index]);
+	measure_chunk(s, at / CHUNK);
+	if (at && at % CHUNK == 0)
+		measure_chunk(s, at / CHUNK - 1);
+}
+
+static void mark_bytes(struct patch_space *s, uint32_t index, uint32_t from, uint32_t to, bool taken)
+{
+	struct page_state *p = s->states.p[index];
+
 	for (uint32_t i = from; i < to; i++) {
 		uint64_t bit = 1ull << (i % 64);
 
 		p->taken[i / 64] = taken ? p->taken[i / 64] | bit : p->taken[i / 64] & ~bit;
 	}
-	measure_holes(p);
+	measure_page(s, index);
+}
+
+/* ---- pages come in ------------------------------------------------------------------ */
+
+/* Position of the first free range that ends behind the address. */
+static uint32_t range_behind(const struct patch_space *s, uint64_t address)
+{
+	uint32_t low = 0, high = s->free.n;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (s->free.p[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The page is no longer free. */
+static void cut_page(struct patch_space *s, uint64_t page)
+{
+	uint32_t i = range_behind(s, page);
+	struct patch_range *r = &s->free.p[i], rest;
+
+	if (i == s->free.n || r->start > page)
+		return;
+	rest = (struct patch_range){ page + ABI_PAGE, r->end };
+	if (rest.start < rest.end && r->start < page) {
+		vec_push(s->arena, &s->free, rest);
+		r = &s->free.p[i];
+		memmove(r + 2, r + 1, (s->free.n - 2 - i) * sizeof *r);
+		r[1] = rest;
+		r->end = page;
+	} else if (rest.start < rest.end) {
+		*r = rest;
+	} else if (r->start < page) {
+		r->end = page;
+	} else {
+		memmove(r, r + 1, (s->free.n - 1 - i) * sizeof *r);
+		s->free.n--;
+	}
+}
+
+static uint32_t page_add(struct patch_space *s, uint64_t address)
+{
+	struct page_state *state = arena_new(s->arena, struct page_state);
+	uint32_t at = position_of(s, address), index = s->pages.n;
+	struct patch_page page = { .address = address, .fresh = true };
+
+	page.bytes = arena_alloc(s->arena, ABI_PAGE);
+	memset(page.bytes, 0xcc, ABI_PAGE);
+	measure_holes(state);
+	vec_push(s->arena, &s->pages, page);
+	vec_push(s->arena, &s->states, state);
+	vec_push(s->arena, &s->order, index);
+	memmove(s->order.p + at + 1, s->order.p + at,
+		(s->order.n - 1 - at) * sizeof *s->order.p);
+	s->order.p[at] = index;
+	if (s->most.n * CHUNK < s->order.n)
+		vec_push(s->arena, &s->most, 0);
+	for (uint32_t chunk = (at ? at - 1 : 0) / CHUNK; chunk < s->most.n; chunk++)
+		measure_chunk(s, chunk);
+	cut_page(s, address);
+	return index;
+}
+
+void patch_space_set_free(struct patch_space *s, const struct patch_range *ranges, uint32_t n)
+{
+	s->free.n = 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (ranges[i].end > LOWEST)
+			vec_push(s->arena, &s->free,
+				 (struct patch_range){ base_max(ranges[i].start, LOWEST),
+						       ranges[i].end });
+	vec_each(page, &s->pages)
+		cut_page(s, page->address);
 }
 
 /* ---- is there room? ----------------------------------------------------------------- */
@@ -225,11 +333,8 @@ struct obstacle {
 	uint64_t start, end; /* no block may touch it */
 };
 
-/*
- * What is in the way of [from, to) in the page that holds `from`; false: nothing.
- * Pages that are not ours count as room if `fresh` says so.
- */
-static bool obstacle_in_page(const struct patch_space *s, uint64_t from, uint64_t to, bool fresh,
+/* What is in the way of [from, to) in the page that holds `from`: all of it, if it is not ours. false: nothing. */
+static bool obstacle_in_page(const struct patch_space *s, uint64_t from, uint64_t to,
 			     struct obstacle *out)
 {
 	int64_t i = page_find(s, from);
@@ -238,7 +343,7 @@ static bool obstacle_in_page(const struct patch_space *s, uint64_t from, uint64_
 
 	*out = (struct obstacle){ page, page + ABI_PAGE };
 	if (i < 0)
-		return !fresh;
+		return true;
 	hit = next_byte(s->states.p[i], (uint32_t)(from - page), true);
 	if (hit >= limit)
 		return false;
@@ -246,32 +351,46 @@ static bool obstacle_in_page(const struct patch_space *s, uint64_t from, uint64_
 	return true;
 }
 
-static bool obstacle_find(const struct patch_space *s, uint64_t from, uint64_t to, bool fresh,
+static bool obstacle_find(const struct patch_space *s, uint64_t from, uint64_t to,
 			  struct obstacle *out)
 {
 	for (uint64_t at = from; at < to; at = page_of(at) + ABI_PAGE)
-		if (obstacle_in_page(s, at, to, fresh, out))
+		if (obstacle_in_page(s, at, to, out))
 			return true;
 	return false;
 }
 
-/* A hole in the pages we have. Leaps from page to match and from match to page. */
-static bool find_in_pages(const struct patch_space *s, const struct space_wish *w, uint64_t *out)
+/* Position of the first page from this one on in which a block of that size may begin; behind the last: none. */
+static uint32_t next_wide(struct patch_space *s, uint32_t at, uint32_t size)
 {
-	uint64_t at = w->low;
+	while (at < s->order.n) {
+		s->steps++;
+		if (s->most.p[at / CHUNK] < size)
+			at = (at / CHUNK + 1) * CHUNK;
+		else if (page_bound(s, at) < size)
+			at++;
+		else
+			return at;
+	}
+	return s->order.n;
+}
+
+/* A hole in the pages we have. Leaps from page to match and from match to page. */
+static bool find_in_pages(struct patch_space *s, const struct space_wish *w, uint64_t *out)
+{
+	uint64_t at = w->low, page;
+	uint32_t i = position_of(s, at);
 	struct obstacle o;
-	uint32_t i;
 
 	while (patch_match_up(at, w->base, w->mask, w->value, &at) && at + w->size <= w->high) {
-		i = position_of(s, at);
-		if (i == s->order.n)
+		s->steps++;
+		i = next_wide(s, position_from(s, i, at), w->size);
+		if (i >= s->order.n)
 			return false;
-		i = s->order.p[i];
-		if (s->pages.p[i].address > at) {
-			at = s->pages.p[i].address;
-		} else if (s->states.p[i]->largest < base_min(w->size, ABI_PAGE)) {
-			at = s->pages.p[i].address + ABI_PAGE;
-		} else if (obstacle_find(s, at, at + w->size, false, &o)) {
+		page = s->pages.p[s->order.p[i]].address;
+		if (page > at) {
+			at = page;
+		} else if (obstacle_find(s, at, at + w->size, &o)) {
 			at = o.end;
 		} else {
 			*out = at;
@@ -281,48 +400,82 @@ static bool find_in_pages(const struct patch_space *s, const struct space_wish *
 	return false;
 }
 
-static bool find_below(const struct patch_space *s, const struct space_wish *w,
-		       const struct patch_range *r, uint64_t *out)
+/* A free range with the free bytes that it touches in pages of ours. */
+static struct patch_range widened(const struct patch_space *s, uint32_t i)
 {
-	uint64_t low = base_max(r->start, w->low);
-	uint64_t end = base_min(base_min(r->end, w->high), w->base);
-	struct obstacle o;
+	struct patch_range r = s->free.p[i];
+	int64_t before = page_find(s, r.start - 1), behind = page_find(s, r.end);
 
-	while (end >= low + w->size && end > w->size) {
-		if (!patch_match_down(end - w->size, w->base, w->mask, w->value, out) || *out < low)
+	if (before >= 0)
+		r.start -= s->states.p[before]->tail;
+	if (behind >= 0)
+		r.end += s->states.p[behind]->head;
+	return r;
+}
+
+/* From range to match and from match to range, downwards. */
+static bool find_below(struct patch_space *s, const struct space_wish *w, uint64_t *out)
+{
+	uint64_t top = base_min(w->high, w->base), at = top - w->size;
+	uint32_t i = range_behind(s, top); /* ranges that are left */
+
+	if (top < w->size)
+		return false;
+	i += i < s->free.n && s->free.p[i].start < top;
+	while (i-- > 0) {
+		struct patch_range r = s->free.p[i];
+
+		s->steps++;
+		if (r.end + ABI_PAGE < w->low + w->size ||
+		    !patch_match_down(base_min(at, r.end + ABI_PAGE - w->size), w->base, w->mask, w->value, &at) ||
+		    at < w->low)
 			return false;
-		if (!obstacle_find(s, *out, *out + w->size, true, &o))
-			return true;
-		end = base_min(o.start, *out + w->size - 1);
+		if (at + ABI_PAGE >= r.start) {
+			r = widened(s, i);
+			if (!patch_match_down(base_min(at, r.end - w->size), w->base, w->mask, w->value, &at))
+				return false;
+			if (at >= base_max(r.start, w->low)) {
+				*out = at;
+				return true;
+			}
+		}
+		/* The tail of a page of ours may belong to the range behind it. */
+		i = base_min(i, range_behind(s, at + ABI_PAGE) + 1);
 	}
 	return false;
 }
 
-static bool find_above(const struct patch_space *s, const struct space_wish *w,
-		       const struct patch_range *r, uint64_t *out)
+static bool find_above(struct patch_space *s, const struct space_wish *w, uint64_t *out)
 {
-	uint64_t at = base_max(base_max(r->start, w->low), w->base);
-	uint64_t end = base_min(r->end, w->high);
-	struct obstacle o;
+	uint64_t at = base_max(w->low, w->base);
+	uint32_t i = range_behind(s, at);
 
-	while (patch_match_up(at, w->base, w->mask, w->value, out) && *out + w->size <= end) {
-		if (!obstacle_find(s, *out, *out + w->size, true, &o))
-			return true;
-		at = base_max(o.end, *out + 1);
+	while (i < s->free.n) {
+		struct patch_range r = s->free.p[i++];
+
+		s->steps++;
+		if (!patch_match_up(base_max(at, r.start - ABI_PAGE), w->base, w->mask, w->value, &at) ||
+		    at + w->size > w->high)
+			return false;
+		if (at + w->size <= r.end + ABI_PAGE) {
+			r = widened(s, i - 1);
+			if (!patch_match_up(base_max(at, r.start), w->base, w->mask, w->value, &at))
+				return false;
+			if (at + w->size <= base_min(r.end, w->high)) {
+				*out = at;
+				return true;
+			}
+		}
+		/* The head of a page of ours may belong to the range before it. */
+		i = base_max(i, range_behind(s, at - ABI_PAGE));
 	}
 	return false;
 }
 
 /* Room in pages not taken yet: nearest below the site, then nearest above. */
-static bool find_fresh(const struct patch_space *s, const struct space_wish *w, uint64_t *out)
+static bool find_fresh(struct patch_space *s, const struct space_wish *w, uint64_t *out)
 {
-	for (uint32_t i = s->free.n; i-- > 0;)
-		if (s->free.p[i].start < w->base && find_below(s, w, &s->free.p[i], out))
-			return true;
-	for (uint32_t i = 0; i < s->free.n; i++)
-		if (s->free.p[i].end > w->base && find_above(s, w, &s->free.p[i], out))
-			return true;
-	return false;
+	return find_below(s, w, out) || find_above(s, w, out);
 }
 
 /*
@@ -335,7 +488,7 @@ static bool find_fresh(const struct patch_space *s, const struct space_wish *w, 
 #define APART_MASK 0xe00000u
 #define APART 0x800000u
 
-static bool find_apart(const struct patch_space *s, const struct space_wish *w, uint64_t *out)
+static bool find_apart(struct patch_space *s, const struct space_wish *w, uint64_t *out)
 {
 	struct space_wish apart = *w;
 
@@ -361,10 +514,25 @@ bool patch_space_take(struct patch_space *s, const struct space_wish *w, uint64_
 
 		if (i < 0)
 			i = page_add(s, page);
-		mark_bytes(s->states.p[i], (uint32_t)(at - page), (uint32_t)(stop - page), true);
+		mark_bytes(s, (uint32_t)i, (uint32_t)(at - page), (uint32_t)(stop - page), true);
 		s->pages.p[i].used += (uint32_t)(stop - at);
 	}
 	return true;
+}
+
+bool patch_space_may_have(struct patch_space *s, uint64_t low, uint64_t high, uint32_t size)
+{
+	uint32_t range = range_behind(s, low), page = position_of(s, low);
+
+	if (range < s->free.n && s->free.p[range].start < high)
+		return true;
+	page = next_wide(s, page, size);
+	return page < s->order.n && s->pages.p[s->order.p[page]].address < high;
+}
+
+uint64_t patch_space_steps(const struct patch_space *s)
+{
+	return s->steps;
 }
 
 void patch_space_write(struct patch_space *s, uint64_t address, const uint8_t *bytes,
@@ -388,7 +556,7 @@ void patch_space_release(struct patch_space *s, uint64_t address, uint32_t size)
 		uint64_t stop = base_min(end, page->address + ABI_PAGE);
 
 		memset(page->bytes + (at - page->address), 0xcc, stop - at);
-		mark_bytes(s->states.p[i], (uint32_t)(at - page->address),
+		mark_bytes(s, (uint32_t)i, (uint32_t)(at - page->address),
 			   (uint32_t)(stop - page->address), false);
 		page->used -= (uint32_t)(stop - at);
 		at = stop;

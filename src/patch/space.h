@@ -15,6 +15,10 @@ struct space_wish {
 
 /* Marks the block as used and adds the pages it needs. false: no such place. */
 bool patch_space_take(struct patch_space *s, const struct space_wish *w, uint64_t *address);
+/* false: no block of that size lies in [low, high), whatever bits of its address are given. */
+bool patch_space_may_have(struct patch_space *s, uint64_t low, uint64_t high, uint32_t size);
+/* Matches, pages and free ranges that all searches have looked at. */
+uint64_t patch_space_steps(const struct patch_space *s);
 /* Puts the bytes of a taken block into its pages. */
 void patch_space_write(struct patch_space *s, uint64_t address, const uint8_t *bytes,
 		       uint32_t size);

@@ -28,6 +28,8 @@
 #define LOWEST 0x10000ull
 #define HIGHEST 0x7ffffffff000ull /* of user space, 47-bit addresses */
 #define ALIGN 16u
+/* A trampoline of more instructions may be smaller: without a jump back, its branches short. */
+#define MAY_SHRINK 16u
 
 /* What is known before the place is. */
 struct layout {
@@ -172,6 +174,22 @@ static bool find_place(struct patch_space *s, const struct layout *l, uint64_t *
 
 	prefer_alignment(&w);
 	return patch_space_take(s, &w, address);
+}
+
+bool patch_trampoline_may_fit(struct patch_space *s, const struct trampoline *t)
+{
+	struct patch_range window;
+	struct layout l;
+
+	for (int far_calls = 0; far_calls <= 1; far_calls++) {
+		if (!lay_out(&l, t, far_calls))
+			return true;
+		l.size -= base_min(l.size - base_min(l.size, 1u), MAY_SHRINK);
+		window = window_of(&l);
+		if (patch_space_may_have(s, window.start, window.end, l.size))
+			return true;
+	}
+	return false;
 }
 
 /* ---- bytes ------------------------------------------------------------------------------ */

@@ -24,5 +24,7 @@ struct trampoline {
 
 /* Finds a place and writes the bytes there. false: no place, or something cannot be relocated. */
 bool patch_trampoline_make(struct arena *a, struct patch_space *s, struct trampoline *t);
+/* false: the bodies with the first instruction have no place anywhere in reach, whatever is asked of the address. */
+bool patch_trampoline_may_fit(struct patch_space *s, const struct trampoline *t);
 
 #endif

@@ -142,6 +142,161 @@ static void blocks_are_apart_and_repeatable(void **state)
 	arena_destroy(a);
 }
 
+/* ---- all room is found ---------------------------------------------------------------- */
+
+#define AREA (64u * ABI_PAGE) /* from BASE on */
+
+/* Free bytes of it, as the space should see them. */
+struct model {
+	bool free[AREA];
+	struct patch_range blocks[4000];
+	uint32_t n;
+};
+
+static bool model_fits(const struct model *m, uint64_t at, uint32_t size)
+{
+	for (uint32_t i = 0; i < size; i++)
+		if (at + i - BASE >= AREA || !m->free[at + i - BASE])
+			return false;
+	return true;
+}
+
+static bool model_has(const struct model *m, const struct space_wish *w)
+{
+	for (uint64_t at = w->low; at + w->size <= w->high; at++)
+		if (fits(at, w->base, w->mask, w->value) && model_fits(m, at, w->size))
+			return true;
+	return false;
+}
+
+static void model_mark(struct model *m, struct patch_range r, bool is_free)
+{
+	memset(m->free + (r.start - BASE), is_free, r.end - r.start);
+}
+
+static struct space_wish small_wish(void)
+{
+	static const uint32_t small_masks[] = { 0, 0xf, 0xff, 0xff0, 0xfff, 0xff00, 0x3f0f, 0xf000 };
+	struct space_wish w = { .base = BASE + random_number() % AREA,
+				.mask = small_masks[random_number() % base_count(small_masks)],
+				.size = 1 + (uint32_t)(random_number() % 300) };
+
+	w.size = random_number() % 32 ? w.size : ABI_PAGE - w.size;
+	w.low = BASE + random_number() % AREA;
+	w.high = w.low + random_number() % AREA;
+	w.value = (uint32_t)random_number() & w.mask;
+	return w;
+}
+
+/* A block that was taken is given back. */
+static void model_release(struct model *m, struct patch_space *s)
+{
+	uint32_t i = (uint32_t)(random_number() % m->n);
+	struct patch_range r = m->blocks[i];
+
+	patch_space_release(s, r.start, (uint32_t)(r.end - r.start));
+	model_mark(m, r, true);
+	m->blocks[i] = m->blocks[--m->n];
+}
+
+static void model_take(struct model *m, struct patch_space *s, uint32_t *found)
+{
+	struct space_wish w = small_wish();
+	bool may = patch_space_may_have(s, w.low, w.high, w.size);
+	uint64_t at;
+
+	if (!patch_space_take(s, &w, &at)) {
+		assert_false(model_has(m, &w));
+		return;
+	}
+	assert_true(may);
+	assert_true(at >= w.low && at + w.size <= w.high && fits(at, w.base, w.mask, w.value));
+	assert_true(model_fits(m, at, w.size));
+	m->blocks[m->n] = (struct patch_range){ at, at + w.size };
+	model_mark(m, m->blocks[m->n++], false);
+	(*found)++;
+}
+
+static void what_fits_is_found(void **state)
+{
+	static const struct patch_range parts[] = {
+		{ BASE, BASE + 3 * ABI_PAGE },
+		{ BASE + 4 * ABI_PAGE, BASE + 5 * ABI_PAGE },
+		{ BASE + 9 * ABI_PAGE, BASE + 40 * ABI_PAGE },
+		{ BASE + 41 * ABI_PAGE, BASE + 42 * ABI_PAGE },
+		{ BASE + 50 * ABI_PAGE, BASE + 52 * ABI_PAGE },
+	};
+	struct arena *a = arena_create();
+	struct patch_space *s = patch_space_create(a);
+	struct model *m = arena_new(a, struct model);
+	uint32_t found = 0;
+
+	(void)state;
+	patch_space_set_free(s, parts, base_count(parts));
+	for (size_t i = 0; i < base_count(parts); i++)
+		model_mark(m, parts[i], true);
+	for (uint32_t i = 0; i < 3000; i++) {
+		model_take(m, s, &found);
+		if (m->n && random_number() % 8 == 0)
+			model_release(m, s);
+		if (i % 500 == 0)
+			patch_space_set_free(s, parts, base_count(parts));
+	}
+	assert_true(found > 300 && found < 2700);
+	arena_destroy(a);
+}
+
+/* ---- little room ------------------------------------------------------------------------- */
+
+#define HOLES 512u /* of a page, 4 MiB apart */
+
+static struct patch_space *space_of_holes(struct arena *a)
+{
+	struct patch_space *s = patch_space_create(a);
+	struct patch_range *holes = arena_array(a, struct patch_range, HOLES);
+
+	for (uint64_t i = 0; i < HOLES; i++)
+		holes[i] = (struct patch_range){ BASE - 0x40000000 + (i << 22),
+						 BASE - 0x40000000 + (i << 22) + ABI_PAGE };
+	patch_space_set_free(s, holes, HOLES);
+	return s;
+}
+
+/* Wishes until none has been granted for a while; how many steps the last thousand took. */
+static uint64_t steps_when_full(struct patch_space *s, bool any_address)
+{
+	uint64_t at, before = 0;
+
+	for (uint32_t vain = 0; vain < 2000; vain++) {
+		struct space_wish w = random_wish();
+
+		w.size = 40;
+		w.mask = any_address ? 0 : w.mask;
+		w.value &= w.mask;
+		if (patch_space_take(s, &w, &at))
+			vain = 0;
+		if (vain == 1000)
+			before = patch_space_steps(s);
+	}
+	return patch_space_steps(s) - before;
+}
+
+static void vain_searches_are_short(void **state)
+{
+	struct arena *a = arena_create();
+	struct patch_space *s = space_of_holes(a);
+	uint32_t n;
+
+	(void)state;
+	/* A part of the holes is left that no wish of these matches. */
+	assert_true(steps_when_full(s, false) < 1000ull * 3 * HOLES);
+	assert_true(steps_when_full(s, true) < 1000ull * 100);
+	assert_false(patch_space_may_have(s, BASE - 0x7fff0000, BASE + 0x7fff0000, 40));
+	patch_space_pages(s, &n);
+	assert_int_equal(n, HOLES);
+	arena_destroy(a);
+}
+
 static void unconstrained_blocks_fill_pages(void **state)
 {
 	struct arena *a = arena_create();
@@ -206,6 +361,8 @@ int main(void)
 		cmocka_unit_test(matches_are_the_nearest),
 		cmocka_unit_test(matches_know_the_sign),
 		cmocka_unit_test(blocks_are_apart_and_repeatable),
+		cmocka_unit_test(what_fits_is_found),
+		cmocka_unit_test(vain_searches_are_short),
 		cmocka_unit_test(unconstrained_blocks_fill_pages),
 		cmocka_unit_test(blocks_may_cross_pages),
 	};
