@@ -152,6 +152,23 @@ static bool is_shell_in_front(struct ctl_session *s, const struct ctl_process *p
 	return true;
 }
 
+static bool is_any_left(const struct ctl_session *s, const struct ctl_process *but)
+{
+	vec_each(p, &s->processes)
+		if (*p != but && (*p)->named && !proc_has_ended((*p)->proc))
+			return true;
+	return false;
+}
+
+/* One of several processes may end while the session begins, as it may at any time later. */
+static bool goes_without(struct ctl_session *s, struct ctl_process *p, struct error *e)
+{
+	if (e->code != ERROR_NO_PROCESS || !is_any_left(s, p))
+		return false;
+	ctl_warn(s, "%s: the session goes on without it", error_text(e));
+	return true;
+}
+
 static struct error *arm_all(struct ctl_session *s)
 {
 	vec_each(p, &s->processes) {
@@ -164,7 +181,7 @@ static struct error *arm_all(struct ctl_session *s)
 			continue;
 		ctl_family_join(*p);
 		e = ctl_attach(*p);
-		if (e)
+		if (e && !goes_without(s, *p, e))
 			return e;
 	}
 	return NULL;

@@ -100,6 +100,28 @@ if have prlimit; then
 else
 	skip_t one-of-two-cannot-be-probed "no prlimit"
 fi
+# One of two ends before it could be attached to, whichever it is: the other is probed as if nothing were.
+t one-of-two-has-ended
+for order in first second; do
+	start "$T/levels"
+	"${RUN_AS[@]}" sleep 30 &
+	other=$!
+	PIDS="$PIDS $other"
+	snapshot "$PID" >"$W/before"
+	[ "$order" = first ] && pids="-x $other -x $PID" || pids="-x $PID -x $other"
+	# shellcheck disable=SC2086 # words
+	spile $pids -e "probe begin { system(\"kill -KILL $other\") }
+		global n, m probe begin(1) { while (m++ < 30000000) ; }
+		probe process(\"$T/levels\").function(\"f_one\") { n++ } probe process.library(\"libc.so.6\").function(\"*\") ? { next }
+		probe timer.ms(10) { if (n) exit() } probe end { println(n > 0) }" -D MAXACTION=100000000
+	ok_rc
+	is output "$(cat "$W/out")" 1
+	attached_clean
+	target_unharmed
+	wait "$other"
+done
+done_t
+
 # It ends while it is being looked at: the message says so, and nothing of what could not be read of it.
 t ends-meanwhile
 for wait in 04 06 08 09 10 11 12 13 14 15 16 18 20 25; do
