@@ -425,6 +425,18 @@ static void plan_rets(const struct group *whole, const struct patch_request *fun
 	}
 }
 
+/* An address in a script, in code of which no function is known: the planner cannot tell. A marker is where it is. */
+static bool is_inside(const struct group *g)
+{
+	struct error *e;
+
+	if (g->p->session->bundle->sites.p[g->sites[0]].provider || !ctl_code_is_inside(g->p, g->m, g->address))
+		return false;
+	e = error_new(ERROR_UNSUPPORTED, "0x%llx is inside an instruction", (unsigned long long)g->address);
+	note_unplaced(g->p, g->n, error_text(e));
+	return true;
+}
+
 static void plan_patch(struct group *g)
 {
 	struct ctl_process *p = g->p;
@@ -446,6 +458,8 @@ static void plan_patch(struct group *g)
 	r.check_start = !(p->session->bundle->sites.p[g->sites[0]].flags &
 			  (CTL_SITE_ENTRY | ABI_SITE_RETURN));
 	ctl_code_read(p, g->m, &p->session->bundle->sites.p[g->sites[0]], &r);
+	if (r.check_start && !r.function_end && is_inside(g))
+		return;
 	remember_code(g, &patch);
 	e = ctl_returns_choose(p, g->m, g->sites[0], &r, &returns);
 	if (e)

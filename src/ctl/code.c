@@ -200,6 +200,30 @@ static void read_code(const struct place *g, struct patch_request *r)
 	r->code_size = ctl_code_original(g->p, start, code, end - start);
 }
 
+#define SWEEP_MOST (256u << 10) /* bytes; some 2 ms */
+
+/* Zeroes are what data, not code, begins with. */
+static bool looks_like_data(const struct x86_ins *ins)
+{
+	return ins->bytes[0] == 0 && ins->length > 1 && ins->bytes[1] == 0;
+}
+
+bool ctl_code_is_inside(struct ctl_process *p, const struct ctl_module *m, uint64_t address)
+{
+	uint64_t site = address - m->bias, at, available;
+	struct elf_file *f;
+	const uint8_t *code;
+	struct x86_ins ins;
+
+	if (elf_open(p->session->elf, m->file->path, &f) || !elf_code_begin(f, site, &at) || site - at > SWEEP_MOST)
+		return false;
+	code = elf_bytes(f, at, &available);
+	for (; at < site; at += ins.length, code += ins.length, available -= ins.length)
+		if (!code || !x86_decode(code, available, at, &ins) || looks_like_data(&ins))
+			return false;
+	return at > site;
+}
+
 /*
  * An int3 that stands in the file is the program's, any other a debugger's. The kernel puts
  * its breakpoints into our own mapping of the file, too: that byte is read anew.

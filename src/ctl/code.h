@@ -20,6 +20,11 @@ uint64_t ctl_bias_of(const struct ctl_process *p, const struct proc_map *m);
  */
 void ctl_code_read(struct ctl_process *p, const struct ctl_module *m, const struct bundle_site *site,
 		   struct patch_request *r);
+/*
+ * The file's code, decoded from where an instruction is known to begin, has none at the address. False as well if
+ * data stand before it, or nothing is known. For addresses whose function is not known.
+ */
+bool ctl_code_is_inside(struct ctl_process *p, const struct ctl_module *m, uint64_t address);
 /* Code as it is without anybody's patches: reads up to size bytes, returns how many there were. */
 uint32_t ctl_code_original(const struct ctl_process *p, uint64_t address, uint8_t *bytes, uint64_t size);
 /* The same for a whole mapping: bytes of the file, or in s->scratch. */

@@ -115,6 +115,11 @@ bool elf_function_at(struct elf_file *f, uint64_t address, const char **name, ui
 
 /* Code that no function is known to hold: from the end of the one before the address to the next. */
 bool elf_gap_at(struct elf_file *f, uint64_t address, uint64_t *start, uint64_t *end);
+/*
+ * The nearest place at or before the address where an instruction is known to begin: its function's start, the end of the
+ * one before, or its section's start. False: none is known.
+ */
+bool elf_code_begin(struct elf_file *f, uint64_t address, uint64_t *start);
 
 /*
  * Where an exception thrown through the function that holds the address may be caught or cleaned up

@@ -176,3 +176,31 @@ bool elf_gap_at(struct elf_file *f, uint64_t address, uint64_t *start, uint64_t 
 	*end = end_by_neighbour(f, x, until, *start);
 	return *start && *start <= address && address < *end;
 }
+
+/* The section that holds it. */
+static bool section_start(const struct elf_file *f, uint64_t address, uint64_t *start)
+{
+	Elf64_Shdr s;
+
+	for (uint32_t i = 0; elf_section_at(f, i, &s); i++)
+		if (s.sh_flags & SHF_EXECINSTR && s.sh_type == SHT_PROGBITS &&
+		    address - s.sh_addr < s.sh_size) {
+			*start = s.sh_addr;
+			return true;
+		}
+	return false;
+}
+
+bool elf_code_begin(struct elf_file *f, uint64_t address, uint64_t *start)
+{
+	const char *name;
+	uint64_t section, end;
+
+	if (elf_function_at(f, address, &name, start, &end))
+		return true;
+	if (!section_start(f, address, &section))
+		return false;
+	if (!elf_gap_at(f, address, start, &end) || *start < section)
+		*start = section;
+	return true;
+}

@@ -295,11 +295,30 @@ static uint64_t body_by_lines(Dwarf_Lines *lines, size_t n, const struct elf_cod
 	return second;
 }
 
+/*
+ * An assembler makes a line of a prefix that is written as a statement of its own ("lock; decl (%rdi)"): what
+ * follows it is inside the instruction.
+ */
+static bool is_all_prefixes(const struct elf_file *f, uint64_t start, uint64_t end)
+{
+	static const uint8_t prefixes[] = { 0xf0, 0xf2, 0xf3, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x66, 0x67 };
+	uint64_t available;
+	const uint8_t *code = elf_bytes(f, start, &available);
+
+	if (!code || end - start > available)
+		return false;
+	for (uint64_t i = 0; i < end - start; i++)
+		if (!memchr(prefixes, code[i], sizeof prefixes))
+			return false;
+	return true;
+}
+
 uint64_t elf_code_body(struct elf_file *f, const struct elf_code *c, enum elf_prologue how)
 {
 	struct elf_index *x = elf_index_of(f);
 	Dwarf_Die die, unit;
 	Dwarf_Lines *lines;
+	uint64_t body;
 	size_t n;
 
 	if (how == ELF_PROLOGUE_NEVER || !x || c->unit >= x->header->n_units || c->end <= c->start)
@@ -309,5 +328,6 @@ uint64_t elf_code_body(struct elf_file *f, const struct elf_code *c, enum elf_pr
 	if (!elf_entry_at(f, c->unit, c->entry, &die) || !dwarf_diecu(&die, &unit, NULL, NULL) ||
 	    dwarf_getsrclines(&unit, &lines, &n) != 0)
 		return c->address;
-	return body_by_lines(lines, n, c);
+	body = body_by_lines(lines, n, c);
+	return is_all_prefixes(f, c->address, body) ? c->address : body;
 }

@@ -81,6 +81,38 @@ launch_same "$T/places-O2" -e "probe process(\"$T/places-O2\").statement(0x${ins
 has "$W/err" 'inside an instruction|could not be placed'
 done_t
 
+# The same where no function is known: decoded from the begin of the section, or from the function before.
+t inside-unknown
+target places-bare places.c gcc -O2 -w -fno-asynchronous-unwind-tables
+cp "$T/places-bare" "$T/places-stripped" && strip "$T/places-stripped"
+chmod 755 "$T/places-stripped"
+list=$(instructions "$T/places-bare")
+printf 'global n, inside\n' >"$W/inside.stp"
+# shellcheck disable=SC2086 # words
+for a in $list; do
+	printf 'probe process("%s").statement(0x%s) { n[0x%s] <<< 1 }\n' "$T/places-stripped" "$a" "$a" >>"$W/inside.stp"
+	next=$(printf %x $((0x$a + 1)))
+	case $list in *"$next"*) continue ;; esac
+	printf 'probe process("%s").statement(0x%s) { inside++ }\n' "$T/places-stripped" "$next" >>"$W/inside.stp"
+done
+printf 'probe end { foreach (a+ in n) printf("%%x %%d\\n", a, @count(n[a])); println("inside ", inside) }\n' >>"$W/inside.stp"
+chmod a+r "$W/inside.stp"
+launch_same "$T/places-stripped" "$W/inside.stp"
+# shellcheck disable=SC2046 # two words
+"$T/step" $(bounds_of "$T/places-bare") "$T/places-stripped" >"$W/want"
+is counts "$(grep -v inside "$W/out" | sort)" "$(sort "$W/want")"
+is "hits inside" "$(grep inside "$W/out")" "inside 0"
+has "$W/err" 'could not be placed: 0x[0-9a-f]* is inside an instruction'
+done_t
+
+# A prefix may have a line of its own: the next one is inside the instruction, so the function's entry is probed.
+t behind-prefix
+target locked locked.S gcc -g
+launch_same "$T/locked" -e 'global n probe process.function("locked") { n++ } probe process.function("locked").call { n++ } probe end { println(n) }'
+is hits "$(cat "$W/out")" 4
+hasnot "$W/err" placed
+done_t
+
 t absolute
 target count-pie count.c gcc -O2 -pthread -fPIE -pie
 start "$T/count-pie" 1 0
