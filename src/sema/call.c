@@ -5,6 +5,7 @@
  * Functions of one name and arity form a chain by priority.  The head is
  * called; the rest matters when a body says `next`.
  */
+#include "sema/cycles.h"
 #include "sema/private.h"
 
 #include <string.h>
@@ -203,44 +204,47 @@ void sema_call_resolve(struct sema *s, struct expr *call, const struct lang_file
 
 /* ---- recursion ------------------------------------------------------------------------- */
 
-struct reach {
+/* Who calls whom, as numbers of the program's functions. */
+struct call_graph {
 	struct lang_walker walker;
-	struct sema *sema;
-	struct map *seen;
-	VEC(struct sema_function *) list;
+	struct arena *arena;
+	struct map *numbers; /* of functions, from 1 */
+	VEC(uint32_t) edges;
 };
 
-static bool reach_call(struct lang_walker *w, struct expr **e)
+static bool note_call(struct lang_walker *w, struct expr **e)
 {
-	struct reach *r = w->user;
+	struct call_graph *g = w->user;
+	uintptr_t number;
 
 	if ((*e)->kind != EXPR_CALL)
 		return true;
 	for (struct sema_function *f = (*e)->call.function; f; f = f->next_overload) {
-		if (map_find_u64(r->seen, (uintptr_t)f))
-			continue;
-		map_put_u64(r->seen, (uintptr_t)f, f);
-		vec_push(r->sema->arena, &r->list, f);
+		number = (uintptr_t)map_find_u64(g->numbers, (uintptr_t)f);
+		if (number)
+			vec_push(g->arena, &g->edges, (uint32_t)number - 1);
 	}
 	return true;
 }
 
-static bool reaches_itself(struct sema *s, struct sema_function *f)
-{
-	struct reach r = { .sema = s, .seen = map_create(s->arena) };
-
-	r.walker = (struct lang_walker){ .user = &r, .expr = reach_call };
-	lang_walk_stmt(&r.walker, &f->body);
-	for (uint32_t i = 0; i < r.list.n; i++) {
-		if (r.list.p[i] == f)
-			return true;
-		lang_walk_stmt(&r.walker, &r.list.p[i]->body);
-	}
-	return false;
-}
-
 void sema_recursion_find(struct sema *s)
 {
-	vec_each(f, &s->program->functions)
-		(*f)->is_recursive = reaches_itself(s, *f);
+	struct arena *a = arena_create();
+	struct call_graph g = { .arena = a, .numbers = map_create(a) };
+	uint32_t n = s->program->functions.n, *first = arena_array(a, uint32_t, n + 1);
+	struct sema_function **functions = s->program->functions.p;
+	bool *in_cycle = arena_array(a, bool, n);
+
+	g.walker = (struct lang_walker){ .user = &g, .expr = note_call };
+	for (uint32_t i = 0; i < n; i++)
+		map_put_u64(g.numbers, (uintptr_t)functions[i], (void *)(uintptr_t)(i + 1));
+	for (uint32_t i = 0; i < n; i++) {
+		first[i] = g.edges.n;
+		lang_walk_stmt(&g.walker, &functions[i]->body);
+	}
+	first[n] = g.edges.n;
+	sema_cycles_find(a, &(struct sema_graph){ n, first, g.edges.p }, in_cycle);
+	for (uint32_t i = 0; i < n; i++)
+		functions[i]->is_recursive = in_cycle[i];
+	arena_destroy(a);
 }

@@ -6,6 +6,6 @@
 
 int main(void)
 {
-	return sema_judgement_tests() + sema_point_tests() + sema_type_tests() ? EXIT_FAILURE
-									       : EXIT_SUCCESS;
+	return sema_cycles_tests() + sema_judgement_tests() + sema_point_tests() + sema_type_tests() ? EXIT_FAILURE :
+												       EXIT_SUCCESS;
 }

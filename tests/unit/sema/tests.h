@@ -13,6 +13,7 @@
 #include "world.h"
 
 /* Numbers of failed tests. */
+int sema_cycles_tests(void);
 int sema_judgement_tests(void);
 int sema_point_tests(void);
 int sema_type_tests(void);
