@@ -102,7 +102,7 @@ static bool body_has_effects(struct sema_function *f)
 	return e.found;
 }
 
-/* The least fixpoint: recursion alone is no effect. */
+/* The least fixpoint: recursion alone is no effect. Backwards, since callers mostly stand before whom they call. */
 void sema_effects_compute(struct sema *s)
 {
 	bool changed = true;
@@ -111,10 +111,11 @@ void sema_effects_compute(struct sema *s)
 		(*f)->has_effects = false;
 	while (changed) {
 		changed = false;
-		vec_each(f, &s->program->functions) {
-			if ((*f)->has_effects || !body_has_effects(*f))
-				continue;
-			(*f)->has_effects = changed = true;
+		for (uint32_t i = s->program->functions.n; i-- > 0;) {
+			struct sema_function *f = s->program->functions.p[i];
+
+			if (!f->has_effects && body_has_effects(f))
+				f->has_effects = changed = true;
 		}
 	}
 }

@@ -628,14 +628,38 @@ void sema_targets_resolve(const struct sema_place *p, struct stmt **body,
 
 /* ---- which functions depend on the probe ----------------------------------------------- */
 
+struct called {
+	struct function_decl *function;
+	uint32_t by; /* whose body calls it: position in the list */
+};
+
 struct scan {
 	struct lang_walker walker;
 	struct sema *sema;
 	const struct lang_file *file;
 	bool found;
-	VEC(struct function_decl *) called;
+	VEC(struct called) list;
+	uint32_t at; /* whose body is looked at */
 	struct map *seen;
 };
+
+static const char contextual_yes[] = "yes", contextual_no[] = "no";
+
+static const char *is_known_contextual(const struct sema *s, const struct function_decl *d)
+{
+	return map_find_u64(s->contextual, (uintptr_t)d);
+}
+
+static void scan_called(struct scan *c, struct function_decl *d)
+{
+	const char *known = is_known_contextual(c->sema, d);
+
+	c->found |= known == contextual_yes;
+	if (known || map_find_u64(c->seen, (uintptr_t)d))
+		return;
+	map_put_u64(c->seen, (uintptr_t)d, c);
+	vec_push(c->sema->arena, &c->list, (struct called){ d, c->at });
+}
 
 static bool scan_expr(struct lang_walker *w, struct expr **e)
 {
@@ -648,32 +672,47 @@ static bool scan_expr(struct lang_walker *w, struct expr **e)
 	if ((*e)->kind != EXPR_CALL)
 		return true;
 	l = sema_index_functions(c->sema, (*e)->call.name, (*e)->call.args.list.n, c->file);
-	vec_each(d, &l) {
-		if (map_find_u64(c->seen, (uintptr_t)*d))
-			continue;
-		map_put_u64(c->seen, (uintptr_t)*d, c);
-		vec_push(c->sema->arena, &c->called, *d);
-	}
+	vec_each(d, &l)
+		scan_called(c, *d);
 	return true;
+}
+
+static void know_contextual(struct scan *c, uint32_t i, const char *what)
+{
+	map_put_u64(c->sema->contextual, (uintptr_t)c->list.p[i].function, (void *)what);
+}
+
+/* What was found is known of all who lead to it; that nothing was, of all that were looked at. */
+static void scan_end(struct scan *c)
+{
+	for (uint32_t i = 0; i < c->list.n && !c->found; i++)
+		know_contextual(c, i, contextual_no);
+	for (uint32_t i = c->at; c->found; i = c->list.p[i].by) {
+		know_contextual(c, i, contextual_yes);
+		if (!i)
+			return;
+	}
 }
 
 bool sema_function_is_contextual(struct sema *s, const struct function_decl *d)
 {
-	static const char yes[] = "yes", no[] = "no";
-	const char *known = map_find_u64(s->contextual, (uintptr_t)d);
+	const char *known = is_known_contextual(s, d);
 	struct scan c = { .sema = s };
 
 	if (known)
-		return known == yes;
+		return known == contextual_yes;
 	c.seen = map_create(s->arena);
 	c.walker = (struct lang_walker){ .user = &c, .expr = scan_expr };
-	vec_push(s->arena, &c.called, (struct function_decl *)d);
-	for (uint32_t i = 0; i < c.called.n && !c.found; i++) {
-		c.file = c.called.p[i]->file;
-		if (c.called.p[i]->body)
-			lang_walk_stmt(&c.walker, &c.called.p[i]->body);
+	scan_called(&c, (struct function_decl *)d);
+	for (uint32_t i = 0; i < c.list.n && !c.found; i++) {
+		struct function_decl *f = c.list.p[i].function;
+
+		c.at = i;
+		c.file = f->file;
+		if (f->body)
+			lang_walk_stmt(&c.walker, &f->body);
 	}
-	map_put_u64(s->contextual, (uintptr_t)d, (void *)(c.found ? yes : no));
+	scan_end(&c);
 	return c.found;
 }
 
