@@ -520,14 +520,6 @@ void cmd_options_help(FILE *to)
 	fputs("\nThe manual: man spile.\n", to);
 }
 
-bool cmd_defined(const struct cmd_options *o, const char *name)
-{
-	vec_each(d, &o->defines)
-		if (strcmp(d->name, name) == 0)
-			return true;
-	return false;
-}
-
 bool cmd_limit(const struct cmd_options *o, const char *name, int64_t least, int64_t most, int64_t *value)
 {
 	vec_each(d, &o->defines) {

@@ -60,6 +60,5 @@ void cmd_options_help(FILE *to);
 bool cmd_options_take_globals(struct arena *a, struct cmd_options *o);
 /* Value of a -D limit, or the default; false after a message if it is no number in range. */
 bool cmd_limit(const struct cmd_options *o, const char *name, int64_t least, int64_t most, int64_t *value);
-bool cmd_defined(const struct cmd_options *o, const char *name);
 
 #endif

@@ -65,15 +65,6 @@ static uint32_t put_full(uint8_t *out, uint64_t at, const struct patch_body *b, 
 	return n + put(out + n, drop_number, sizeof drop_number);
 }
 
-uint32_t patch_bodies_size(const struct patch_body *bodies, uint32_t n)
-{
-	uint32_t size = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		size += patch_body_size(&bodies[i], false);
-	return size;
-}
-
 uint32_t patch_bodies_put(uint8_t *out, uint64_t address, const struct patch_body *bodies, uint32_t n)
 {
 	uint32_t at = 0;

@@ -83,7 +83,6 @@ void patch_space_keep_off(struct patch_space *s, uint64_t address, uint32_t n);
 void patch_space_admit(struct patch_space *s, uint64_t address, uint32_t n);
 /* The same for a plan of this space: what is planned at the address stands upon it. */
 void patch_space_reopen(struct patch_space *s, uint64_t address, uint32_t n);
-bool patch_space_is_expected(const struct patch_space *s, uint64_t address);
 /* Code between the two is gone, or new: what was planned there no longer counts. */
 void patch_space_forget(struct patch_space *s, uint64_t start, uint64_t end);
 /* Bytes read from the process become as they are without our patches. */
@@ -106,9 +105,7 @@ struct patch_body {
 	void *user;
 };
 
-/* Bytes of bodies outside of any trampoline, with handlers in reach. */
-uint32_t patch_bodies_size(const struct patch_body *bodies, uint32_t n);
-/* At `address`; the size. */
+/* Bodies outside of any trampoline, with handlers in reach, at `address`; the size. */
 uint32_t patch_bodies_put(uint8_t *out, uint64_t address, const struct patch_body *bodies, uint32_t n);
 
 /* ---- functions ------------------------------------------------------------------ */

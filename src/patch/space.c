@@ -102,11 +102,6 @@ void patch_space_reopen(struct patch_space *s, uint64_t address, uint32_t n)
 	patch_text_reopen(s->text, address, n);
 }
 
-bool patch_space_is_expected(const struct patch_space *s, uint64_t address)
-{
-	return patch_text_is_site(s->text, address);
-}
-
 void patch_space_forget(struct patch_space *s, uint64_t start, uint64_t end)
 {
 	patch_text_forget(s->text, start, end);

@@ -36,15 +36,6 @@ uint32_t x86_encode_jump_far(uint8_t *out, uint64_t to)
 	return sizeof jump + 8;
 }
 
-uint32_t x86_encode_call_far(uint8_t *out, uint64_t to)
-{
-	static const uint8_t call[] = { 0xff, 0x15, 2, 0, 0, 0, 0xeb, 8 };
-
-	memcpy(out, call, sizeof call);
-	memcpy(out + sizeof call, &to, 8);
-	return sizeof call + 8;
-}
-
 #define NOP_LONGEST 9
 
 uint32_t x86_encode_nops(uint8_t *out, uint32_t n)

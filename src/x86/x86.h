@@ -92,7 +92,6 @@ uint32_t x86_relocate(const struct x86_ins *ins, uint64_t to, uint8_t out[X86_RE
 uint32_t x86_encode_jump32(uint8_t *out, uint64_t from, uint64_t to);
 uint32_t x86_encode_jump8(uint8_t *out, uint64_t from, uint64_t to);
 uint32_t x86_encode_jump_far(uint8_t *out, uint64_t to); /* jmp *0(%rip); .quad: 14 bytes */
-uint32_t x86_encode_call_far(uint8_t *out, uint64_t to); /* call *2(%rip); jmp +8; .quad */
 uint32_t x86_encode_nops(uint8_t *out, uint32_t n);
 
 #endif

@@ -247,7 +247,7 @@ static void encodes_jumps_within_reach_only(void **state)
 	assert_int_equal(x86_encode_jump8(out, 0x401000, 0x401002 - 129), 0);
 }
 
-static void encodes_far_forms_with_a_literal(void **state)
+static void encodes_far_jumps_with_a_literal(void **state)
 {
 	uint8_t out[16];
 	uint64_t literal;
@@ -255,9 +255,6 @@ static void encodes_far_forms_with_a_literal(void **state)
 	(void)state;
 	assert_int_equal(x86_encode_jump_far(out, HIGH), 14);
 	memcpy(&literal, out + 6, 8);
-	assert_int_equal(literal, HIGH);
-	assert_int_equal(x86_encode_call_far(out, HIGH), 16);
-	memcpy(&literal, out + 8, 8);
 	assert_int_equal(literal, HIGH);
 }
 
@@ -283,7 +280,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_no_instruction),
 		cmocka_unit_test(relocates_one_form_per_row),
 		cmocka_unit_test(encodes_jumps_within_reach_only),
-		cmocka_unit_test(encodes_far_forms_with_a_literal),
+		cmocka_unit_test(encodes_far_jumps_with_a_literal),
 		cmocka_unit_test(encodes_nops_of_any_size),
 	};
 
