@@ -48,11 +48,24 @@ static bool program_add(struct process_query *q, const char *path)
 	return true;
 }
 
+/* In a listing the system calls of a bare `process` are of whatever program: one that is there stands for it. */
+static bool any_program(struct process_query *q)
+{
+	struct elf_file *f;
+
+	if (!q->resolver->options->listing || q->row->resolve != process_syscall_resolve || elf_open(cache_of(q), "/proc/self/exe", &f))
+		return false;
+	module_add(q, f, "process");
+	return true;
+}
+
 /* Bare `process`: the command of -c or the program of -x. */
 static bool program_of_target(struct process_query *q)
 {
 	const struct sema_options *o = q->resolver->options;
 
+	if (any_program(q))
+		return true;
 	if (!o->has_target || !o->target_path) {
 		process_error(q, DIAG_PROBE_TARGET, q->point->components.p[0].span,
 			      "unspecified process probe is invalid without a -c COMMAND or -x PID "

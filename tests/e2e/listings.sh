@@ -47,6 +47,21 @@ is "status of a library that cannot be read" "$RC" 1
 has "$W/err" 'parse error'
 done_t
 
+# A bare process needs no program for its system calls to be listed, and none of it is told.
+t system-calls
+for target in "" "-c true"; do
+	# shellcheck disable=SC2086 # words
+	spile $target -l 'process.syscall*'
+	is "points $target" "$(cat "$W/target")" process.syscall
+	# shellcheck disable=SC2086
+	spile $target -l 'process.**'
+	is "all points $target" "$(grep '^process\.' "$W/target" | sort | tr '\n' ' ')" \
+		"process.begin process.end process.syscall process.syscall.return process.thread.begin process.thread.end "
+done
+spile -L process.syscall.return
+has "$W/target" '^process.syscall.return \$syscall:long \$return:long \$arg1:long'
+done_t
+
 t version
 spile --version
 ok_rc
