@@ -187,13 +187,25 @@ static void open_cursor(struct ctl_session *s, struct ctl_cursor *c)
 
 /* ---- the watermark ------------------------------------------------------------------------- */
 
-static bool is_thread_alive(const struct abi_slot *slot)
+/* One of a pid namespace of its own has told numbers that are not ours: it lives as long as its process. */
+static bool is_thread_alive(const struct ctl_session *s, const struct abi_slot *slot)
 {
-	return syscall(SYS_tgkill, slot->pid, slot->tid, 0) == 0 || errno != ESRCH;
+	bool has_ended = false;
+
+	if (syscall(SYS_tgkill, slot->pid, slot->tid, 0) == 0 || errno != ESRCH)
+		return true;
+	vec_each(p, &s->processes) {
+		if (!(*p)->proc || (*p)->own_number != slot->pid || (uint32_t)(*p)->proc->pid == slot->pid)
+			continue;
+		if (!proc_has_ended((*p)->proc))
+			return true;
+		has_ended = true;
+	}
+	return s->other_numbers && !has_ended;
 }
 
 /* The slot's lower bound, UINT64_MAX if it has none. */
-static uint64_t bound_of(struct ctl_cursor *c, int64_t now)
+static uint64_t bound_of(const struct ctl_session *s, struct ctl_cursor *c, int64_t now)
 {
 	uint64_t bound = __atomic_load_n(&c->slot->ring_pending, __ATOMIC_ACQUIRE);
 
@@ -202,7 +214,7 @@ static uint64_t bound_of(struct ctl_cursor *c, int64_t now)
 	if (bound != c->bound) {
 		c->bound = bound;
 		c->bound_since = now;
-	} else if (now - c->bound_since > STUCK_NS && !is_thread_alive(c->slot)) {
+	} else if (now - c->bound_since > STUCK_NS && !is_thread_alive(s, c->slot)) {
 		return UINT64_MAX;
 	}
 	return bound - 1;
@@ -230,7 +242,7 @@ void ctl_release_dead(struct ctl_session *s, bool all)
 		struct abi_slot *slot = ctl_slot(s, i);
 
 		if (i != s->region->tool_slot && slot->locks_held &&
-		    (all || !is_thread_alive(slot)))
+		    (all || !is_thread_alive(s, slot)))
 			rt_release_locks(s->region, slot);
 	}
 }
@@ -350,7 +362,7 @@ uint64_t ctl_collect(struct ctl_session *s, bool all)
 	prepare_cursors(s, n);
 	/* Bounds first: what a bound held back may be published right after. */
 	for (uint32_t i = 0; i < n && !all; i++)
-		watermark = base_min(watermark, bound_of(&s->cursors[i], now));
+		watermark = base_min(watermark, bound_of(s, &s->cursors[i], now));
 	for (uint32_t i = 0; i < n; i++) {
 		open_cursor(s, &s->cursors[i]);
 		if (s->cursors[i].next)

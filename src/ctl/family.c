@@ -380,25 +380,43 @@ static void go_own_way(struct ctl_session *s, uint32_t number)
 	adopt(p, number);
 }
 
+/* In a pid namespace of its own a child tells a number that is another's here: of whoever was there before us, or nobody's. */
+static bool is_another(struct ctl_session *s, const struct ctl_process *parent, pid_t pid)
+{
+	bool another = parent && parent->proc && parent->own_number && parent->own_number != (uint32_t)parent->proc->pid;
+
+	another |= proc_start_ticks(pid) < s->start_ticks && proc_status_number(pid, "Tgid", 0);
+	s->other_numbers |= another;
+	return another;
+}
+
 static void meet(struct ctl_session *s, uint32_t number)
 {
 	struct kin *k = &s->family->kin[number];
-	const struct abi_member *m = member_of(s, number);
+	struct abi_member *m = member_of(s, number);
+	uint32_t asked = ABI_EXEC_ASKED;
+	bool another;
 
 	use(k, image_by_number(s, m->image));
+	another = is_another(s, k->image, (pid_t)m->pid);
 	k->target_tree = k->image && k->image->is_target;
 	k->arena = arena_create();
-	k->proc = proc_meet(k->arena, (pid_t)m->pid);
+	k->proc = another ? NULL : proc_meet(k->arena, (pid_t)m->pid);
 	if (k->proc) {
 		watch_end(s, number);
 		if (s->holds)
 			go_own_way(s, number);
 		return;
 	}
-	if (errno != ESRCH)
+	if (another)
+		ctl_warn(s, "a process that a pid namespace of its own knows by the number %u is not followed", m->pid);
+	else if (errno != ESRCH)
 		ctl_warn(s, "process %u is not followed: %s", m->pid, strerror(errno));
 	arena_destroy(k->arena);
 	k->arena = NULL;
+	/* Nobody comes for its exec. */
+	__atomic_compare_exchange_n(&m->exec_state, &asked, ABI_EXEC_NONE, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
+	wake_member(m);
 	bury(s, number);
 }
 

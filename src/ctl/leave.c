@@ -309,28 +309,32 @@ struct error *ctl_leave(struct ctl_process *p)
  */
 
 /* Whether a process maps the code of p. */
-static bool maps_code(struct arena *a, pid_t pid, const struct ctl_process *p)
+static bool maps_code(pid_t pid, const struct ctl_process *p)
 {
-	struct proc_maps maps;
+	struct arena *a = arena_create();
+	struct proc_maps maps = { 0 };
 	struct stat st;
+	bool found = false;
 
-	if (fstat(p->code_fd, &st) || proc_maps_read(a, pid, &maps))
-		return false;
-	for (uint32_t i = 0; i < maps.n; i++)
-		if (maps.p[i].inode == st.st_ino && maps.p[i].start == p->place.image)
-			return true;
-	return false;
+	if (!fstat(p->code_fd, &st) && !proc_maps_read(a, pid, &maps))
+		for (uint32_t i = 0; i < maps.n && !found; i++)
+			found = maps.p[i].inode == st.st_ino && maps.p[i].start == p->place.image;
+	arena_destroy(a);
+	return found;
 }
 
-/* The child's memory was a copy of its parent's: the same patches at the same addresses. */
-void ctl_leave_child(const struct ctl_process *parent, pid_t pid)
+/* The child's memory was a copy of its parent's: the same patches at the same addresses. Any other process is left alone. */
+bool ctl_leave_child(const struct ctl_process *parent, pid_t pid)
 {
 	struct ctl_session *s = parent->session;
 	struct ctl_process child = *parent;
-	struct error *e = proc_open(s->arena, pid, &child.proc);
+	struct error *e;
 
+	if (!maps_code(pid, parent))
+		return false;
+	e = proc_open(s->arena, pid, &child.proc);
 	if (e)
-		return;
+		return true;
 	child.patches.p = arena_dup(s->arena, parent->patches.p,
 				    parent->patches.n * sizeof *parent->patches.p);
 	vec_each(patch, &child.patches)
@@ -360,6 +364,7 @@ void ctl_leave_child(const struct ctl_process *parent, pid_t pid)
 	if (child.lock_fd > 0)
 		close(child.lock_fd);
 	proc_close(child.proc);
+	return true;
 }
 
 static bool is_ours(const struct ctl_session *s, pid_t pid)
@@ -371,7 +376,7 @@ static bool is_ours(const struct ctl_session *s, pid_t pid)
 }
 
 /* Leaves the children there are now; how many. */
-static uint32_t leave_some(struct ctl_session *s, struct arena *a)
+static uint32_t leave_some(struct ctl_session *s)
 {
 	const struct dirent *d;
 	DIR *dir = opendir("/proc");
@@ -383,12 +388,8 @@ static uint32_t leave_some(struct ctl_session *s, struct arena *a)
 		if (!isdigit((unsigned char)d->d_name[0]) || is_ours(s, pid) ||
 		    proc_start_ticks(pid) < s->start_ticks)
 			continue;
-		vec_each(p, &s->processes) {
-			if ((*p)->code_fd < 0 || !maps_code(a, pid, *p))
-				continue;
-			ctl_leave_child(*p, pid);
-			n++;
-		}
+		vec_each(p, &s->processes)
+			n += (*p)->code_fd >= 0 && ctl_leave_child(*p, pid);
 	}
 	if (dir)
 		closedir(dir);
@@ -399,9 +400,6 @@ static uint32_t leave_some(struct ctl_session *s, struct arena *a)
  */
 void ctl_leave_children(struct ctl_session *s)
 {
-	struct arena *a = arena_create();
-
-	for (uint32_t i = 0; i < CHILD_PASSES && leave_some(s, a); i++)
+	for (uint32_t i = 0; i < CHILD_PASSES && leave_some(s); i++)
 		;
-	arena_destroy(a);
 }

@@ -187,6 +187,7 @@ struct ctl_session {
 	VEC(struct ctl_file_calls *) file_calls; /* system calls found in files */
 	uint32_t counters_answered; /* region.counters_asked that have been served */
 	bool counters_refused; /* to some thread */
+	bool other_numbers; /* some process has a pid namespace of its own: what it calls its threads means nothing here */
 	int64_t slots_looked, slots_wait; /* for those of dead threads: when, and how long until again */
 	/* leaving */
 	int signals_forwarded;
@@ -317,6 +318,7 @@ struct ctl_process {
 	uint32_t users; /* members that run its code */
 	int64_t idle_since; /* when the last of them went */
 	struct ctl_program program;
+	uint32_t own_number; /* what it takes itself for: in a pid namespace of its own another one than proc's */
 	struct arena *own_arena; /* for all of it; NULL: the session's */
 	struct arena *proc_arena; /* of proc, if that was there before; NULL */
 	struct proc_maps maps; /* as of the last ctl_maps_refresh() */
@@ -860,8 +862,8 @@ void ctl_frames_each(struct ctl_process *p, uint64_t sp,
 struct error *ctl_leave(struct ctl_process *p) BASE_MUST_CHECK;
 /* The same for forked children that still carry our patches. */
 void ctl_leave_children(struct ctl_session *s);
-/* One that runs, or has inherited, the code of `parent`. */
-void ctl_leave_child(const struct ctl_process *parent, pid_t pid);
+/* One that has inherited the code of `parent`; false: it has not, and was left alone. */
+bool ctl_leave_child(const struct ctl_process *parent, pid_t pid);
 
 /* ---- signals.c ------------------------------------------------------------- */
 

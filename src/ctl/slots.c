@@ -140,10 +140,10 @@ static uint32_t reclaim_process(struct ctl_process *p)
 	return n;
 }
 
-/* Of children that were forked and have ended: nobody can come back to these. */
+/* Of children that were forked and have ended: nobody can come back to these. Numbers of another pid namespace say nothing. */
 static uint32_t reclaim_ended(struct ctl_session *s)
 {
-	uint32_t used = ctl_slots_used(s), n = 0;
+	uint32_t used = s->other_numbers ? 0 : ctl_slots_used(s), n = 0;
 
 	for (uint32_t i = 1; i < used; i++) {
 		struct abi_slot *slot = ctl_slot(s, i);

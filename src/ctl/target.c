@@ -448,7 +448,8 @@ static struct error *init_process_page(struct ctl_process *p)
 	if (e)
 		return e;
 	ctl_peers_fill(p, &page);
-	page.pid = (uint32_t)pid;
+	page.pid = p->own_number = (uint32_t)pid;
+	p->session->other_numbers |= pid != p->proc->pid;
 	ctl_counters_place(p, &page);
 	e = ctl_life_place(p, &page);
 	if (e)

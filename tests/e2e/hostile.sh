@@ -168,3 +168,42 @@ if [ "$(id -u)" = 0 ] && unshare -m -p -f --mount-proc true 2>/dev/null; then
 else
 	skip_t namespaces "not root, or no namespaces"
 fi
+
+# Threads that tell numbers of their own namespace live all the same, and keep the locks that they hold.
+if [ "$(id -u)" = 0 ] && unshare -m -p -f --mount-proc true 2>/dev/null; then
+	t locks-in-a-namespace
+	: >"$W/bg"
+	unshare -m -p -f --mount-proc "$T/count-pie" 4 0 >"$W/bg" 2>&1 </dev/null &
+	OUTER=$!
+	PIDS="$PIDS $OUTER"
+	for _ in $(seq 50); do PID=$(pgrep -P $OUTER); [ -n "$PID" ] && [ "$(readlink "/proc/$PID/exe")" = "$(realpath "$T/count-pie")" ] && break; sleep 0.1; done
+	PIDS="$PIDS $PID"
+	settle "$PID"
+	timeout 60 "$SPILE" -x "$PID" -DMAXACTION=100000 -DMAXSKIPPED=10000000 -e 'global n, h, y
+		probe process("'"$T/count-pie"'").function("work") { h <<< 1; x = n; for (i = 0; i < 900; i++) y += i; n = x + 1; if (n == 30000) exit() }
+		probe end { println(@count(h) - n) }' >"$W/out" 2>"$W/err" </dev/null
+	is "status" $? 0
+	between "hits that were not counted" "$(head -1 "$W/out")" 0 0
+	kill -TERM "$PID"
+	wait $OUTER
+	has "$W/bg" 'wrong=0'
+	done_t
+
+	# Whoever has the number here that a child has there is not the child.
+	t child-in-a-namespace
+	cat >"$W/within.sh" <<'S'
+sleep 0.1 # times are told in hundredths of a second: this shell was there before
+"$1" -v -o "$2/out" -e 'probe process.begin { println(execname()) } probe process("'"$3"'").function("work") { n++ } global n' -c "unshare -pf $3 2 1000" >"$2/target" 2>"$2/err" </dev/null
+echo $? >"$2/rc"
+S
+	# the first process of that namespace is a shell of ours
+	timeout 60 unshare -m -p -f --mount-proc sh "$W/within.sh" "$SPILE" "$W" "$T/count-pie"
+	is "status" "$(cat "$W/rc")" 0
+	has "$W/target" 'wrong=0'
+	hasnot "$W/err" '^process 1: '
+	has "$W/err" '^WARNING: a process that a pid namespace of its own knows by the number 1 is not followed'
+	done_t
+else
+	skip_t locks-in-a-namespace "not root, or no namespaces"
+	skip_t child-in-a-namespace "not root, or no namespaces"
+fi

@@ -144,11 +144,15 @@ static uint32_t claim_member(const struct abi_process *p, uint32_t pid, uint32_t
 /* Whose life this thread leads: its process's, or that of a child of vfork. NULL: nobody's that is followed. */
 static struct abi_member *own_member(const struct abi_process *p, const struct abi_slot *s)
 {
+	struct abi_member *m;
+
 	if (s && s->borrowed)
 		return s->borrowed <= region_of(p)->member_count ? member_at(p, s->borrowed - 1) : 0;
 	if (!p->member || p->member_pid != own_pid())
 		return 0;
-	return member_at(p, p->member - 1);
+	m = member_at(p, p->member - 1);
+	/* The tool may have given it up. */
+	return __atomic_load_n(&m->state, __ATOMIC_ACQUIRE) == ABI_MEMBER_LIVE ? m : 0;
 }
 
 static void begin(const struct abi_process *p, uint32_t number)
