@@ -12,9 +12,13 @@ mkdir -p "$T"
 chmod 755 "$T"
 NAME= BAD=
 PIDS=
+# Numbers of processes come back, soon where many are made: a child of this shell, or a program of this run.
+is_own() {
+	[ "$(awk '/^PPid:/ {print $2}' "/proc/$1/status" 2>/dev/null)" = $$ ] || [[ $(readlink "/proc/$1/exe") = "$WORK"/* ]]
+}
 finish_e2e() {
 	local p
-	for p in $PIDS; do kill -9 "$p" 2>/dev/null; done
+	for p in $PIDS; do is_own "$p" && kill -9 "$p" 2>/dev/null; done
 	rm -rf "$W"
 }
 trap finish_e2e EXIT
