@@ -14,6 +14,9 @@
  * return serializes).  The tool gives it itself: MEMBARRIER_CMD_GLOBAL_EXPEDITED reaches
  * every process that has registered, which the target does when we attach.
  *
+ * A child that is forked meanwhile has the bytes of one of these moments: the kernel copies an address space between two writes
+ * to it. Its rows lead on, but nobody goes on with its bytes; inherit.c and leave.c make them whole.
+ *
  * It works for patches in one piece whose SIGTRAP is ours.  Where it does not (seccomp,
  * an old kernel, a session that may not trap) there is a stop window.
  */
