@@ -12,13 +12,20 @@ mkdir -p "$T"
 chmod 755 "$T"
 NAME= BAD=
 PIDS=
-# Numbers of processes come back, soon where many are made: a child of this shell, or a program of this run.
+# Numbers of processes come back, soon where many are made: one that descends from this shell, or a program of this run.
 is_own() {
-	[ "$(awk '/^PPid:/ {print $2}' "/proc/$1/status" 2>/dev/null)" = $$ ] || [[ $(readlink "/proc/$1/exe") = "$WORK"/* ]]
+	local p=$1
+	[[ $(readlink "/proc/$1/exe") = "$WORK"/* ]] && return
+	while [ -e "/proc/${p:-0}/status" ]; do
+		[ "$p" = $$ ] && return
+		p=$(awk '/^PPid:/ { print $2 }' "/proc/$p/status" 2>/dev/null)
+	done
+	return 1
 }
 finish_e2e() {
-	local p
-	for p in $PIDS; do is_own "$p" && kill -9 "$p" 2>/dev/null; done
+	local p own=
+	for p in $PIDS; do is_own "$p" && own="$own $p"; done
+	for p in $own; do kill -9 "$p" 2>/dev/null; done
 	rm -rf "$W"
 }
 trap finish_e2e EXIT
