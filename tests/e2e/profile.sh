@@ -124,13 +124,14 @@ if have strace; then
 	t a-program-run-while-it-is-met
 	first=$(($(getconf _NPROCESSORS_CONF) + 1)) # of the child; one more if the kernel keeps its own part to itself
 	mkfifo "$W/go" && chmod 666 "$W/go"
-	"${RUN_AS[@]}" sh -c "sh -c 'read x <$W/go; exec $T/burn 1; exit 1'; exit 0" &
+	"${RUN_AS[@]}" sh -c "sh -c 'read x <$W/go; exec $T/burn 30; exit 1'; exit 0" &
 	PID=$!
 	PIDS="$PIDS $PID"
 	for i in $(seq 100); do child=$(pgrep -P "$PID" -x sh) && break; sleep 0.05; done
+	PIDS="$PIDS $child"
 	: >"$W/out"; chmod 666 "$W/out"
 	"${RUN_AS[@]}" strace -qq -o /dev/null -e trace=perf_event_open -e "inject=perf_event_open:delay_enter=1000000:when=$first..$((first + 1))" \
-		"$SPILE" -o "$W/out" -x "$PID" -e 'global n probe timer.profile { n[execname()]++ } probe timer.s(20) { exit() }
+		"$SPILE" -o "$W/out" -x "$PID" -e 'global n probe timer.profile { if (++n[execname()] > 100 && execname() == "burn") exit() } probe timer.s(20) { exit() }
 		probe end { foreach (e in n) println(e, " ", n[e] > 100) }' >/dev/null 2>"$W/err" </dev/null &
 	tracer=$!
 	PIDS="$PIDS $tracer"
@@ -142,6 +143,8 @@ if have strace; then
 	wait "$tracer"
 	is "status" $? 0
 	is "names" "$(cat "$W/out")" "burn 1"
+	kill -9 "$child"
+	wait "$PID"
 	done_t
 else
 	skip_t a-program-run-while-it-is-met "strace is not installed"

@@ -18,22 +18,21 @@
 
 static volatile sig_atomic_t over, ended, sleeps;
 static volatile uint64_t total;
+static FILE *maps; /* open all the time: the number of descriptors stays */
 
 static int interrupted_probe(uint64_t pc)
 {
 	char line[512];
 	uint64_t start, end, best = 0;
 	int found = 0;
-	FILE *f = fopen("/proc/self/maps", "r");
 
-	while (f && fgets(line, sizeof line, f))
+	rewind(maps);
+	while (fgets(line, sizeof line, maps))
 		if (sscanf(line, "%lx-%lx", &start, &end) == 2 && strstr(line, "memfd:spile:code") &&
 		    end - start > best) {
 			best = end - start;
 			found = pc >= start && pc < end;
 		}
-	if (f)
-		fclose(f);
 	return found;
 }
 
@@ -78,6 +77,9 @@ int main(int argc, char **argv)
 
 	(void)argv;
 	sleeps = argc > 1;
+	maps = fopen("/proc/self/maps", "r");
+	if (!maps)
+		return 2;
 	sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof stack }, NULL);
 	sigaction(SIGALRM, &(struct sigaction){ .sa_sigaction = on_alarm, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART },
 		  NULL);
